@@ -1,0 +1,22 @@
+# The compiler is clang 19: g++ 12 miscompiles coroutines (docs/decisions/0001-compiler.md).
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "Gantry needs clang 19 or newer, found ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}. "
+    "g++ 12 miscompiles coroutines. Run `make setup`, or pass -DCMAKE_CXX_COMPILER=clang++-19.")
+endif()
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(GANTRY_SANITIZE "" CACHE STRING "Sanitizers, as in -fsanitize=: address,undefined or thread or fuzzer")
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter -Wno-missing-designated-field-initializers
+  -Wno-gnu-zero-variadic-macro-arguments -fno-omit-frame-pointer -msse4.2)
+add_link_options(-fuse-ld=lld-19)
+if(GANTRY_SANITIZE)
+  add_compile_options(-fsanitize=${GANTRY_SANITIZE} -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=${GANTRY_SANITIZE})
+endif()
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
