@@ -1,0 +1,35 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "kernel/base/varint.h"
+#include "kernel/codec/type.h"
+
+// The positional binary form of events and rows (docs/log-format.md): varints, no names.
+//   bool 1 byte · integers varint, zig-zag when signed · double 8 bytes · text, bytes: varint length + bytes · time, duration: zig-zag µs
+//   enum: varint index in the schema · optional: 0 or 1 + value · list, map: varint count + items · record: its fields in order
+//   variant: varint alternative + record · ref: varint position · personal: sealed (seal.h)
+namespace gantry::codec {
+
+// How Personal<T> is sealed and opened while encoding and decoding; null: in clear under a leading 0 byte (tests, rows in memory).
+// seal(subject, plain) gives the sealed bytes; open gives the plain bytes or empty optional once the subject's key is gone.
+struct Sealer {
+    std::function<std::string(std::string_view subject, std::string_view plain)> seal;
+    std::function<std::optional<std::string>(std::string_view subject, std::string_view sealed)> open;
+};
+
+// By descriptor: every type, moderately fast.
+void encode_binary(Type const& type, void const* value, std::string& out, Sealer const* sealer = nullptr);
+// False when the bytes are malformed or end early. `borrow`: Str members may point into the bytes.
+bool decode_binary(Type const& type, void* out, ByteReader& in, Sealer const* sealer = nullptr, bool borrow = false);
+
+// By template, for the hot path of replay and append: the same bytes. Falls back to the descriptor for kinds that aren't hot.
+template <class T>
+void put(std::string& out, T const& value, Sealer const* sealer = nullptr);
+template <class T>
+bool get(ByteReader& in, T& value, Sealer const* sealer = nullptr);  // Str members borrow
+
+}  // namespace gantry::codec
+
+#include "kernel/codec/binary_inline.h"
