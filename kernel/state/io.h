@@ -1,0 +1,58 @@
+#pragma once
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "kernel/base/hash.h"
+
+// How tables go into snapshots and digests.
+namespace gantry::state {
+
+class Out {
+   public:
+    virtual ~Out() = default;
+    virtual void write(void const* bytes, std::size_t size) = 0;
+    template <class T>
+    void number(T v) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        write(&v, sizeof v);
+    }
+    void text(std::string_view s) { number(std::uint32_t(s.size())), write(s.data(), s.size()); }
+};
+class In {
+   public:
+    virtual ~In() = default;
+    virtual bool read(void* bytes, std::size_t size) = 0;  // false: the source ended or is damaged
+    virtual std::uint64_t left() const = 0;
+    template <class T>
+    bool number(T& v) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        return read(&v, sizeof v);
+    }
+    bool text(std::string& s) {
+        std::uint32_t n;
+        if (!number(n) || n > left()) return false;
+        s.resize(n);
+        return read(s.data(), n);
+    }
+};
+
+// Order-dependent digest of whole states, for comparisons between binaries, replays and backends.
+class Digest final : public Out {
+   public:
+    void write(void const* bytes, std::size_t size) override {
+        value_ = hash64({static_cast<char const*>(bytes), size}, value_ ^ size);
+    }
+    std::uint64_t value() const { return value_; }
+
+   private:
+    std::uint64_t value_ = 0x67616e747279;
+};
+
+// Rows that may be written as they lie in memory.
+template <class T>
+concept Raw = std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>;
+
+}  // namespace gantry::state

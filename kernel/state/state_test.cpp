@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "kernel/base/random.h"
+#include "kernel/state/bits.h"
+#include "kernel/state/names.h"
+#include "kernel/state/rows.h"
+#include "kernel/state/table.h"
+
+namespace gantry::state {
+namespace {
+
+// A snapshot in memory, cut short on demand.
+struct Buffer final : Out, In {
+    std::string bytes;
+    std::size_t at = 0;
+    void write(void const* p, std::size_t n) override { bytes.append(static_cast<char const*>(p), n); }
+    bool read(void* p, std::size_t n) override {
+        if (bytes.size() - at < n) return false;
+        std::memcpy(p, bytes.data() + at, n), at += n;
+        return true;
+    }
+    std::uint64_t left() const override { return bytes.size() - at; }
+};
+template <class T>
+std::string saved(T const& t) {
+    Buffer b;
+    t.save(b);
+    return b.bytes;
+}
+// Saved, loaded and saved again gives the same bytes; cut anywhere it says so.
+template <class T>
+void expect_snapshot(T const& t) {
+    Buffer b;
+    b.bytes = saved(t);
+    T again;
+    ASSERT_TRUE(again.load(b));
+    EXPECT_EQ(b.left(), 0u);
+    EXPECT_EQ(saved(again), b.bytes);
+    for (std::size_t cut : {b.bytes.size() - 1, b.bytes.size() / 2, std::size_t(3)}) {
+        Buffer part;
+        part.bytes = b.bytes.substr(0, cut);
+        T broken;
+        EXPECT_FALSE(broken.load(part)) << "cut at " << cut;
+    }
+}
+
+TEST(Chunked, ACopyIsAViewOfItsMoment) {
+    Chunked<std::uint64_t> live;
+    for (std::uint64_t i = 0; i < 50'000; ++i) live.push_back(i);
+    auto view = live;
+    auto digest = [](auto const& c) {
+        Digest d;
+        c.save(d);
+        return d.value();
+    };
+    auto before = digest(view);
+    for (std::uint64_t i = 0; i < 50'000; i += 7) live.mut(i) = 0;
+    for (int i = 0; i < 10'000; ++i) live.push_back(9);
+    EXPECT_EQ(digest(view), before);
+    EXPECT_NE(digest(live), before);
+    auto second = view;
+    view.mut(3) = 1;
+    EXPECT_EQ(digest(second), before);
+    view.clear();
+    EXPECT_EQ(digest(second), before);
+    expect_snapshot(second);
+}
+
+TEST(HashIndex, AgreesWithAMapUnderRandomInsertsAndErases) {
+    SeededRandom random(3);
+    HashIndex index;
+    std::map<std::uint32_t, std::uint64_t> model;  // row → hash; hashes collide often in their low bits
+    for (int step = 0; step < 60'000; ++step) {
+        std::uint32_t row = std::uint32_t(random.below(3000));
+        if (auto it = model.find(row); it != model.end()) {
+            index.erase(it->second, row);
+            model.erase(it);
+        } else {
+            std::uint64_t hash = random.below(64) | random.below(8) << 20;
+            index.insert(hash, row), model[row] = hash;
+        }
+        if (step % 997 == 0)
+            for (auto [r, h] : model) ASSERT_EQ(index.find(h, [r = r](std::uint32_t found) { return found == r; }), r);
+    }
+    EXPECT_EQ(index.size(), model.size());
+    EXPECT_EQ(index.find(1u << 30, [](std::uint32_t) { return true; }), HashIndex::none);
+    expect_snapshot(index);
+}
+
+TEST(Ordered, AgreesWithASetInBothDirections) {
+    SeededRandom random(5);
+    Ordered<std::uint64_t> ordered;
+    std::set<std::uint64_t> model;
+    for (int step = 0; step < 40'000; ++step) {
+        std::uint64_t key = random.below(6000);
+        if (model.contains(key)) {
+            if (random.chance(0.4)) EXPECT_TRUE(ordered.erase(key)), model.erase(key);
+        } else {
+            EXPECT_FALSE(ordered.erase(key));
+            ordered.insert(key), model.insert(key);
+        }
+    }
+    auto view = ordered;
+    std::vector<std::uint64_t> up, down;
+    ordered.ascend(2500, [&](std::uint64_t k) { return up.push_back(k), up.size() < 1000; });
+    ordered.descend(2500, [&](std::uint64_t k) { return down.push_back(k), true; });
+    std::vector<std::uint64_t> want_up(model.lower_bound(2500), model.end());
+    want_up.resize(std::min<std::size_t>(1000, want_up.size()));
+    EXPECT_EQ(up, want_up);
+    std::vector<std::uint64_t> want_down(std::make_reverse_iterator(model.lower_bound(2500)), model.rend());
+    EXPECT_EQ(down, want_down);
+    EXPECT_EQ(*ordered.first(), *model.begin());
+    EXPECT_EQ(*ordered.last(), *model.rbegin());
+    for (std::uint64_t key : model) ordered.erase(key);
+    EXPECT_EQ(ordered.size(), 0u);
+    EXPECT_EQ(view.size(), model.size());
+    expect_snapshot(view);
+}
+
+TEST(Bits, NextSkipsGaps) {
+    Bits bits;
+    std::set<std::uint64_t> model;
+    SeededRandom random(9);
+    for (int i = 0; i < 3000; ++i) {
+        std::uint64_t n = random.below(3) ? random.below(900'000) : random.below(500);
+        if (random.chance(0.3)) bits.erase(n), model.erase(n);
+        else bits.insert(n), model.insert(n);
+    }
+    std::vector<std::uint64_t> walked;
+    for (auto n = bits.next(0); n != Bits::none; n = bits.next(n + 1)) walked.push_back(n);
+    EXPECT_EQ(walked, std::vector<std::uint64_t>(model.begin(), model.end()));
+    EXPECT_EQ(bits.size(), model.size());
+    expect_snapshot(bits);
+}
+
+TEST(Names, InternOnceAndReadBack) {
+    Names names;
+    EXPECT_EQ(names.intern(""), 0u);
+    std::vector<std::string> texts;
+    for (int i = 0; i < 20'000; ++i) texts.push_back("package-" + std::string(std::size_t(i % 50), 'x') + std::to_string(i));
+    for (auto const& t : texts) names.intern(t);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        ASSERT_EQ(names.find(texts[i]), i + 1);
+        ASSERT_EQ(names.text(std::uint32_t(i + 1)), texts[i]);
+    }
+    EXPECT_EQ(names.find("unknown"), HashIndex::none);
+    expect_snapshot(names);
+}
+
+struct Note {
+    Text<1, 20> title;
+    UserId owner;
+    bool operator==(Note const&) const = default;
+};
+RECORD(Note, title, owner);
+bool visible(Note const& n, Viewer const& v) { return n.owner == v.id; }
+using NoteId = Id<"n_">;
+
+TEST(Table, OrderVisibilityNotesAndSnapshot) {
+    Table<NoteId, Note> table;
+    std::map<std::string, std::string> model;
+    SeededRandom random(11);
+    for (int i = 0; i < 5000; ++i) {
+        std::string id = "n_" + std::to_string(random.below(800));
+        if (random.chance(0.3)) {
+            EXPECT_EQ(table.erase(NoteId(id)), model.erase(id) == 1);
+        } else {
+            table.put(NoteId(id), Note{"t" + std::to_string(i), i % 2 ? "u_ann" : "u_bob"});
+            model[id] = i % 2 ? "u_ann" : "u_bob";
+        }
+    }
+    EXPECT_EQ(table.size(), model.size());
+    Viewer ann{"u_ann"};
+    std::vector<std::string> seen, want;
+    Reading notes(ann);
+    {
+        reading = &notes;
+        NoteId after("n_4");
+        table.walk(&after, [&](NoteId const& id, Note const&) { return seen.push_back(id.str()), true; });
+        for (auto const& [id, owner] : model) {
+            EXPECT_EQ(table.contains(NoteId(id)), owner == "u_ann");
+            if (owner == "u_ann" && id > "n_4") want.push_back(id);
+        }
+        reading = nullptr;
+    }
+    EXPECT_EQ(seen, want);
+    EXPECT_TRUE(notes.broad());
+    EXPECT_TRUE(table.contains(NoteId(model.begin()->first))) << "without a reader all is visible";
+    expect_snapshot(table);
+}
+
+TEST(Tracking, TouchedKeysAreTheOnesLookedUp) {
+    Table<NoteId, Note> table;
+    table.set_salt(1);
+    Viewer all{"k", true};
+    Stamps stamps;
+    auto write = [&](std::uint64_t position, auto&& change) {
+        Writing w{stamps, position};
+        writing = &w;
+        change();
+        writing = nullptr;
+    };
+    write(1, [&] { table.put("n_a", {"a", "u_a"}), table.put("n_b", {"b", "u_b"}); });
+    Reading r(all);
+    reading = &r;
+    table.find("n_a");
+    reading = nullptr;
+    ASSERT_EQ(r.keys().size(), 1u);
+    EXPECT_EQ(stamps.last(r.keys()[0]), 1u);
+    write(2, [&] { table.change("n_b", [](Note& n) { n.title = "B"; }); });
+    EXPECT_EQ(stamps.last(r.keys()[0]), 1u) << "another row leaves the answer as it is";
+    write(3, [&] { table.change("n_a", [](Note& n) { n.title = "A"; }); });
+    EXPECT_EQ(stamps.last(r.keys()[0]), 3u);
+}
+
+TEST(PoolAndTally, ReuseAndCount) {
+    Pool<std::uint64_t> pool;
+    auto a = pool.add(5), b = pool.add(6);
+    pool.remove(a);
+    EXPECT_EQ(pool.add(7), a);
+    EXPECT_EQ(pool[b], 6u);
+    expect_snapshot(pool);
+    Tally tally;
+    tally.add(7, 3), tally.add(7, -1);
+    EXPECT_EQ(tally[7], 2);
+    EXPECT_EQ(tally[100], 0);
+    expect_snapshot(tally);
+}
+
+}  // namespace
+}  // namespace gantry::state

@@ -1,0 +1,156 @@
+#pragma once
+#include <string>
+#include <utility>
+
+#include "kernel/codec/binary.h"
+#include "kernel/state/hash_index.h"
+#include "kernel/state/ordered.h"
+#include "kernel/state/tracking.h"
+
+namespace gantry {
+
+namespace state {
+template <class Key>
+std::uint64_t key_hash(Key const& key) {
+    if constexpr (std::is_convertible_v<Key const&, std::string_view>) return hash64(std::string_view(key));
+    else if constexpr (requires { key.n; }) return mix64(std::uint64_t(key.n));
+    else return mix64(std::uint64_t(key));
+}
+template <class Row>
+concept HasVisibility = requires(Row const& row, Viewer const& viewer) {
+    { visible(row, viewer) } -> std::convertible_to<bool>;
+};
+// A service says who may see a row by a function `bool visible(Row const&, Viewer const&)` beside the row; without one, everyone.
+template <class Row>
+bool may_see(Row const& row, Viewer const& viewer) {
+    if constexpr (HasVisibility<Row>) return viewer.sees_all || visible(row, viewer);
+    else return true;
+}
+}  // namespace state
+
+// Rows by key, in key order for lists. What a read may not see is not there: find, walk and count go by the reader's rights. Every
+// lookup is noted and every change touched, so answers can be cached and watched. A copy is a cheap view (see Chunked).
+template <class Key, class Row>
+class Table : public state::Tracked {
+    static_assert(codec::Storable<Row>, "a Secret can't be stored: keep a verifier of it");
+
+   public:
+    Row const* find(Key const& key) const {
+        auto hash = state::key_hash(key);
+        note(hash);
+        auto slot = lookup(hash, key);
+        if (slot == state::HashIndex::none) return nullptr;
+        Row const& row = slots_[slot].row;
+        return !state::reading || state::may_see(row, state::reading->viewer()) ? &row : nullptr;
+    }
+    bool contains(Key const& key) const { return find(key) != nullptr; }
+
+    // Inserts, or replaces.
+    void put(Key const& key, Row row) {
+        auto hash = state::key_hash(key);
+        touch(hash);
+        if (auto slot = lookup(hash, key); slot != state::HashIndex::none) return void(slots_.mut(slot).row = std::move(row));
+        std::uint32_t slot;
+        if (free_.empty()) {
+            slot = std::uint32_t(slots_.size());
+            slots_.push_back({key, std::move(row), true});
+        } else {
+            slot = free_[free_.size() - 1];
+            free_.resize(free_.size() - 1);
+            slots_.mut(slot) = Slot{key, std::move(row), true};
+        }
+        index_.insert(hash, slot);
+        order_.insert(slot, by_key());
+    }
+    // False, and nothing happens, when the key isn't there.
+    template <class Change>
+    bool change(Key const& key, Change&& change) {
+        auto hash = state::key_hash(key);
+        auto slot = lookup(hash, key);
+        if (slot == state::HashIndex::none) return false;
+        touch(hash);
+        change(slots_.mut(slot).row);
+        return true;
+    }
+    bool erase(Key const& key) {
+        auto hash = state::key_hash(key);
+        auto slot = lookup(hash, key);
+        if (slot == state::HashIndex::none) return false;
+        touch(hash);
+        order_.erase(slot, by_key());
+        index_.erase(hash, slot);
+        slots_.mut(slot) = Slot{};
+        free_.push_back(slot);
+        return true;
+    }
+    // Visits what the reader may see in key order, from behind `after` (null: from the start), until `visit(key, row)` returns false.
+    template <class Visit>
+    void walk(Key const* after, Visit&& visit) const {
+        note_all();
+        auto step = [&](std::uint32_t slot) {
+            Slot const& s = slots_[slot];
+            if (state::reading && !state::may_see(s.row, state::reading->viewer())) return true;
+            if (after && !(*after < s.key)) return true;
+            return bool(visit(s.key, s.row));
+        };
+        if (after) order_.ascend(probe, step, by_key(after));
+        else if (auto first = order_.first()) order_.ascend(*first, step, by_key());
+    }
+    // Rows in all, whoever may see them: for limits and metrics, not for answers.
+    std::size_t size() const { return index_.size(); }
+    std::size_t memory_bytes() const {
+        return slots_.memory_bytes() + index_.memory_bytes() + free_.memory_bytes() + order_.memory_bytes();
+    }
+
+    void save(state::Out& out) const {
+        out.number(std::uint64_t(slots_.size()));
+        std::string buffer;
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            buffer.clear();
+            buffer += slots_[i].used ? '\1' : '\0';
+            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row);
+            out.text(buffer);
+        }
+        free_.save(out);
+    }
+    bool load(state::In& in) {
+        std::uint64_t n;
+        if (!in.number(n) || n > in.left()) return false;
+        std::string buffer;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            if (!in.text(buffer) || buffer.empty()) return false;
+            Slot borrowed;
+            ByteReader reader{std::string_view(buffer).substr(1)};
+            if (buffer[0] && (!codec::get(reader, borrowed.key) || !codec::get(reader, borrowed.row) || !reader.done())) return false;
+            borrowed.used = buffer[0] != 0;
+            Slot const& owning = borrowed;
+            slots_.push_back(owning);
+            if (!borrowed.used) continue;
+            index_.insert(state::key_hash(borrowed.key), std::uint32_t(i));
+            order_.insert(std::uint32_t(i), by_key());
+        }
+        return free_.load(in);
+    }
+
+   private:
+    static constexpr std::uint32_t probe = ~std::uint32_t(0);
+    struct Slot {
+        Key key{};
+        Row row{};
+        bool used = false;
+    };
+    auto by_key(Key const* probed = nullptr) const {
+        return [this, probed](std::uint32_t a, std::uint32_t b) {
+            return (a == probe ? *probed : slots_[a].key) < (b == probe ? *probed : slots_[b].key);
+        };
+    }
+    std::uint32_t lookup(std::uint64_t hash, Key const& key) const {
+        return index_.find(hash, [&](std::uint32_t slot) { return slots_[slot].key == key; });
+    }
+    state::Chunked<Slot> slots_;
+    state::HashIndex index_;
+    state::Chunked<std::uint32_t> free_;
+    state::Ordered<std::uint32_t> order_;
+};
+
+}  // namespace gantry
