@@ -54,7 +54,9 @@ struct Field {
     std::string_view name;
     std::size_t offset;
     TypeFn type;
+    std::string json_key;  // ,"name":
 };
+Field make_field(std::string_view name, std::size_t offset, TypeFn type);
 struct EnumValue {
     std::string_view name;
     std::int64_t value;
@@ -109,11 +111,18 @@ struct Type {
     std::span<EnumValue const> values = {};
     std::span<Alternative const> alternatives = {};
     Ops ops;
-    bool has_secret = false;  // itself or anything inside is a Secret: no member of an event (checked by `Storable`)
+    bool has_defaults = false;  // record: a field absent from JSON keeps its member initialiser (below)
+    bool has_secret = false;    // itself or anything inside is a Secret: no member of an event (checked by `Storable`)
 };
 
 template <class T>
 Type const& type_of();
+
+// In JSON every member must be present unless it is an optional, a list or a map (absent: none, empty) — a bool too. A record that says
+//     static constexpr bool has_defaults = true;
+// takes any member as absent and keeps the member's initialiser: for query parameters and configuration.
+template <class T>
+concept HasDefaults = requires { requires T::has_defaults; };
 
 // "CreatedAt" → "created_at": how a variant's alternatives and the event types go by name.
 std::string snake_case(std::string_view pascal);
@@ -204,7 +213,7 @@ std::span<Field const> fields_of() {
             std::ptrdiff_t offset;
             static_assert(sizeof offset == sizeof pointer, "a pointer to a data member is its offset (Itanium ABI)");
             __builtin_memcpy(&offset, &pointer, sizeof offset);
-            out.push_back({d.name, std::size_t(offset), &type_of<M>});
+            out.push_back(make_field(d.name, std::size_t(offset), &type_of<M>));
         });
         return out;
     }();
@@ -329,7 +338,7 @@ Type make_type() {
     } else if constexpr (is_a<T, Personal>) {
         t.kind = Kind::personal, t.element = &type_of<decltype(T::value)>;
         t.ops.inner = [](void const* self) -> void const* { return &as<T>(self).value; };
-        t.ops.emplace = [](void* self) -> void* { return &as<T>(self).value; };
+        t.ops.emplace = [](void* self) -> void* { return as<T>(self).erased = false, &as<T>(self).value; };
         t.ops.has = [](void const* self) { return !as<T>(self).erased; };
         t.ops.reset = [](void* self) { as<T>(self) = T{}, as<T>(self).erased = true; };
         t.ops.text = [](void const* self) { return as<T>(self).subject.view(); };               // the subject
@@ -339,7 +348,7 @@ Type make_type() {
         integer_ops<T, [](T const& v) { return v.position; }, [](T& v, std::int64_t n) { v.position = std::uint64_t(n); }>(t);
     } else {
         static_assert(Described<T>, "this struct needs RECORD(Type, members…)");
-        t.kind = Kind::record, t.name = type_name<T>(), t.fields = fields_of<T>();
+        t.kind = Kind::record, t.name = type_name<T>(), t.fields = fields_of<T>(), t.has_defaults = HasDefaults<T>;
     }
     return t;
 }
