@@ -20,6 +20,7 @@
 // instantiates almost nothing. `type_of<T>()` builds it on first use from RECORD and ENUM.
 namespace gantry::codec {
 
+// The numbers are written into event schemas: new kinds go to the end.
 enum class Kind : std::uint8_t {
     boolean,    // bool
     integer,    // every built-in integer and Bounded<Min, Max>
@@ -64,6 +65,7 @@ struct EnumValue {
 struct Alternative {
     std::string_view name;  // of the record, in snake_case: the value of "type"
     TypeFn type;
+    bool ignorable = false;  // the record says `static constexpr bool ignorable = true;`: as an event, older releases may skip it
 };
 
 // Operations that need the static type. Unused ones are null. `self` always points at an object of the described type.
@@ -123,6 +125,8 @@ Type const& type_of();
 // takes any member as absent and keeps the member's initialiser: for query parameters and configuration.
 template <class T>
 concept HasDefaults = requires { requires T::has_defaults; };
+template <class T>
+concept Ignorable = requires { requires T::ignorable; };
 
 // "CreatedAt" → "created_at": how a variant's alternatives and the event types go by name.
 std::string snake_case(std::string_view pascal);
@@ -235,7 +239,7 @@ std::span<Alternative const> alternatives_of(std::variant<A...>*) {
     static std::vector<Alternative> const list = [] {
         std::vector<Alternative> out;
         std::size_t i = 0;
-        (out.push_back({names[i++], &type_of<A>}), ...);
+        (out.push_back({names[i++], &type_of<A>, Ignorable<A>}), ...);
         return out;
     }();
     return list;
