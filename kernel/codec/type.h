@@ -348,7 +348,7 @@ Type make_type() {
         t.ops.text = [](void const* self) { return as<T>(self).subject.view(); };               // the subject
         t.ops.set = [](void* self, std::string_view s) { as<T>(self).subject = Str(s); };
     } else if constexpr (is_a<T, Ref>) {
-        t.kind = Kind::ref;
+        t.kind = Kind::ref, t.is_signed = false, t.max = ~std::uint64_t(0);
         integer_ops<T, [](T const& v) { return v.position; }, [](T& v, std::int64_t n) { v.position = std::uint64_t(n); }>(t);
     } else {
         static_assert(Described<T>, "this struct needs RECORD(Type, members…)");
