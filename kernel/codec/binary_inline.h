@@ -1,4 +1,6 @@
 #pragma once
+#include "kernel/codec/binary.h"
+
 // The templated half of binary.h: a value is read through bare pointers, so that they stay in registers across its fields.
 namespace gantry::codec {
 namespace detail {
@@ -47,6 +49,16 @@ void write_value(std::string& out, T const& v, Sealer const* sealer);
 template <class T>
 char const* read_value(char const* at, char const* end, T& v, Sealer const* sealer);
 
+// One function a record, its cursor a local whose address nobody takes: a lambda over the members would keep it in memory.
+template <class T, template <class...> class List, class... Members>
+void write_fields(std::string& out, T const& v, Sealer const* sealer, List<Members...>) {
+    (write_value(out, v.*Members::pointer, sealer), ...);
+}
+template <class T, template <class...> class List, class... Members>
+char const* read_fields(char const* at, char const* end, T& v, Sealer const* sealer, List<Members...>) {
+    return (((at = read_value(at, end, v.*Members::pointer, sealer)) != nullptr) && ...) ? at : nullptr;
+}
+
 template <class V, std::size_t I = 0>
 char const* read_alternative(std::size_t index, char const* at, char const* end, V& v, Sealer const* sealer) {
     if constexpr (I < std::variant_size_v<V>) {
@@ -92,7 +104,7 @@ void write_value(std::string& out, T const& v, Sealer const* sealer) {
         put_varint(out, v.index());
         std::visit([&](auto const& chosen) { write_value(out, chosen, sealer); }, v);
     } else if constexpr (plain_record<T>) {
-        boost::mp11::mp_for_each<gantry::detail::Members<T>>([&](auto d) { write_value(out, v.*d.pointer, sealer); });
+        write_fields(out, v, sealer, gantry::detail::Members<T>{});
     } else {
         encode_binary(type_of<T>(), &v, out, sealer);
     }
@@ -144,11 +156,7 @@ char const* read_value(char const* at, char const* end, T& v, Sealer const* seal
         at = read_varint(at, end, index);
         return at ? read_alternative(std::size_t(index), at, end, v, sealer) : nullptr;
     } else if constexpr (plain_record<T>) {
-        boost::mp11::mp_for_each<gantry::detail::Members<T>>([&](auto d) {
-            if (at) [[likely]]
-                at = read_value(at, end, v.*d.pointer, sealer);
-        });
-        return at;
+        return read_fields(at, end, v, sealer, gantry::detail::Members<T>{});
     } else {
         return read_by_descriptor(type_of<T>(), at, end, &v, sealer);
     }

@@ -9,7 +9,8 @@ namespace {
 using detail::Named;
 using detail::Shape;
 
-// How one written shape is read: straight into today's type (`same`), converted, or skipped (`today` is null). Members are in written order.
+// How one written shape is read: straight into today's type (`same`), converted, or skipped (`today` is null). Members are in written
+// order.
 struct Plan {
     Shape const* written = nullptr;
     Type const* today = nullptr;
@@ -49,7 +50,7 @@ Result<std::vector<Written>> read_schema(std::string_view blob) {
 }
 
 class Planner {
-   public:
+ public:
     Planner(std::string_view event, std::span<Rename const> renames) : event_(event), renames_(renames) {}
 
     // False when today's type can't hold what was written; `problem` then says why.
@@ -79,13 +80,14 @@ class Planner {
     }
     Problem problem;
 
-   private:
+ private:
     static char const* suffix(Kind kind) { return kind == Kind::list ? "[]" : kind == Kind::map ? "{}" : ""; }
 
     bool refuse(Shape const& written, Type const& today, std::string const& path, std::string_view why = "") {
-        problem = Problem{500, "event_shape_unreadable",
-                          fmt::format("event type \"{}\", {}{}: written as {}, today {}", event_, path.empty() ? "the event" : "field " + path, why,
-                                      describe(written), describe(detail::shape_of(today)))};
+        problem =
+            Problem{500, "event_shape_unreadable",
+                    fmt::format("event type \"{}\", {}{}: written as {}, today {}", event_, path.empty() ? "the event" : "field " + path,
+                                why, describe(written), describe(detail::shape_of(today)))};
         return false;
     }
 
@@ -228,7 +230,8 @@ bool read_record(Plan const& plan, void* out, ByteReader& in, Sealer const* seal
     today.ops.destroy(out), today.ops.construct(out);  // added fields have their default, whatever stood here before
     for (std::size_t i = 0; i < plan.members.size(); ++i) {
         Plan const& member = plan.members[i];
-        bool fine = member.today ? read(member, static_cast<char*>(out) + today.fields[plan.target[i]].offset, in, sealer) : skip(*member.written, in);
+        bool fine = member.today ? read(member, static_cast<char*>(out) + today.fields[plan.target[i]].offset, in, sealer)
+                                 : skip(*member.written, in);
         if (!fine) return false;
     }
     return true;
@@ -282,7 +285,7 @@ bool read(Plan const& plan, void* out, ByteReader& in, Sealer const* sealer) {
 }
 
 class Reader final : public EventReader {
-   public:
+ public:
     Reader(Type const& event, std::vector<Written> written) : event_(event), written_(std::move(written)) {}
 
     bool identical(std::uint32_t number) const override {
@@ -303,10 +306,11 @@ class Reader final : public EventReader {
         if (w->today == none) return fail(500, "event_type_unknown", fmt::format("event type \"{}\" is unknown today", w->type.name));
         ByteReader in(payload);
         if (read(w->plan, event_.ops.choose(variant, w->today), in, sealer) && in.done()) return {};
-        return fail(500, "event_malformed", fmt::format("an event of type \"{}\" doesn't follow the schema it was written under", w->type.name));
+        return fail(500, "event_malformed",
+                    fmt::format("an event of type \"{}\" doesn't follow the schema it was written under", w->type.name));
     }
 
-   private:
+ private:
     Written const* find(std::uint32_t number) const {
         if (number < written_.size() && written_[number].type.number == number) return &written_[number];
         for (auto const& w : written_)

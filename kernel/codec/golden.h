@@ -19,7 +19,9 @@ inline ::testing::AssertionResult expect_golden(std::string const& path, std::st
     std::ostringstream golden;
     golden << std::ifstream(full, std::ios::binary).rdbuf();
     if (golden.str() == text) return ::testing::AssertionSuccess();
-    return ::testing::AssertionFailure() << path << " differs (UPDATE_GOLDEN=1 rewrites it). Expected:\n" << golden.str() << "\nnow:\n" << text;
+    return ::testing::AssertionFailure() << path << " differs (UPDATE_GOLDEN=1 rewrites it). Expected:\n"
+                                         << golden.str() << "\nnow:\n"
+                                         << text;
 }
 
 }  // namespace gantry

@@ -12,7 +12,7 @@ bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Checker {
-   public:
+ public:
     Checker(std::string_view json, std::size_t depth_max) : json_(json), depth_max_(depth_max) {}
 
     std::optional<JsonSyntaxError> run() {
@@ -22,7 +22,7 @@ class Checker {
         return std::move(error_);
     }
 
-   private:
+ private:
     // One loop with its own stack: the input must not decide how deep the program's stack gets.
     void document() {
         do {
@@ -158,7 +158,8 @@ class Checker {
             found = c > 0x20 && c < 0x7f ? fmt::format("'{}'", char(c)) : fmt::format("the byte 0x{:02x}", c);
         }
         error_ = {at_, fmt::format("expected {}, found {}", expected, found)};
-        if (at_ < json_.size() && utf8_length_at(json_, at_) == 0) error_->what = fmt::format("the byte 0x{:02x} is not UTF-8", std::uint8_t(json_[at_])), error_->not_utf8 = true;
+        if (at_ < json_.size() && utf8_length_at(json_, at_) == 0)
+            error_->what = fmt::format("the byte 0x{:02x} is not UTF-8", std::uint8_t(json_[at_])), error_->not_utf8 = true;
     }
 
     std::string_view json_;

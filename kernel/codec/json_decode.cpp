@@ -59,7 +59,7 @@ std::size_t field_index(Type const& record, std::string_view name, std::size_t h
 }
 
 class Decoder {
-   public:
+ public:
     explicit Decoder(JsonLimits limits) : limits_(limits) {}
 
     void value(Type const& type, void* out, od::value v, Path const& path, std::size_t depth) {
@@ -106,7 +106,7 @@ class Decoder {
     bool too_deep() const { return too_deep_; }
     std::vector<Fault>& faults() { return faults_; }
 
-   private:
+ private:
     void boolean(Type const& type, void* out, od::value v, Path const& path) {
         bool b = false;
         if (v.get_bool().get(b)) return wrong(type, v, path);
@@ -240,8 +240,10 @@ class Decoder {
             } else {
                 std::size_t before = type.ops.size(out);
                 void* slot = type.ops.insert(out, key);
-                if (type.ops.size(out) == before) fault(at, fmt::format("key {} is given twice", detail::quoted(key)));
-                else value(type.element(), slot, field.value(), at, depth + 1);
+                if (type.ops.size(out) == before)
+                    fault(at, fmt::format("key {} is given twice", detail::quoted(key)));
+                else
+                    value(type.element(), slot, field.value(), at, depth + 1);
             }
             if (stop_) return;
         }
@@ -256,7 +258,8 @@ class Decoder {
             od::array a;
             if (v.get_array().get(a) || a.raw_json().get(text)) return broken();
         }
-        if (auto error = check_json(text, limits_.depth_max - std::min(depth, limits_.depth_max))) return too_deep_ |= error->too_deep, broken();
+        if (auto error = check_json(text, limits_.depth_max - std::min(depth, limits_.depth_max)))
+            return too_deep_ |= error->too_deep, broken();
         type.ops.set(out, minify_json(text));
     }
 
@@ -350,7 +353,8 @@ Result<void> verdict(Decoder& decoder, std::string_view json, JsonLimits limits)
 void decode_wrapped(Decoder& decoder, ThreadState& state, Type const& type, void* out, std::string_view wrapped) {
     od::document document;
     od::array items;
-    if (state.parser->iterate(wrapped.data(), wrapped.size(), wrapped.size() + simdjson::SIMDJSON_PADDING).get(document)) return decoder.broken();
+    if (state.parser->iterate(wrapped.data(), wrapped.size(), wrapped.size() + simdjson::SIMDJSON_PADDING).get(document))
+        return decoder.broken();
     if (document.get_array().get(items)) return decoder.broken();
     std::size_t n = 0;
     for (auto item : items) {
@@ -365,10 +369,12 @@ void decode_wrapped(Decoder& decoder, ThreadState& state, Type const& type, void
 void decode_container(Decoder& decoder, ThreadState& state, Type const& type, void* out, std::string_view padded) {
     od::document document;
     od::value root;
-    if (state.parser->iterate(padded.data(), padded.size(), padded.size() + simdjson::SIMDJSON_PADDING).get(document)) return decoder.broken();
+    if (state.parser->iterate(padded.data(), padded.size(), padded.size() + simdjson::SIMDJSON_PADDING).get(document))
+        return decoder.broken();
     if (document.get_value().get(root)) return decoder.broken();
     decoder.value(type, out, root, Path{}, 0);
-    if (!decoder.is_broken() && decoder.faults().empty() && document.current_location().error() != simdjson::OUT_OF_BOUNDS) decoder.broken();
+    if (!decoder.is_broken() && decoder.faults().empty() && document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+        decoder.broken();
 }
 
 }  // namespace
@@ -388,8 +394,10 @@ Result<void> decode_json(Type const& type, void* out, std::string_view json, boo
         state.buffer.append(simdjson::SIMDJSON_PADDING, '\0');
         text = {state.buffer.data(), state.buffer.size() - simdjson::SIMDJSON_PADDING};
     }
-    if (container) decode_container(decoder, state, type, out, text);
-    else decode_wrapped(decoder, state, type, out, text);
+    if (container)
+        decode_container(decoder, state, type, out, text);
+    else
+        decode_wrapped(decoder, state, type, out, text);
     return verdict(decoder, json, limits);
 }
 

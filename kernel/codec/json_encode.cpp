@@ -164,9 +164,7 @@ std::string encode_scalar(Type const& type, void const* value) {
         case Kind::sequence:
         case Kind::bytes:
         case Kind::time:
-        case Kind::duration:
-            encode_json(type, value, out);
-            return out.substr(1, out.size() - 2);
+        case Kind::duration: encode_json(type, value, out); return out.substr(1, out.size() - 2);
         default: encode_json(type, value, out); return out;
     }
 }

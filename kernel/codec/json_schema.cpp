@@ -57,7 +57,8 @@ std::string variant_schema(Type const& type, Components& components) {
 }
 
 std::string text_schema(Type const& type) {
-    if (type.is_id) return fmt::format("{{\"type\":\"string\",\"pattern\":{},\"maxLength\":{}}}", pattern(type.prefix, "[A-Za-z0-9_.:-]+$"), type.max);
+    if (type.is_id)
+        return fmt::format("{{\"type\":\"string\",\"pattern\":{},\"maxLength\":{}}}", pattern(type.prefix, "[A-Za-z0-9_.:-]+$"), type.max);
     std::string out = "{\"type\":\"string\"";
     if (type.min > 0) out += fmt::format(",\"minLength\":{}", type.min);
     if (type.max != ~std::uint64_t(0)) out += fmt::format(",\"maxLength\":{}", type.max);

@@ -43,8 +43,8 @@ struct Everything {
     Personal<Str> who;
     RawJson extra;
 };
-RECORD(Everything, title, limit, wide, unsigned_wide, ratio, flag, owner, run, data, at, span, urgency, maybe, lines, counts, step, password, who,
-       extra);
+RECORD(Everything, title, limit, wide, unsigned_wide, ratio, flag, owner, run, data, at, span, urgency, maybe, lines, counts, step,
+       password, who, extra);
 
 constexpr std::string_view right =
     R"({"title":"Plan","limit":7,"wide":-5,"unsigned_wide":18446744073709551615,"ratio":0.1,"flag":true,"owner":"u_ann","run":"r_17",)"
@@ -72,7 +72,8 @@ std::string with(std::string_view name, std::string_view value) {
     std::string json(right), key = "\"" + std::string(name) + "\":";
     auto from = json.find(key) + key.size();
     std::size_t to = from;
-    for (int depth = 0; depth > 0 || (json[to] != ',' && json[to] != '}'); ++to) depth += json[to] == '{' || json[to] == '[' ? 1 : json[to] == '}' || json[to] == ']' ? -1 : 0;
+    for (int depth = 0; depth > 0 || (json[to] != ',' && json[to] != '}'); ++to)
+        depth += json[to] == '{' || json[to] == '[' ? 1 : json[to] == '}' || json[to] == ']' ? -1 : 0;
     return json.replace(from, to - from, value);
 }
 
@@ -133,14 +134,16 @@ TEST(Json, HostileValuesAreNamedByPointerAndText) {
         {"lines", "{}", "/lines: expected a list, found an object"},
         {"lines", "null", "/lines: expected a list, found null"},
         {"lines", R"([{"name":"a","n":1},{"name":"abcd","n":128}])",
-         "/lines/1/name: expected text of 1 to 3 characters, found 4 characters\n/lines/1/n: expected an integer from -128 to 127, found 128"},
+         "/lines/1/name: expected text of 1 to 3 characters, found 4 characters\n/lines/1/n: expected an integer from -128 to 127, found "
+         "128"},
         {"lines", R"([{"nome":"a","n":1}])",
          R"(/lines/0/nome: unknown field "nome", did you mean "name"?)"
          "\n/lines/0/name: expected text of 1 to 3 characters, found nothing"},
         {"counts", R"({"a/b":1,"a/b":2})", R"(/counts/a~1b: key "a/b" is given twice)"},
         {"counts", R"({"~":"x"})", R"(/counts/~0: expected an integer from -2147483648 to 2147483647, found "x")"},
         {"step", R"({"note":"x"})", "/step/type: expected one of started, job_done, found nothing"},
-        {"step", R"({"type":"job_dnoe","note":"x"})", R"(/step/type: expected one of started, job_done, found "job_dnoe", did you mean "job_done"?)"},
+        {"step", R"({"type":"job_dnoe","note":"x"})",
+         R"(/step/type: expected one of started, job_done, found "job_dnoe", did you mean "job_done"?)"},
         {"step", R"({"type":7})", R"(/step/type: expected one of started, job_done, found "")"},
         {"step", R"({"type":"started","run":1,"type":"started"})", R"(/step/type: field "type" is given twice)"},
         {"password", R"("hunter2")", "/password: expected text of 8 to 20 characters, found 7 characters"},
@@ -166,8 +169,9 @@ TEST(Json, WhatIsAcceptedInUnusualForms) {
 }
 
 TEST(Json, MissingAndUnknownAndTwice) {
-    EXPECT_EQ(faults_of<Line>("{}"),
-              "body_invalid\n/name: expected text of 1 to 3 characters, found nothing\n/n: expected an integer from -128 to 127, found nothing");
+    EXPECT_EQ(
+        faults_of<Line>("{}"),
+        "body_invalid\n/name: expected text of 1 to 3 characters, found nothing\n/n: expected an integer from -128 to 127, found nothing");
     EXPECT_EQ(faults_of<Line>(R"({"name":"a","n":1,"n":2})"), "body_invalid\n/n: field \"n\" is given twice");
     EXPECT_EQ(faults_of<Line>(R"({"name":"a","n":1,"a/~":2})"), "body_invalid\n/a~1~0: unknown field \"a/~\"; known are name, n");
     EXPECT_EQ(faults_of<Line>("[1]"), "body_invalid\n: expected an object, found a list");
@@ -237,7 +241,8 @@ TEST(Json, ItemsAreLimitedFromBothSides) {
     EXPECT_EQ(faults_of<std::vector<std::int32_t>>("[1,2,3]", {.items_max = 3}), "accepted");
     EXPECT_EQ(faults_of<std::vector<std::int32_t>>("[1,2,3,4]", {.items_max = 3}), "body_invalid\n: expected at most 3 items");
     EXPECT_EQ((faults_of<std::map<std::string, bool>>(R"({"a":true})", {.items_max = 1})), "accepted");
-    EXPECT_EQ((faults_of<std::map<std::string, bool>>(R"({"a":true,"b":true})", {.items_max = 1})), "body_invalid\n: expected at most 1 items");
+    EXPECT_EQ((faults_of<std::map<std::string, bool>>(R"({"a":true,"b":true})", {.items_max = 1})),
+              "body_invalid\n: expected at most 1 items");
 }
 
 TEST(Json, PaddedInputIsReadInPlaceAndBytesBehindItDoNotCount) {
@@ -298,7 +303,8 @@ TEST(Nearest, FindsTyposOnly) {
 }
 
 TEST(Pretty, IndentsForPeople) {
-    EXPECT_EQ(pretty_json(R"({"a":[1,{}],"b":[ ],"c":"x, {y"})"), "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": [],\n  \"c\": \"x, {y\"\n}");
+    EXPECT_EQ(pretty_json(R"({"a":[1,{}],"b":[ ],"c":"x, {y"})"),
+              "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": [],\n  \"c\": \"x, {y\"\n}");
     EXPECT_EQ(pretty_json("{nope"), "{nope");
 }
 

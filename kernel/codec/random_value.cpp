@@ -10,7 +10,8 @@ namespace {
 constexpr std::string_view id_characters = "abcXYZ019_.:-";
 
 std::string random_text(std::uint64_t min, std::uint64_t max, Random& random) {
-    constexpr std::string_view pieces[] = {"a", "Z", "0", " ", "\"", "\\", "\n", "\t", "\x01", "/", "~", "\x7f", "é", "€", "😀", "plainword"};
+    constexpr std::string_view pieces[] = {"a",    "Z", "0", " ",    "\"", "\\", "\n", "\t",
+                                           "\x01", "/", "~", "\x7f", "é",  "€",  "😀", "plainword"};
     std::uint64_t most = std::min(max, min + (random.chance(0.1) ? 80 : 9));
     std::uint64_t chars = min + random.below(most - min + 1);
     std::string out;
@@ -67,8 +68,10 @@ std::string random_bytes(Random& random) {
 }
 
 void random_personal(Type const& type, void* out, Random& random, RandomValueOptions options) {
-    if (!options.for_json && random.chance(0.2)) type.ops.reset(out);
-    else random_value(type.element(), type.ops.emplace(out), random, options);
+    if (!options.for_json && random.chance(0.2))
+        type.ops.reset(out);
+    else
+        random_value(type.element(), type.ops.emplace(out), random, options);
     type.ops.set(out, options.for_json ? std::string() : "u_" + random_text(1, 5, random));
 }
 

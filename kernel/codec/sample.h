@@ -50,8 +50,8 @@ struct All {
     Ref<Str> ref;
     RawJson raw;
 };
-RECORD(All, flag, i8, u8, i16, u16, i32, u32, i64, u64, bounded, real, string, str, text, id, seq, bytes, time, duration, colour, optional, list,
-       names, map, step, personal, ref, raw);
+RECORD(All, flag, i8, u8, i16, u16, i32, u32, i64, u64, bounded, real, string, str, text, id, seq, bytes, time, duration, colour, optional,
+       list, names, map, step, personal, ref, raw);
 
 // What may only travel, not be stored.
 struct Transient {
@@ -63,9 +63,34 @@ RECORD(Transient, password, pin, all);
 
 // The value of the golden files.
 inline All golden_value() {
-    return All{true, -128, 255, -2, 65535, -3, 4294967295u, INT64_MIN, UINT64_MAX, 7, -0.5, "string", "str", "text é", "i_1", {17}, {std::string("\0\xff", 2)},
-               {1'700'000'000'123'456}, {5'400'000'000}, Colour::blue, Inner{"in", -1}, {{"a", 1}, {"b", 2}}, {"x", ""}, {{"k", 1}, {"l", -1}},
-               Moved{{{"m", 3}}, Time{1}}, {"Ann", "u_ann"}, {300}, {"{\"a\":1}"}};
+    return All{true,
+               -128,
+               255,
+               -2,
+               65535,
+               -3,
+               4294967295u,
+               INT64_MIN,
+               UINT64_MAX,
+               7,
+               -0.5,
+               "string",
+               "str",
+               "text é",
+               "i_1",
+               {17},
+               {std::string("\0\xff", 2)},
+               {1'700'000'000'123'456},
+               {5'400'000'000},
+               Colour::blue,
+               Inner{"in", -1},
+               {{"a", 1}, {"b", 2}},
+               {"x", ""},
+               {{"k", 1}, {"l", -1}},
+               Moved{{{"m", 3}}, Time{1}},
+               {"Ann", "u_ann"},
+               {300},
+               {"{\"a\":1}"}};
 }
 
 }  // namespace gantry::codec::sample

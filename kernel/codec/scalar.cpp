@@ -119,7 +119,8 @@ std::string set_real(Type const& type, void* out, std::string_view token, bool q
     double value = 0;
     auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
     // Out of range says both too large and too small for a double; too small is zero enough.
-    if (error == std::errc::result_out_of_range && std::string(token).find("e-") == std::string::npos && std::string(token).find("E-") == std::string::npos)
+    bool too_small = token.find("e-") != token.npos || token.find("E-") != token.npos;
+    if (error == std::errc::result_out_of_range && !too_small)
         return mismatch(type, fmt::format("{}, which is too large", token.substr(0, shown_chars_max)), quiet);
     *static_cast<double*>(out) = value;
     return {};
@@ -144,7 +145,9 @@ std::string suggestion(std::string_view wrong, std::span<std::string_view const>
 std::string expectation(Type const& type) {
     switch (type.kind) {
         case Kind::boolean: return "true or false";
-        case Kind::integer: return fmt::format("an integer from {} to {}", type.min, std::int64_t(type.max) < 0 && type.is_signed ? fmt::format("{}", std::int64_t(type.max)) : fmt::format("{}", type.max));
+        case Kind::integer:
+            if (type.is_signed) return fmt::format("an integer from {} to {}", type.min, std::int64_t(type.max));
+            return fmt::format("an integer from {} to {}", type.min, type.max);
         case Kind::real: return "a number";
         case Kind::text:
             if (type.is_id) return fmt::format("an id like \"{}…\" of at most 64 letters, digits, '_', '.', ':' or '-'", type.prefix);

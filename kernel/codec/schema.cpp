@@ -51,7 +51,8 @@ void describe_lines(Type const& type, std::string const& path, std::string& out)
             return;
         case Kind::variant:
             for (auto const& a : type.alternatives)
-                describe_lines(a.type(), fmt::format("{}{}{}{}", path, path.empty() ? "" : "|", a.name, a.ignorable ? " (ignorable)" : ""), out);
+                describe_lines(a.type(), fmt::format("{}{}{}{}", path, path.empty() ? "" : "|", a.name, a.ignorable ? " (ignorable)" : ""),
+                               out);
             return;
     }
 }

@@ -110,7 +110,8 @@ TEST(Schema, ReadsOldEventsByName) {
     EXPECT_TRUE(r.ignorable(2));
     EXPECT_FALSE(r.ignorable(1) || r.ignorable(3));
 
-    v1::Made old{"Plan", "gone", v1::Level::high, {v1::Level::low}, v1::Walked{{{7, -7}}}, {{"k", {1, 2}}}, {{3, 4}, "u_1"}, {{5, 6}, "u_2"}, v1::Point{8, 9}};
+    v1::Made old{"Plan",          "gone",          v1::Level::high, {v1::Level::low}, v1::Walked{{{7, -7}}},
+                 {{"k", {1, 2}}}, {{3, 4}, "u_1"}, {{5, 6}, "u_2"}, v1::Point{8, 9}};
     SeededRandom random(1);
     MemorySubjectKeys keys(random);
     Sealer sealer = make_sealer(keys, random);
@@ -119,10 +120,12 @@ TEST(Schema, ReadsOldEventsByName) {
         put(payload, old, s);
         v2::Event event = v2::Created{.title = "stale", .added = 1};
         ASSERT_TRUE(r.decode(1, payload, &event, s));
-        EXPECT_EQ(to_json(event),
-                  R"({"type":"created","level":"high","levels":["low"],"title":"Plan","how":{"type":"walked","way":[{"y":-7,"x":7,"z":9}]},)"
-                  R"("points":{"k":{"y":2,"x":1,"z":9}},"where":{"y":4,"x":3,"z":9},"maybe":{"y":9,"x":8,"z":9},"added":42})");
-        for (std::size_t n = 0; n < payload.size(); ++n) ASSERT_EQ(r.decode(1, std::string_view(payload).substr(0, n), &event, s).error().code, "event_malformed");
+        EXPECT_EQ(
+            to_json(event),
+            R"({"type":"created","level":"high","levels":["low"],"title":"Plan","how":{"type":"walked","way":[{"y":-7,"x":7,"z":9}]},)"
+            R"("points":{"k":{"y":2,"x":1,"z":9}},"where":{"y":4,"x":3,"z":9},"maybe":{"y":9,"x":8,"z":9},"added":42})");
+        for (std::size_t n = 0; n < payload.size(); ++n)
+            ASSERT_EQ(r.decode(1, std::string_view(payload).substr(0, n), &event, s).error().code, "event_malformed");
         EXPECT_FALSE(r.decode(1, payload + "x", &event, s));
     }
     v2::Event event;
@@ -202,23 +205,27 @@ TEST(Schema, NamesWhatItCannotRead) {
     auto v2s = encode_event_schema(type_of<v2::Event>());
     EXPECT_EQ(problem_of(schema<v1::Kept, v1::Stood>(), type_of<v2::Event>()),
               "event_type_unknown: event type \"stood\" is unknown today; it was written as record Stood {span: duration}");
-    EXPECT_EQ(problem_of(schema<v2::Kept>(), type_of<v1::Event>()),
-              "event_shape_unreadable: event type \"kept\", field n: written as signed integer of 64 bits, today signed integer of 32 bits");
+    EXPECT_EQ(
+        problem_of(schema<v2::Kept>(), type_of<v1::Event>()),
+        "event_shape_unreadable: event type \"kept\", field n: written as signed integer of 64 bits, today signed integer of 32 bits");
     std::vector<Rename> kept_to_stood = {{"", "kept", "stood"}, {"stood", "n", "span"}};
     EXPECT_EQ(problem_of(schema<v1::Kept>(), type_of<std::variant<v1::Stood>>(), kept_to_stood),
               "event_shape_unreadable: event type \"kept\", field span: written as signed integer of 32 bits, today duration");
     std::vector<Rename> back = {{"", "created", "made"}};
     EXPECT_EQ(problem_of(v2s, type_of<v1::Event>(), back),
-              "event_shape_unreadable: event type \"created\", field level: written as optional enum Level {high, mid, low}, today enum Level {low, high}");
+              "event_shape_unreadable: event type \"created\", field level: written as optional enum Level {high, mid, low}, today enum "
+              "Level {low, high}");
 }
 
 TEST(Schema, UnknownEnumValuesAndAlternativesStopIt) {
-    EXPECT_NE(problem_of(schema<v2::Walked>(), type_of<std::variant<v1::Walked>>()).find("field way[].y: written as signed integer of 32 bits"),
-              std::string::npos);
+    EXPECT_NE(
+        problem_of(schema<v2::Walked>(), type_of<std::variant<v1::Walked>>()).find("field way[].y: written as signed integer of 32 bits"),
+        std::string::npos);
     std::string blob = schema<v1::Made>(), changed = blob;
     changed.replace(changed.find("high"), 4, "huge");
-    EXPECT_NE(problem_of(changed, type_of<v1::Event>()).find("field level, value \"huge\" is unknown today: written as enum Level {low, huge}"),
-              std::string::npos);
+    EXPECT_NE(
+        problem_of(changed, type_of<v1::Event>()).find("field level, value \"huge\" is unknown today: written as enum Level {low, huge}"),
+        std::string::npos);
     std::vector<Rename> huge = {{"level", "huge", "high"}};
     EXPECT_EQ(problem_of(changed, type_of<v1::Event>(), huge), "accepted");
     changed = blob;
@@ -233,7 +240,8 @@ TEST(Schema, DamagedBlobsAreRefused) {
     EXPECT_EQ(types->size(), 3u);
     EXPECT_EQ(types->at(2).name, "hint");
     EXPECT_TRUE(types->at(2).ignorable);
-    for (std::size_t n = 0; n < blob.size(); ++n) EXPECT_EQ(problem_of(blob.substr(0, n), type_of<v1::Event>()).substr(0, 22), "event_schema_malformed");
+    for (std::size_t n = 0; n < blob.size(); ++n)
+        EXPECT_EQ(problem_of(blob.substr(0, n), type_of<v1::Event>()).substr(0, 22), "event_schema_malformed");
     EXPECT_EQ(problem_of(blob + "x", type_of<v1::Event>()), "event_schema_malformed: the event schema goes on after its end");
     EXPECT_EQ(problem_of("\x02" + blob.substr(1), type_of<v1::Event>()),
               "event_schema_malformed: the event schema has version 2, this release reads version 1");
@@ -243,12 +251,17 @@ TEST(Schema, DamagedBlobsAreRefused) {
         damaged[random.below(damaged.size())] = char(random.next());
         (void)make_event_reader(damaged, type_of<v1::Event>());
     }
-    std::string deep = std::string("\x01\x01\x00\x01x\x00\x0c\x01r\x01\x01" "f", 12) + std::string(100, '\x0a') + std::string(1, '\0');
+    std::string deep = std::string(
+                           "\x01\x01\x00\x01x\x00\x0c\x01r\x01\x01"
+                           "f",
+                           12) +
+                       std::string(100, '\x0a') + std::string(1, '\0');
     EXPECT_EQ(problem_of(deep, type_of<v1::Event>()), "event_schema_malformed: the event schema can't be read at event type \"x\"");
 }
 
 TEST(Schema, ShapeIsAGoldenText) {
-    EXPECT_TRUE(expect_golden("kernel/codec/golden/shape.txt", describe_shape(type_of<std::variant<sample::All, v1::Hint, sample::Empty>>())));
+    EXPECT_TRUE(
+        expect_golden("kernel/codec/golden/shape.txt", describe_shape(type_of<std::variant<sample::All, v1::Hint, sample::Empty>>())));
     EXPECT_NE(fingerprint(type_of<v1::Event>()), fingerprint(type_of<v2::Event>()));
     EXPECT_EQ(fingerprint(type_of<v1::Event>()), fingerprint(type_of<v1::Event>()));
 }

@@ -16,8 +16,8 @@ std::string seal(SubjectKeys& keys, Random& random, std::string_view subject, st
     SubjectKey key = keys.get_or_make(subject);
     std::string out(nonce_bytes + plain.size() + tag_bytes, '\0');
     random.fill({raw(out), nonce_bytes});
-    crypto_aead_xchacha20poly1305_ietf_encrypt(raw(out) + nonce_bytes, nullptr, raw(plain), plain.size(), raw(subject), subject.size(), nullptr,
-                                               raw(out), key.data());
+    crypto_aead_xchacha20poly1305_ietf_encrypt(raw(out) + nonce_bytes, nullptr, raw(plain), plain.size(), raw(subject), subject.size(),
+                                               nullptr, raw(out), key.data());
     sodium_memzero(key.data(), key.size());
     return out;
 }
@@ -26,8 +26,9 @@ std::optional<std::string> open(SubjectKeys const& keys, std::string_view subjec
     auto key = keys.find(subject);
     if (!key || sealed.size() < nonce_bytes + tag_bytes) return {};
     std::string plain(sealed.size() - nonce_bytes - tag_bytes, '\0');
-    int failed = crypto_aead_xchacha20poly1305_ietf_decrypt(raw(plain), nullptr, nullptr, raw(sealed) + nonce_bytes, sealed.size() - nonce_bytes,
-                                                            raw(subject), subject.size(), raw(sealed), key->data());
+    int failed =
+        crypto_aead_xchacha20poly1305_ietf_decrypt(raw(plain), nullptr, nullptr, raw(sealed) + nonce_bytes, sealed.size() - nonce_bytes,
+                                                   raw(subject), subject.size(), raw(sealed), key->data());
     sodium_memzero(key->data(), key->size());
     if (failed) return {};
     return plain;

@@ -84,7 +84,8 @@ bool read_shape(ByteReader& in, Shape& out, int depth) {
     }
     if (has_element(out.kind)) return out.element = std::make_unique<Shape>(), read_shape(in, *out.element, depth + 1);
     if (out.kind == Kind::enumeration || out.kind == Kind::record) out.name = in.string();
-    if (out.kind == Kind::enumeration || out.kind == Kind::record || out.kind == Kind::variant) return in.ok() && read_members(in, out, depth);
+    if (out.kind == Kind::enumeration || out.kind == Kind::record || out.kind == Kind::variant)
+        return in.ok() && read_members(in, out, depth);
     return true;
 }
 

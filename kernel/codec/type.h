@@ -314,6 +314,9 @@ Type make_type() {
         t.ops.inner = [](void const* self) -> void const* { return &*as<T>(self); };
     } else if constexpr (is_a<T, std::vector>) {
         static_assert(!std::is_same_v<typename T::value_type, bool>, "std::vector<bool> has no elements to point at");
+        if constexpr (Described<typename T::value_type>)
+            static_assert(boost::mp11::mp_size<gantry::detail::Members<typename T::value_type>>::value > 0,
+                          "a list of empty records has no bytes to count by");
         t.kind = Kind::list, t.element = &type_of<typename T::value_type>;
         t.ops.size = [](void const* self) { return as<T>(self).size(); };
         t.ops.clear = [](void* self) { as<T>(self).clear(); };
