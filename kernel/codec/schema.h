@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,22 +25,30 @@ struct EventType {
 // Self-contained and versioned (grammar in docs/log-format.md).
 std::string encode_event_schema(Type const& event_variant);
 
-// Reads events written under an older schema into today's variant. Built once a segment.
+// Reads events written under an older schema into today's variant. Built once a segment; immutable, so any thread may use it.
 class EventReader {
    public:
+    static constexpr std::uint32_t none = ~std::uint32_t(0);
     virtual ~EventReader() = default;
     // Decodes one event. Same shape: the positional fast path of the caller applies (`identical`). Otherwise field by name: added fields
     // keep their default, removed ones are skipped, `Renames` map old names to new.
     virtual bool identical(std::uint32_t number) const = 0;
-    virtual std::uint32_t today(std::uint32_t number) const = 0;  // today's alternative for a written number
+    virtual std::uint32_t today(std::uint32_t number) const = 0;  // today's alternative for a written number; `none` when there is none
+    virtual bool ignorable(std::uint32_t number) const = 0;       // unknown today, but its writer said that it may be skipped
     virtual Result<void> decode(std::uint32_t number, std::string_view payload, void* variant, Sealer const* sealer) const = 0;
 };
+// A field of a record, a value of an enum or an alternative of a nested variant changed its name; `record` is today's name of the struct or
+// enum in snake_case ("" for alternatives and for event types): {"created", "title_text", "title"}, {"", "made", "created"}.
 struct Rename {
-    std::string_view record, from, to;  // "created", "title_text", "title"
+    std::string_view record, from, to;
 };
 // Fails with "event_type_unknown" / "event_shape_unreadable" naming the event type, field and both shapes, when an event type, an
-// alternative or an enum value of the blob isn't known today (unless marked ignorable) or a field changed its type.
+// alternative or an enum value of the blob isn't known today (unless marked ignorable) or a field changed its type. Fine are: integers into
+// wider ones, other bounds, T into optional<T>, other prefixes. "event_schema_malformed": the blob can't be read.
 Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view schema_blob, Type const& event_variant, std::span<Rename const> renames = {});
+
+// What is written about one event type, for tools that read a log without its service.
+Result<std::vector<EventType>> event_types(std::string_view schema_blob);
 
 // One line a field, stable: what the golden file of a service's events holds. Its hash is the fingerprint.
 std::string describe_shape(Type const& type);

@@ -11,4 +11,10 @@ std::string snake_case(std::string_view pascal) {
     }
     return out;
 }
+
+Field make_field(std::string_view name, std::size_t offset, TypeFn type) {
+    std::string key = ",\"";
+    key.append(name).append("\":");
+    return {name, offset, type, std::move(key)};
+}
 }  // namespace gantry::codec

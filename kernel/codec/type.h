@@ -20,6 +20,7 @@
 // instantiates almost nothing. `type_of<T>()` builds it on first use from RECORD and ENUM.
 namespace gantry::codec {
 
+// The numbers are written into event schemas: new kinds go to the end.
 enum class Kind : std::uint8_t {
     boolean,    // bool
     integer,    // every built-in integer and Bounded<Min, Max>
@@ -54,7 +55,9 @@ struct Field {
     std::string_view name;
     std::size_t offset;
     TypeFn type;
+    std::string json_key;  // ,"name":
 };
+Field make_field(std::string_view name, std::size_t offset, TypeFn type);
 struct EnumValue {
     std::string_view name;
     std::int64_t value;
@@ -62,6 +65,7 @@ struct EnumValue {
 struct Alternative {
     std::string_view name;  // of the record, in snake_case: the value of "type"
     TypeFn type;
+    bool ignorable = false;  // the record says `static constexpr bool ignorable = true;`: as an event, older releases may skip it
 };
 
 // Operations that need the static type. Unused ones are null. `self` always points at an object of the described type.
@@ -109,11 +113,20 @@ struct Type {
     std::span<EnumValue const> values = {};
     std::span<Alternative const> alternatives = {};
     Ops ops;
-    bool has_secret = false;  // itself or anything inside is a Secret: no member of an event (checked by `Storable`)
+    bool has_defaults = false;  // record: a field absent from JSON keeps its member initialiser (below)
+    bool has_secret = false;    // itself or anything inside is a Secret: no member of an event (checked by `Storable`)
 };
 
 template <class T>
 Type const& type_of();
+
+// In JSON every member must be present unless it is an optional, a list or a map (absent: none, empty) — a bool too. A record that says
+//     static constexpr bool has_defaults = true;
+// takes any member as absent and keeps the member's initialiser: for query parameters and configuration.
+template <class T>
+concept HasDefaults = requires { requires T::has_defaults; };
+template <class T>
+concept Ignorable = requires { requires T::ignorable; };
 
 // "CreatedAt" → "created_at": how a variant's alternatives and the event types go by name.
 std::string snake_case(std::string_view pascal);
@@ -204,7 +217,7 @@ std::span<Field const> fields_of() {
             std::ptrdiff_t offset;
             static_assert(sizeof offset == sizeof pointer, "a pointer to a data member is its offset (Itanium ABI)");
             __builtin_memcpy(&offset, &pointer, sizeof offset);
-            out.push_back({d.name, std::size_t(offset), &type_of<M>});
+            out.push_back(make_field(d.name, std::size_t(offset), &type_of<M>));
         });
         return out;
     }();
@@ -226,7 +239,7 @@ std::span<Alternative const> alternatives_of(std::variant<A...>*) {
     static std::vector<Alternative> const list = [] {
         std::vector<Alternative> out;
         std::size_t i = 0;
-        (out.push_back({names[i++], &type_of<A>}), ...);
+        (out.push_back({names[i++], &type_of<A>, Ignorable<A>}), ...);
         return out;
     }();
     return list;
@@ -301,6 +314,9 @@ Type make_type() {
         t.ops.inner = [](void const* self) -> void const* { return &*as<T>(self); };
     } else if constexpr (is_a<T, std::vector>) {
         static_assert(!std::is_same_v<typename T::value_type, bool>, "std::vector<bool> has no elements to point at");
+        if constexpr (Described<typename T::value_type>)
+            static_assert(boost::mp11::mp_size<gantry::detail::Members<typename T::value_type>>::value > 0,
+                          "a list of empty records has no bytes to count by");
         t.kind = Kind::list, t.element = &type_of<typename T::value_type>;
         t.ops.size = [](void const* self) { return as<T>(self).size(); };
         t.ops.clear = [](void* self) { as<T>(self).clear(); };
@@ -329,17 +345,17 @@ Type make_type() {
     } else if constexpr (is_a<T, Personal>) {
         t.kind = Kind::personal, t.element = &type_of<decltype(T::value)>;
         t.ops.inner = [](void const* self) -> void const* { return &as<T>(self).value; };
-        t.ops.emplace = [](void* self) -> void* { return &as<T>(self).value; };
+        t.ops.emplace = [](void* self) -> void* { return as<T>(self).erased = false, &as<T>(self).value; };
         t.ops.has = [](void const* self) { return !as<T>(self).erased; };
         t.ops.reset = [](void* self) { as<T>(self) = T{}, as<T>(self).erased = true; };
         t.ops.text = [](void const* self) { return as<T>(self).subject.view(); };               // the subject
         t.ops.set = [](void* self, std::string_view s) { as<T>(self).subject = Str(s); };
     } else if constexpr (is_a<T, Ref>) {
-        t.kind = Kind::ref;
+        t.kind = Kind::ref, t.is_signed = false, t.max = ~std::uint64_t(0);
         integer_ops<T, [](T const& v) { return v.position; }, [](T& v, std::int64_t n) { v.position = std::uint64_t(n); }>(t);
     } else {
         static_assert(Described<T>, "this struct needs RECORD(Type, members…)");
-        t.kind = Kind::record, t.name = type_name<T>(), t.fields = fields_of<T>();
+        t.kind = Kind::record, t.name = type_name<T>(), t.fields = fields_of<T>(), t.has_defaults = HasDefaults<T>;
     }
     return t;
 }
