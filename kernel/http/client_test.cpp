@@ -11,7 +11,10 @@
 namespace gantry::http {
 namespace {
 
-std::string url(TestServer const& s) { return "http://127.0.0.1:" + std::to_string(s.port); }
+std::string url(TestServer const& s) {
+    pass_wire();
+    return "http://127.0.0.1:" + std::to_string(s.port);
+}
 
 client::Options quick() {
     client::Options o;
@@ -148,6 +151,7 @@ TEST(Client, StreamsUpAndDown) {
     EXPECT_EQ(got, 3'000'000u);
     client::Request stop{.target = "/"};
     s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).body(std::string(1000, 'x')); };
+    pass_wire();
     stop.download = [](std::string_view) { return false; };
     EXPECT_EQ(session.send(stop).error->code, "aborted");
 }

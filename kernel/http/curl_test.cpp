@@ -35,6 +35,7 @@ struct Curl : testing::Test {
     }
     std::string run(std::string const& options, std::string const& path = "/") {
         std::string const command = "curl -s -m 30 --noproxy '*' " + options + " http://127.0.0.1:" + std::to_string(s.port) + path + " 2>&1";
+        pass_wire();
         FILE* pipe = ::popen(command.c_str(), "r");
         std::string out;
         std::array<char, 4096> buffer;

@@ -164,7 +164,7 @@ TEST(Hostile, MutatedRequestsNeverBreakTheServer) {
                                             chunks("5;x=y\r\nhello\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\n"), head("Expect: 100-continue\r\nContent-Length: 2\r\n", "ab"),
                                             get("/1") + get("/2") + post("/3", "x")};
     SeededRandom random(20260101);
-    std::string const spice("\r\n\0 :;,\t\x7f\xff%0fA9", 18);
+    std::string const spice("\r\n\0 :;,\t\x7f\xff%0fA9", 15);
     for (int round = 0; round < 1500; ++round) {
         std::string request = seeds[random.below(seeds.size())];
         for (std::uint64_t n = 1 + random.below(4); n > 0 && !request.empty(); --n) {

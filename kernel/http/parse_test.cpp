@@ -18,7 +18,7 @@ TEST(Parse, MutatedRequestsMeanTheSameHoweverTheyAreCut) {
         "\r\nGET http://h:80/x HTTP/1.1\r\nHost: [::1]\r\n\r\n",
     };
     SeededRandom random(7);
-    std::string const spice("\r\n\0 :;,\t\x7f\xff%0fA9", 18);
+    std::string const spice("\r\n\0 :;,\t\x7f\xff%0fA9", 15);
     for (int round = 0; round < 20'000; ++round) {
         std::string request = seeds[random.below(seeds.size())];
         for (std::uint64_t n = random.below(4); n > 0 && !request.empty(); --n) {

@@ -42,6 +42,7 @@ struct Tls : testing::Test {
     }
     ~Tls() override { std::filesystem::remove_all(folder); }
     client::Session session(std::uint16_t port) {
+        pass_wire();
         client::Options o;
         o.ca_file = files.certificate_file;
         o.retries = 0;
