@@ -396,17 +396,21 @@ void Connection::start_whole() {
 }
 
 void Connection::start_stream() {
+    bool const keep_alive = head_.keep_alive, expects = head_.expect_continue;
+    // Whoever answers without asking for an announced body leaves it open whether that body still comes.
+    if (expects) slot(current_)->keep_alive = false;
     dispatch({});
     in_.consume(head_size_);
     if (!sink_) {
-        if (slot(current_)) slot(current_)->keep_alive = slot(current_)->keep_alive && !head_.expect_continue;
         body_limit_ = limits_.discard_bytes;
         reading_ = Reading::Discard;
+        if (expects) stop_reading();
         return;
     }
     reading_ = Reading::Stream;
+    if (Slot* s = slot(current_); s && s->phase == Slot::Phase::Open) s->keep_alive = keep_alive;
     say_continue();
-    if (decoder_.done()) sink_->on_end(), end_request();
+    if (decoder_.done()) std::exchange(sink_, nullptr)->on_end(), end_request();
 }
 
 // The body moves the read buffer, so the head gets a place of its own.

@@ -153,6 +153,9 @@ Refusal set_host(HeadParser const& parser, RequestHead& head) {
 }  // namespace
 
 std::size_t HeadScanner::end_of_line(std::string_view bytes, std::size_t lf, Limits const& limits) {
+    // Size first: how a head is cut into pieces must not decide which of its faults is named.
+    if (lines_ == 0 && lf - line_start_ > limits.target_bytes + request_line_extra) return refusal_ = {414, "uri_too_long", "The target is too long."}, 0;
+    if (lf + 1 - leading_ > limits.head_bytes) return refusal_ = {431, "header_too_large", "The request's headers are too large."}, 0;
     if (lf == line_start_ || bytes[lf - 1] != '\r') return refusal_ = bad_request("Lines end with CR LF."), 0;
     bool const empty = lf == line_start_ + 1;
     if (empty && lines_ == 0) {
@@ -160,7 +163,6 @@ std::size_t HeadScanner::end_of_line(std::string_view bytes, std::size_t lf, Lim
         return leading_ = line_start_ = lf + 1, 0;
     }
     if (empty) return lf + 1;
-    if (lines_ == 0 && lf - line_start_ > limits.target_bytes + request_line_extra) return refusal_ = {414, "uri_too_long", "The target is too long."}, 0;
     if (lines_ > 0 && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) return refusal_ = bad_request("Headers must not be folded."), 0;
     if (++lines_ > limits.header_count + 1) return refusal_ = {431, "header_too_large", "The request has too many headers."}, 0;
     line_start_ = lf + 1;
@@ -174,7 +176,6 @@ std::size_t HeadScanner::scan(std::string_view bytes, Limits const& limits) {
         std::size_t const lf = std::size_t(static_cast<char const*>(found) - bytes.data());
         scanned_ = lf + 1;
         std::size_t const head_size = end_of_line(bytes, lf, limits);
-        if (head_size > limits.head_bytes + leading_) return refusal_ = {431, "header_too_large", "The request's headers are too large."}, 0;
         if (head_size > 0) return head_size;
     }
     scanned_ = std::max(scanned_, bytes.size());

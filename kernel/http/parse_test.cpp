@@ -34,6 +34,15 @@ TEST(Parse, MutatedRequestsMeanTheSameHoweverTheyAreCut) {
     }
 }
 
+// Found by the fuzzer: with all bytes there a later fault was named, byte by byte the size.
+TEST(Parse, ATooLargeHeadIsThatWhateverFollows) {
+    std::string const bytes = "GET / HTTP/1.1\r\nX: " + std::string(40'000, 'a') + "\nY\r\n\r\n";
+    HeadScanner scanner;
+    EXPECT_EQ(scanner.scan(bytes, {}), 0u);
+    EXPECT_EQ(scanner.refusal().status, 431);
+    LLVMFuzzerTestOneInput(reinterpret_cast<std::uint8_t const*>(bytes.data()), bytes.size());
+}
+
 TEST(Parse, ValidatesAuthorities) {
     for (auto yes : {"h", "h:80", "h:", "a.b-c_d~e", "%41", "1.2.3.4:65535", "[::1]", "[::ffff:1.2.3.4]:1"}) EXPECT_TRUE(is_valid_authority(yes)) << yes;
     for (auto no : {"", ":80", "h:65536", "h:8 0", "u@h", "h/", "h?", "h#", "[::1", "[]", "[::1]x", "[::1]:x", "h\\", "h:80:80", "a|b"})

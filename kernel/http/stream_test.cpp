@@ -142,6 +142,20 @@ TEST(Streams, ASinkHearsThatTheClientHasGone) {
     EXPECT_FALSE(s.sink->ended);
 }
 
+TEST(Streams, ARefusedExpectationClosesTheConnection) {
+    TestServer s;
+    s.handler.on_plan = [](RequestHead const&) { return BodyPlan::stream(1000); };
+    s.handler.on_handle = [](Exchange& ex) { ex.response().problem({401, "unauthorized", ""}); };
+    RawClient c(s.port);
+    std::string const a = c.exchange("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    EXPECT_EQ(status_of(a), 401);
+    EXPECT_NE(a.find("Connection: close"), a.npos);
+    EXPECT_TRUE(c.ends());
+    RawClient plain(s.port);  // without the expectation the small body is thrown away
+    EXPECT_EQ(status_of(plain.exchange(post("/", "abc"))), 401);
+    EXPECT_EQ(status_of(plain.exchange(post("/", "abc"))), 401);
+}
+
 TEST(Streams, ABodyThatStallsIsATimeoutForTheSink) {
     ServerConfig config;
     config.limits.body_timeout = Duration::millis(50);
