@@ -1,7 +1,7 @@
 #!/bin/bash
 # Format, structure, and the few clang-tidy checks of .clang-tidy. Says which of them failed; changes nothing.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 failed=0
 step() {
     local name=$1 start=$SECONDS

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh DATA LISTEN: serves DATA on LISTEN and fills the tracker with this machine's package history. Ctrl-C stops all of it.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 data=$1 listen=$2
 gantry=build/gantry
 mkdir -p "$data"
@@ -26,7 +26,7 @@ trap 'stop 1' EXIT
 echo "run: $gantry serve --data $data --listen $listen"
 $gantry serve --data "$data" --listen "$listen" >"$ready" &
 server=$!
-jobs_started+=($server)
+jobs_started+=("$server")
 # A long replay may take its time: wait as long as the server lives.
 until url=$(sed -n 's/^listening \(http[^ ]*\).*/\1/p' "$ready") && [ -n "$url" ]; do
     kill -0 $server 2>/dev/null || { echo "run: the server ended before it was ready" >&2; exit 1; }
@@ -43,7 +43,7 @@ jobs_started+=($!)
 echo "run: reading the changelogs of installed packages: /usr/share/doc"
 $gantry import changelogs --server "$url" /usr/share/doc &
 changelogs=$!
-jobs_started+=($changelogs)
+jobs_started+=("$changelogs")
 echo
 echo "    The tracker:   $url/"
 echo "    Watch it move: apt-get install hello    (as root, in another terminal)"

@@ -2,7 +2,7 @@
 # Installs what is missing: Debian packages of packaging/packages.txt and the npm packages of the lock files. Does nothing, and needs
 # no network, when everything is there. `tools/setup.sh bench` adds the sections named.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 packages_of() {
     awk -v want=" $* " '/^\[/ { section = " " substr($0, 2, length($0) - 2) " " } /^[a-z0-9]/ && index(want, section) { print $1 }' \

@@ -66,7 +66,8 @@ function lastHours(hours) {
 function Hours({ hours }) {
   const shown = useMemo(() => lastHours(hours), [hours]);
   const total = (values) => values.reduce((sum, n) => sum + n, 0).toLocaleString("en");
-  const label = `${total(shown.reports)} reports and ${total(shown.completed)} completed runs over the last ${Math.max(0, shown.times.length - 1)} hours.`;
+  const count = Math.max(0, shown.times.length - 1);
+  const label = `${total(shown.reports)} reports and ${total(shown.completed)} completed runs over the last ${count} hours.`;
   return html`
     <figure class="hours">
       <figcaption class="quiet">by hour</figcaption>
