@@ -36,14 +36,15 @@ SERVICE_MAY = ["kernel/service.h"]
 SERVICE_TEST_MAY = ["kernel/service.h", "kernel/testing"]
 HIDDEN_LIBRARIES = re.compile(r"^(boost/(asio|beast)|simdjson|curl)\b")
 
-# pattern, the replacement that the finding names, where it is right nevertheless
+# pattern, the replacement that the finding names, where it is right nevertheless. (gantry_client.cpp goes to programs without a kernel.)
 BANS = [
     (r"system_clock::now|\btime\((nullptr|NULL|0)\)|\bgettimeofday\b|CLOCK_REALTIME", "take a Clock (kernel/base/time.h)",
      ["kernel/base/time.cpp"]),
-    (r"\brandom_device\b|\bmt19937|(?<![\w.>])s?rand\(|\bdrand48\b", "take a Random (kernel/base/random.h)", ["kernel/base/random.cpp"]),
-    (r"\bgetenv\b", "declare a key in kernel/config, or take it from app/", ["kernel/config/", "app/"]),
+    (r"\brandom_device\b|\bmt19937|\bminstd_rand|(?<![\w.>])s?rand\(|\bdrand48\b", "take a Random (kernel/base/random.h)",
+     ["kernel/base/random.cpp", "kernel/http/gantry_client.cpp"]),
+    (r"\bgetenv\b", "declare a key in kernel/config, or take it from app/", ["kernel/config/", "kernel/codec/golden.h", "app/"]),
     (r"std::j?thread\b", "use the executors of kernel/net",
-     ["kernel/net/", "kernel/log/", "kernel/testing/", "tests/", "bench/", "_test.cpp"]),
+     ["kernel/net/", "kernel/log/", "kernel/http/gantry_client.cpp", "kernel/testing/", "tests/", "bench/", "_test.cpp"]),
     (r"\bdetached\b", "spawn into a task group of kernel/net, which owns and reports it", []),
     (r"\blocaltime(_r)?\b", "times are UTC; a zone is an explicit argument (kernel/base/time.h)", ["app/"]),
 ]
@@ -234,12 +235,13 @@ def check_readmes(tree):
                 yield page, line, f"names {parent}/{name}, which is not there"
 
 
-FAILURE = re.compile(r'(?:\bfail\(|\bProblem\{)\s*(?P<status>\d{3})\s*,\s*"(?P<code>[^"]*)"\s*(?P<rest>,[^;]*)?', re.S)
+# fail(404, "code", …), Problem{404, "code", …}, and every helper with the same first two arguments.
+FAILURE = re.compile(r'[({,]\s*(?P<status>[45]\d{2})\s*,\s*"(?P<code>[^"\n]*)"\s*(?P<rest>,[^;]*)?', re.S)
 LITERALS = re.compile(r'"((?:\\.|[^"\\])*)"(?:\s*"((?:\\.|[^"\\])*)")*')
 
 
 def error_codes(tree):
-    """code -> (statuses, sentences, units), from every fail(…) and Problem{…} outside tests."""
+    """code -> (statuses, sentences, units), from every failure made outside tests."""
     found = {}
     for path in tree.cpp():
         if is_test(path) or unit_of(path) in FREE_FOLDERS or unit_of(path) == "kernel/testing":
