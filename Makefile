@@ -45,7 +45,7 @@ sim: build  ## the crash simulators over many seeds (SEEDS=1000)
 
 fuzz: setup  ## the fuzz targets, each for a while (SECONDS=60)
 	$(call configure,build-fuzz,fuzz)
-	@$(call compile,build-fuzz) --target fuzz_targets
+	@$(call compile,build-fuzz) --target $$(ninja -C build-fuzz -t targets all | sed -n '/^cmake_/d; s/^\([a-z_]*_fuzz\): phony$$/\1/p')
 	@tools/each.sh build-fuzz _fuzz -max_total_time=$(SECONDS) -print_final_stats=1
 
 bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and measures the peers)
