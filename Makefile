@@ -1,0 +1,68 @@
+# The verbs of the project: the same on the desk and in CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh
+
+JOBS    ?= $(shell nproc)
+SEEDS   ?= 1000
+SECONDS ?= 60
+PEERS   ?= 0
+DATA    ?= ./data
+LISTEN  ?= 127.0.0.1:8080
+
+configure = @test -f $(1)/build.ninja || cmake --preset $(2) -Wno-dev
+compile   = cmake --build $(1) --parallel $(JOBS)
+ctest     = ctest --preset $(1) --parallel $(JOBS)
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup:  ## install what is missing: Debian packages (packaging/packages.txt) and the npm lock files
+	@tools/setup.sh
+
+build:  ## the program, at ./build/gantry
+	$(call configure,build,release)
+	@$(call compile,build)
+
+run: setup build  ## serve on http://127.0.0.1:8080/, filled with this machine's package history (DATA=./data LISTEN=127.0.0.1:8080)
+	@tools/run.sh '$(DATA)' '$(LISTEN)'
+
+test: setup build  ## every test
+	@$(call ctest,release)
+
+test-asan: setup  ## every test under the address and undefined-behaviour sanitizers
+	$(call configure,build-asan,asan)
+	@$(call compile,build-asan)
+	@$(call ctest,asan)
+
+test-tsan: setup  ## every test under the thread sanitizer
+	$(call configure,build-tsan,tsan)
+	@$(call compile,build-tsan)
+	@$(call ctest,tsan)
+
+sim: build  ## the crash simulators over many seeds (SEEDS=1000)
+	@tools/each.sh build _sim --seeds $(SEEDS)
+
+fuzz: setup  ## the fuzz targets, each for a while (SECONDS=60)
+	$(call configure,build-fuzz,fuzz)
+	@$(call compile,build-fuzz) --target $$(ninja -C build-fuzz -t targets all | sed -n '/^cmake_/d; s/^\([a-z_]*_fuzz\): phony$$/\1/p')
+	@tools/each.sh build-fuzz _fuzz -max_total_time=$(SECONDS) -print_final_stats=1
+
+bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and measures the peers)
+	@tools/setup.sh $(if $(filter 1,$(PEERS)),bench)
+	@cmake --preset release -Wno-dev -DGANTRY_BENCH_PEERS=$(PEERS) >/dev/null
+	@$(call compile,build)
+	@build/bench/gantry_bench --json build/bench.json $(if $(filter 1,$(PEERS)),--peers)
+
+lint: setup  ## clang-format, the structure checks, clang-tidy
+	$(call configure,build,release)
+	@tools/lint.sh
+
+format:  ## rewrite the C++ files as .clang-format says
+	@git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
+
+test-fresh:  ## both commands of the README in a debootstrap chroot that has never seen the project (needs root)
+	@tests/fresh/run.sh
+
+clean:  ## remove every build directory
+	rm -rf build build-dev build-asan build-tsan build-fuzz

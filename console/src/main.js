@@ -1,0 +1,126 @@
+// The frame around every page: name, search box, connection, keys.
+import { render } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { useConnection } from "./api.js";
+import { pages } from "./pages.js";
+import { html } from "./ui.js";
+
+// "#/packages/hello" → { page: tracker, path: ["packages", "hello"] }. The first page has no name in the hash.
+function route(hash) {
+  const path = hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decode);
+  const named = pages.find((page) => page.name === path[0]);
+  return named ? { page: named, path: path.slice(1) } : { page: pages[0], path };
+}
+const home = (page) => (page === pages[0] ? "#/" : `#/${page.name}`);
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+const CONNECTION = {
+  connecting: "Connecting…",
+  live: "Live",
+  offline: "The server doesn't answer; trying again",
+  paused: "Paused while the tab is hidden",
+};
+
+function Connection() {
+  const state = useConnection();
+  return html`<p class=${`connection ${state}`} role="status" aria-live="polite"><span class="dot" aria-hidden="true"></span>
+    <span class="words">${CONNECTION[state]}</span></p>`;
+}
+
+// j and k walk over the rows of a page in reading order; Enter follows the link, as everywhere.
+function step(direction) {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = rows.indexOf(document.activeElement);
+  const next = at < 0 ? (direction > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + direction, 0), rows.length - 1);
+  rows[next]?.focus();
+}
+
+function useKeys(box, clear) {
+  useEffect(() => {
+    const onKey = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const typing = event.target.matches("input, textarea, select");
+      if (event.key === "Escape") {
+        clear();
+        box.current.blur();
+        location.hash = "#/";
+      } else if (event.key === "ArrowDown" && event.target === box.current) {
+        event.preventDefault();
+        step(1);
+      } else if (typing) {
+        return;
+      } else if (event.key === "/") {
+        event.preventDefault();
+        box.current.focus();
+        box.current.select();
+      } else if (event.key === "j" || event.key === "k") {
+        event.preventDefault();
+        step(event.key === "j" ? 1 : -1);
+      }
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+}
+
+function useHash() {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const onHash = () => setHash(location.hash);
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
+  }, []);
+  return hash;
+}
+
+// What was typed, once the fingers rest.
+function useRested(text, rest_ms = 150) {
+  const [rested, setRested] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(text), rest_ms);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return text === "" ? "" : rested;
+}
+
+function App() {
+  const hash = useHash();
+  const [text, setText] = useState("");
+  const query = useRested(text.trim());
+  const box = useRef();
+  useKeys(box, () => setText(""));
+  useEffect(() => setText(""), [hash]);
+  const { page, path } = route(hash);
+  useEffect(() => {
+    document.title = [...path.slice(1), page.title, "Gantry"].join(" · ");
+  }, [hash]);
+  return html`
+    <header>
+      <a class="brand" href="#/">Gantry</a>
+      <nav aria-label="Services">
+        ${pages.map((p) => html`<a href=${home(p)} aria-current=${p === page ? "page" : undefined}>${p.title}</a>`)}
+      </nav>
+      <form role="search" onSubmit=${(event) => (event.preventDefault(), step(1))}>
+        <input ref=${box} type="search" aria-label=${page.find} placeholder=${`${page.find}  ( / )`} value=${text} maxlength="200"
+          autocomplete="off" autocapitalize="off" spellcheck="false" onInput=${(event) => setText(event.target.value)} />
+      </form>
+      <${Connection} />
+    </header>
+    <main>
+      <${page.Page} path=${path} query=${query} />
+    </main>
+    <footer>
+      <span><kbd>/</kbd> search</span> <span><kbd>j</kbd> <kbd>k</kbd> next, previous row</span> <span><kbd>Enter</kbd> open</span>
+      ${" "}<span><kbd>Esc</kbd> back</span> <a href="console/licenses.txt">licences</a>
+    </footer>`;
+}
+
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App} />`, root);

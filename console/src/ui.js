@@ -1,0 +1,54 @@
+// What every page draws with: markup, ages, badges, lists that page.
+import { h } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import htm from "htm";
+
+export const html = htm.bind(h);
+
+const UNITS = [["y", 31557600], ["mo", 2629800], ["d", 86400], ["h", 3600], ["min", 60]];
+
+// 95 → "1 min"; one unit, so that a column of them reads at a glance.
+export function span(seconds) {
+  for (const [unit, size] of UNITS) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+// The time, renewed every `period_ms` while the tab is seen.
+export function useNow(period_ms = 1000) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => document.hidden || setNow(Date.now()), period_ms);
+    return () => clearInterval(timer);
+  }, [period_ms]);
+  return now;
+}
+
+export function Age({ at, ago = false }) {
+  const now = useNow();
+  if (!at) return html`<span class="quiet">–</span>`;
+  const date = new Date(at);
+  return html`<time datetime=${at} title=${date.toLocaleString()}>${span((now - date) / 1000)}${ago ? " ago" : ""}</time>`;
+}
+
+const GOOD = new Set(["installed", "accepted", "pass", "passed", "migrated"]);
+const BAD = new Set(["failed", "fail", "rejected", "error", "regression", "tmpfail"]);
+
+export function Badge({ result }) {
+  const tone = GOOD.has(result) ? "good" : BAD.has(result) ? "bad" : "plain";
+  return html`<span class=${`badge ${tone}`}>${result}</span>`;
+}
+
+export function Count({ value }) {
+  return html`${value === undefined ? "–" : value.toLocaleString("en")}`;
+}
+
+// Under a list: what is left, and the way to it.
+export function More({ list, noun }) {
+  if (list.next) return html`<button type="button" class="more" onClick=${list.more}>more ${noun}</button>`;
+  if (list.complete === false) return html`<p class="quiet">The server cut this list: there are more ${noun} than it gives.</p>`;
+  return null;
+}
+
+export function Problem({ error }) {
+  return html`<p class="problem" role="alert">${error.message}${error.code ? html` <code>${error.code}</code>` : ""}</p>`;
+}

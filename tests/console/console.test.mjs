@@ -1,0 +1,212 @@
+// The console in a real browser against the real program. GANTRY names the program, SCREENSHOTS where pictures are kept.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { promisify } from "node:util";
+import { chromium } from "playwright-core";
+
+const here = import.meta.dirname;
+const gantry = resolve(process.env.GANTRY ?? join(here, "../../build/gantry"));
+const screenshots = resolve(process.env.SCREENSHOTS ?? join(here, "../../build/screenshots"));
+const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const browserFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+const PATIENCE_MS = 15000;
+
+const scratch = mkdtempSync(join(tmpdir(), "gantry-console-"));
+let server, url, browser, page, complaints;
+
+// Starts the program; resolves with its address once it says that it listens.
+function startServer(data, listen = "127.0.0.1:0") {
+  server = spawn(gantry, ["serve", "--listen", listen, "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((ready, failed) => {
+    let said = "";
+    server.stdout.on("data", (piece) => {
+      said += piece;
+      const found = said.match(/^listening (http\S+?)\/?$/m);
+      if (found) ready(found[1]);
+    });
+    server.on("exit", (code) => failed(new Error(`the server ended with ${code} before it was ready: ${said}`)));
+  });
+}
+
+async function stopServer() {
+  if (!server || server.exitCode !== null) return;
+  const ended = new Promise((done) => server.on("exit", done));
+  server.kill("SIGTERM");
+  await ended;
+}
+
+async function report(fields) {
+  const reply = await fetch(`${url}/tracker/v1/reports`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ arch: "amd64", reporter: "test", ...fields }),
+  });
+  assert.ok(reply.ok, `${reply.status} ${await reply.text()}`);
+}
+
+const flight = (name) => page.locator(`section[aria-labelledby=flight] tr[data-package="${name}"]`);
+const completed = (name) => page.locator(`section[aria-labelledby=completed] tr[data-package="${name}"]`);
+const keep = (name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+const focusedRow = () => page.evaluate(() => document.activeElement?.matches("[data-row]") && document.activeElement.textContent);
+
+before(async () => {
+  mkdirSync(screenshots, { recursive: true });
+  url = await startServer(join(scratch, "data"));
+  await promisify(execFile)(gantry, ["import", "dpkg-log", join(here, "fixtures/dpkg.log"), "--zone", "UTC", "--server", url]);
+  browser = await chromium.launchPersistentContext(join(scratch, "profile"), { executablePath: browserPath, args: browserFlags });
+  browser.setDefaultTimeout(PATIENCE_MS);
+});
+
+after(async () => {
+  await browser?.close();
+  await stopServer();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+describe("the tracker's page", { timeout: 120000 }, () => {
+  beforeEach(async () => {
+    await page?.close();
+    page = await browser.newPage();
+    complaints = [];
+    page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(url);
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+
+  it("shows what is in flight, what completed, and the summary", async () => {
+    await flight("libfoo1").waitFor();
+    assert.match(await flight("libfoo1").textContent(), /1\.2-1.*unpacked/);
+    await completed("hello").waitFor();
+    assert.match(await completed("hello").textContent(), /2\.10-3.*installed/);
+    assert.match(await completed("oldtool").textContent(), /removed/);
+    const names = await page.locator("section[aria-labelledby=completed] tbody th").allTextContents();
+    assert.deepEqual(names.slice(0, 3), ["oldtool", "tzdata", "hello"], "newest first");
+    await page.locator(".chip", { hasText: "unpacked" }).waitFor();
+    assert.match(await page.locator(".figures dl").textContent(), /in flight2completed3packages5/);
+    assert.equal(await page.locator(".chart canvas").count(), 1);
+    await keep("overview");
+    assert.deepEqual(complaints, []);
+  });
+
+  it("has a policy that forbids everything inline, and keeps to it", async () => {
+    const reply = await fetch(url);
+    const policy = reply.headers.get("content-security-policy");
+    assert.match(policy, /default-src 'none'.*script-src 'self'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    const ran = await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.bad = 1";
+      document.head.append(script);
+      return window.bad;
+    });
+    assert.equal(ran, undefined);
+    assert.equal(complaints.length, 1, "the refused script, and nothing before it");
+    assert.match(complaints[0], /Content Security Policy/);
+  });
+
+  it("moves a package across the page while one watches", async () => {
+    await report({ package: "mover", version: "1.0-1", stage: "unpacked" });
+    await flight("mover").waitFor();
+    await page.locator('tr.fresh[data-package="mover"]').waitFor();
+    await keep("moving");
+    await report({ package: "mover", version: "1.0-1", stage: "half-configured" });
+    await flight("mover").getByText("half-configured").waitFor();
+    await report({ package: "mover", version: "1.0-1", stage: "installed", result: "installed" });
+    await completed("mover").waitFor();
+    assert.equal(await flight("mover").count(), 0);
+    await keep("moved");
+    assert.deepEqual(complaints, []);
+  });
+
+  it("asks again only for what changed", async () => {
+    const statuses = [];
+    page.on("response", (reply) => reply.url().endsWith("/summary") && statuses.push(reply.status()));
+    for (let n = 0; n < 3; ++n) await page.waitForResponse((reply) => reply.url().endsWith("/summary"));
+    assert.deepEqual([...new Set(statuses)], [304]);
+  });
+
+  it("is used by keyboard alone", async () => {
+    await flight("libfoo1").waitFor();
+    await page.keyboard.press("j");
+    const first = await focusedRow();
+    await page.keyboard.press("j");
+    assert.notEqual(await focusedRow(), first);
+    await page.keyboard.press("k");
+    assert.equal(await focusedRow(), first);
+    await page.keyboard.press("/");
+    await page.keyboard.type("libfoo");
+    await page.locator(".found li").nth(1).waitFor();
+    assert.deepEqual((await page.locator(".found a").allTextContents()).sort(), ["libfoo-dev", "libfoo1"]);
+    await keep("search");
+    await page.keyboard.press("Enter");
+    const chosen = await focusedRow();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 2, name: chosen, exact: true }).waitFor();
+    assert.equal(new URL(page.url()).hash, `#/packages/${chosen}`);
+    await page.keyboard.press("Escape");
+    await page.locator("#flight").waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("tells a package's whole history", async () => {
+    await report({ package: "hello", version: "2.12-1", stage: "unpacked", note: "<b>bold</b>", url: "https://ci.example.org/1" });
+    await page.goto(`${url}/#/packages/hello`);
+    await page.locator(".history").nth(1).waitFor();
+    assert.match(await page.locator(".history").nth(0).textContent(), /2\.12-1.*unpacked.*<b>bold<\/b>/s, "newest first, notes as text");
+    assert.match(await page.locator(".history").nth(1).textContent(), /2\.10-3.*installed.*half-installed.*unpacked.*half-configured/s);
+    assert.equal(await page.locator(".stages a").getAttribute("href"), "https://ci.example.org/1");
+    await keep("package");
+    await page.goto(`${url}/#/packages/no-such-package`);
+    await page.getByRole("alert").waitFor();
+    assert.match(await page.getByRole("alert").textContent(), /package_not_found/);
+  });
+
+  it("shows one stage when it is chosen", async () => {
+    await report({ package: "uploader", version: "3", stage: "uploaded" });
+    await page.locator(".chip", { hasText: "uploaded" }).click();
+    await flight("uploader").waitFor();
+    await page.waitForFunction(() => document.querySelectorAll("section[aria-labelledby=flight] tbody tr").length === 1);
+    assert.equal(await page.locator(".chip[aria-current]").textContent().then((t) => t.trim()), "uploaded 1");
+  });
+
+  it("pages on by a button", async () => {
+    for (let n = 0; n < 60; ++n) await report({ package: `many-${n}`, version: "1", stage: "queued" });
+    await page.goto(`${url}/#/stages/queued`);
+    const rows = page.locator("section[aria-labelledby=flight] tbody tr");
+    await rows.nth(49).waitFor();
+    assert.equal(await rows.count(), 50);
+    await page.getByRole("button", { name: "more in flight" }).click();
+    await rows.nth(59).waitFor();
+    assert.equal(new Set(await rows.locator("th").allTextContents()).size, 60, "each once");
+    assert.equal(await page.getByRole("button", { name: "more in flight" }).count(), 0);
+  });
+
+  it("is readable in the dark and on a narrow screen", async () => {
+    await page.emulateMedia({ colorScheme: "dark" });
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const dark = await ground();
+    await keep("dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    assert.notEqual(await ground(), dark);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await flight("libfoo1").waitFor();
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "no sideways scrolling");
+    await keep("narrow");
+    assert.deepEqual(complaints, []);
+  });
+
+  it("says when the server is away, keeps what it showed, and comes back", async () => {
+    await flight("libfoo1").waitFor();
+    await stopServer();
+    await page.locator(".connection.offline").waitFor();
+    assert.equal(await flight("libfoo1").count(), 1);
+    await startServer(join(scratch, "data"), new URL(url).host);
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+});
