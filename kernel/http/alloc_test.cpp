@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "kernel/http/test_server.h"
+
+// A keep-alive GET answered from a fixed buffer allocates nothing once the connection is warm. This program replaces operator new to count
+// a thread's allocations, and aligned_alloc, which Asio uses for its handlers.
+static thread_local std::size_t allocations = 0;
+
+void* operator new(std::size_t n) {
+    ++allocations;
+    if (void* p = std::malloc(n ? n : 1)) return p;
+    throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+extern "C" void* __libc_memalign(std::size_t, std::size_t);
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t n) {
+    ++allocations;
+    return __libc_memalign(alignment, n);
+}
+#endif
+
+namespace gantry::http {
+namespace {
+
+constexpr std::size_t warm = 100, counted = 1000;
+
+void expect_none(std::function<void(Exchange&)> answer, std::string const& request) {
+    TestServer s({}, 1);
+    std::array<std::size_t, warm + counted> at{};
+    std::size_t calls = 0;
+    s.handler.on_handle = [&](Exchange& ex) {
+        at[calls++] = allocations;
+        answer(ex);
+    };
+    RawClient c(s.port);
+    for (std::size_t i = 0; i < at.size(); ++i) ASSERT_EQ(status_of(c.exchange(request)), 200);
+    EXPECT_EQ(at.back() - at[warm], 0u);
+    EXPECT_GT(at[warm], 0u);  // the counter counts
+}
+
+TEST(Allocations, AGetFromAFixedBufferAllocatesNothing) {
+    expect_none([](Exchange& ex) { ex.response().begin(200).header("Content-Type", "application/json").body(R"({"a":1})"); },
+                get("/a/b?c=d", "Accept: */*\r\nUser-Agent: test\r\nAccept-Encoding: gzip\r\n"));
+}
+
+TEST(Allocations, AnEncodedAnswerAllocatesNothing) {
+    expect_none([](Exchange& ex) { ex.response().begin(200).header("Content-Type", "application/json").body_with([](std::string& out) { out.append(500, 'x'); }); }, get("/"));
+}
+
+TEST(Allocations, ASmallPostAllocatesNothing) {
+    expect_none([](Exchange& ex) { ex.response().begin(200).header("Content-Type", "application/json").body(ex.body()); },
+                post("/", R"({"a":1})", "Content-Type: application/json\r\n"));
+}
+
+TEST(Allocations, ADeferredAnswerOnTheIoThreadAllocatesNothing) {
+    expect_none(
+        [](Exchange& ex) {
+            auto d = ex.defer();
+            d.response().begin(200).body("x");
+        },
+        get("/"));
+}
+
+}  // namespace
+}  // namespace gantry::http

@@ -1,0 +1,104 @@
+#include "kernel/http/tls.h"
+
+#include <openssl/err.h>
+
+#include "kernel/base/assert.h"
+
+namespace gantry::http {
+namespace {
+
+std::string openssl_error() {
+    char text[256] = "unknown";
+    ERR_error_string_n(ERR_get_error(), text, sizeof text);
+    ERR_clear_error();
+    return text;
+}
+
+int select_http11(SSL*, unsigned char const** out, unsigned char* out_size, unsigned char const* in, unsigned in_size, void*) {
+    static unsigned char const http11[] = "\x08http/1.1";
+    unsigned char* chosen = nullptr;
+    if (SSL_select_next_proto(&chosen, out_size, http11, 9, in, in_size) != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+}  // namespace
+
+Result<TlsContext> load_tls(TlsFiles const& files) {
+    TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    GANTRY_ASSERT(context, "no memory for TLS");
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_alpn_select_cb(context.get(), select_http11, nullptr);
+    ERR_clear_error();
+    auto refuse = [](std::string_view what) {
+        Problem problem{500, "tls_failed", std::string(what)};
+        problem.cause = openssl_error();
+        return fail(std::move(problem));
+    };
+    if (SSL_CTX_use_certificate_chain_file(context.get(), files.certificate_file.c_str()) != 1)
+        return refuse("The TLS certificate can't be read.");
+    if (SSL_CTX_use_PrivateKey_file(context.get(), files.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+        return refuse("The TLS key can't be read, or does not belong to the certificate.");
+    if (SSL_CTX_check_private_key(context.get()) != 1) return refuse("The TLS key does not belong to the certificate.");
+    return context;
+}
+
+TlsFilter::TlsFilter(TlsContext context)
+    : context_(std::move(context)), ssl_(SSL_new(context_.get())), in_(BIO_new(BIO_s_mem())), out_(BIO_new(BIO_s_mem())) {
+    GANTRY_ASSERT(ssl_ && in_ && out_, "no memory for TLS");
+    SSL_set_bio(ssl_, in_, out_);
+    SSL_set_accept_state(ssl_);
+}
+TlsFilter::~TlsFilter() { SSL_free(ssl_); }
+
+void TlsFilter::note(int code) {
+    int const error = SSL_get_error(ssl_, code);
+    if (error == SSL_ERROR_ZERO_RETURN) state_ = State::PeerClosed;
+    else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) state_ = State::Broken;
+    ERR_clear_error();
+}
+
+TlsFilter::State TlsFilter::receive(std::string_view cipher) {
+    ERR_clear_error();
+    BIO_write(in_, cipher.data(), int(cipher.size()));
+    if (state_ == State::Handshake) {
+        int const code = SSL_do_handshake(ssl_);
+        if (code == 1) state_ = State::Open;
+        else note(code);
+    }
+    return state_;
+}
+
+std::size_t TlsFilter::read(char* to, std::size_t room) {
+    if (state_ != State::Open) return 0;
+    ERR_clear_error();
+    int const n = SSL_read(ssl_, to, int(room));
+    if (n > 0) return std::size_t(n);
+    note(n);
+    return 0;
+}
+
+void TlsFilter::write(std::string_view plain) {
+    if (state_ != State::Open && state_ != State::PeerClosed) return;
+    ERR_clear_error();
+    int const n = plain.empty() ? 1 : SSL_write(ssl_, plain.data(), int(plain.size()));
+    if (n <= 0) note(n);
+}
+
+void TlsFilter::close() {
+    ERR_clear_error();
+    if (state_ == State::Open || state_ == State::PeerClosed) SSL_shutdown(ssl_);
+    ERR_clear_error();
+}
+
+void TlsFilter::drain(std::string& cipher) {
+    for (std::size_t pending; (pending = BIO_ctrl_pending(out_)) > 0;) {
+        std::size_t const before = cipher.size();
+        cipher.resize(before + pending);
+        BIO_read(out_, cipher.data() + before, int(pending));
+    }
+}
+
+}  // namespace gantry::http
