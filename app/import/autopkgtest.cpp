@@ -37,8 +37,8 @@ bool is_stamp(std::string_view s) {
 
 // "20240102_030405_abcde@": the moment in UTC.
 std::optional<Time> stamp_time(std::string_view s) {
-    auto const local = parse_local_time(fmt::format("{}-{}-{} {}:{}:{}", s.substr(0, 4), s.substr(4, 2), s.substr(6, 2), s.substr(9, 2),
-                                                    s.substr(11, 2), s.substr(13, 2)));
+    auto const local = parse_local_time(
+        fmt::format("{}-{}-{} {}:{}:{}", s.substr(0, 4), s.substr(4, 2), s.substr(6, 2), s.substr(9, 2), s.substr(11, 2), s.substr(13, 2)));
     if (!local) return {};
     return Time{seconds_from_civil(local->year, local->month, local->day, local->hour, local->minute, local->second) * 1'000'000};
 }
@@ -103,7 +103,8 @@ std::expected<Report, std::string> report_of(TestResult const& t) {
     Report r{.package = t.package, .arch = t.arch, .stage = "autopkgtest", .at = *at, .source = t.package, .reporter = "autopkgtest"};
     if (t.version_line) {
         auto const words = split(first_line(*t.version_line), ' ');
-        if (words.size() != 2) return wrong(fmt::format("testpkg-version: expected 'PACKAGE VERSION', found '{}'", shortened(*t.version_line, 60)));
+        if (words.size() != 2)
+            return wrong(fmt::format("testpkg-version: expected 'PACKAGE VERSION', found '{}'", shortened(*t.version_line, 60)));
         if (words[0] != t.package) return wrong(fmt::format("testpkg-version names '{}', the path '{}'", words[0], t.package));
         r.version = words[1];
     } else {
@@ -156,12 +157,12 @@ bool read_result_files(fs::path const& folder, TestResult& t, Complaints& compla
 
 void read_result(fs::path const& folder, AutopkgtestInput const& input, Complaints& complaints, std::vector<Positioned>& out) {
     auto path = parse_result_path(folder.string());
-    if (!path)
-        return complaints.malformed(folder.string(), 0, "expected a path RELEASE/ARCH/PREFIX/PACKAGE/YYYYMMDD_HHMMSS@");
+    if (!path) return complaints.malformed(folder.string(), 0, "expected a path RELEASE/ARCH/PREFIX/PACKAGE/YYYYMMDD_HHMMSS@");
     TestResult t{path->release, path->arch, path->package, path->stamp, "", {}, {}, {}, {}};
     std::error_code ignored;
     if (!input.results_url.empty() && fs::exists(folder / "log.gz", ignored))
-        t.url = fmt::format("{}/{}/{}/{}/{}/{}/log.gz", input.results_url, path->release, path->arch, path->prefix, path->package, path->stamp);
+        t.url =
+            fmt::format("{}/{}/{}/{}/{}/{}/log.gz", input.results_url, path->release, path->arch, path->prefix, path->package, path->stamp);
     if (!read_result_files(folder, t, complaints)) return;
     auto report = report_of(t);
     if (!report) return complaints.malformed(folder.string(), 0, report.error());

@@ -25,8 +25,8 @@ struct AutopkgtestInput {
 };
 
 struct TestResult {
-    std::string release, arch, package, stamp;  // from the path; the stamp with its '@'
-    std::string url;                            // of the log, or ""
+    std::string release, arch, package, stamp;                              // from the path; the stamp with its '@'
+    std::string url;                                                        // of the log, or ""
     std::optional<std::string> exitcode, version_line, testinfo, duration;  // contents of the files that are there
 };
 

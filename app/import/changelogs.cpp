@@ -6,15 +6,20 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <tuple>
+#include <unordered_set>
+#include <utility>
 
 #include "app/import/line_reader.h"
-#include "kernel/codec/utf8.h"
+#include "kernel/base/hash.h"
 
 namespace gantry::import {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr Time format_settled{867'715'200'000'000};  // 1997-07-01
 constexpr std::string_view blanks = " \t\r";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
@@ -154,12 +159,13 @@ bool is_changelog_heading(std::string_view line) {
 }
 
 void ChangelogParser::wrong(std::uint64_t number, std::string_view what) {
-    if (!spoilt_) complaints_.malformed(file_, number, what);
+    if (!spoilt_ && !old_form_) complaints_.malformed(file_, number, what);
     spoilt_ = true;
 }
 
 void ChangelogParser::heading(std::string_view text, std::uint64_t number) {
-    if (expect_ == Expect::trailer) wrong(number, fmt::format("the entry of line {} has no trailer line (' -- NAME <EMAIL>  DATE')", entry_.line));
+    if (expect_ == Expect::trailer)
+        wrong(number, fmt::format("the entry of line {} has no trailer line (' -- NAME <EMAIL>  DATE')", entry_.line));
     expect_ = Expect::trailer, spoilt_ = false, changes_.clear();
     auto const h = *split_heading(text);
     entry_ = ChangelogEntry{.source = std::string(h.source), .version = std::string(h.version), .line = number};
@@ -178,21 +184,26 @@ void ChangelogParser::heading(std::string_view text, std::uint64_t number) {
 }
 
 void ChangelogParser::trailer(std::string_view text, std::uint64_t number) {
-    if (expect_ == Expect::heading) return wrong(number, "a trailer line (' -- …') without an entry before it"), void(spoilt_ = false);
-    expect_ = Expect::heading;
-    if (spoilt_) return void(spoilt_ = false);
+    bool const expected = expect_ == Expect::trailer, already_wrong = spoilt_;
+    expect_ = Expect::heading, spoilt_ = false;
     std::string_view const rest = trimmed(text.substr(3));
     auto const mail_end = rest.rfind('>'), mail = rest.rfind('<', mail_end);
-    if (mail == rest.npos || mail_end == rest.npos)
-        return wrong(number, "expected ' -- NAME <EMAIL>  DATE'"), void(spoilt_ = false);
-    auto const at = parse_changelog_date(rest.substr(mail_end + 1));
-    if (!at) return wrong(number, fmt::format("expected a date as 'Mon, 26 Dec 2022 16:30:00 +0100', found '{}'",
-                                              shortened(trimmed(rest.substr(mail_end + 1)), 60))), void(spoilt_ = false);
+    bool const has_mail = mail != rest.npos && mail_end != rest.npos;
+    std::string_view const date = has_mail ? trimmed(rest.substr(mail_end + 1)) : std::string_view{};
+    auto const at = parse_changelog_date(date);
+    if (at && *at < format_settled) old_form_ = true;
+    std::string what;
+    if (!expected) what = "a trailer line (' -- …') without an entry before it";
+    if (expected && !has_mail) what = "expected ' -- NAME <EMAIL>  DATE'";
+    if (expected && has_mail && !at)
+        what = fmt::format("expected a date as 'Mon, 26 Dec 2022 16:30:00 +0100', found '{}'", shortened(date, 60));
+    if (!what.empty() && !already_wrong) wrong(number, what);
+    spoilt_ = false;
+    if (!what.empty() || already_wrong) return;
     entry_.who = shortened(rest.substr(0, mail_end + 1), 200), entry_.at = *at;
     bugs_after(changes_, "closes:", false, entry_.closes);
     bugs_after(changes_, "lp:", true, entry_.launchpad_closes);
-    found_(std::move(entry_));
-    entry_ = {};
+    found_(std::exchange(entry_, {}));
 }
 
 void ChangelogParser::change(std::string_view text) {
@@ -233,9 +244,7 @@ void ChangelogParser::end(std::uint64_t last_line) {
 
 namespace {
 
-std::string bug_list(std::vector<std::uint64_t> const& bugs) {
-    return fmt::format("#{}", fmt::join(bugs, ", #"));
-}
+std::string bug_list(std::vector<std::uint64_t> const& bugs) { return fmt::format("#{}", fmt::join(bugs, ", #")); }
 
 std::string note_of(ChangelogEntry const& entry) {
     std::string note = entry.urgency.empty() ? "" : "urgency " + entry.urgency;
@@ -269,6 +278,18 @@ Result<std::vector<std::string>> changelog_files(std::string const& dir) {
     if (error) return fail(404, "file_not_readable", fmt::format("{}: {}", dir, error.message()));
     std::ranges::sort(files);
     return files;
+}
+
+// Several binary packages of one source ship the same file.
+std::vector<std::string> distinct(std::vector<std::string> const& files) {
+    std::vector<std::string> found;
+    std::unordered_set<std::uint64_t> seen;
+    for (auto const& path : files) {
+        std::ifstream in(path, std::ios::binary);
+        std::string const bytes(std::istreambuf_iterator<char>(in), {});
+        if (bytes.empty() || seen.insert(hash64(bytes, bytes.size())).second) found.push_back(path);
+    }
+    return found;
 }
 
 struct Dated {
@@ -318,7 +339,8 @@ std::vector<Positioned> reports_of(ChangelogEntry const& entry, std::string cons
 }
 
 Result<std::vector<Positioned>> read_changelogs(std::string const& dir, Complaints& complaints) {
-    TRY_ASSIGN(auto files, changelog_files(dir));
+    TRY_ASSIGN(auto all_files, changelog_files(dir));
+    auto const files = distinct(all_files);
     std::vector<Dated> entries;
     for (auto const& file : files) read_changelog(file, complaints, entries);
     // Equal dates: a file's lower entry is the older one; copies of one changelog in several packages agree on that.

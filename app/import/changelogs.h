@@ -23,7 +23,7 @@ struct ChangelogEntry {
     std::string urgency;  // lower case; "" if none is given
     bool binary_only = false;
     std::vector<std::uint64_t> closes, launchpad_closes;  // bugs, in the order named
-    std::string who;  // "Name <email>"
+    std::string who;                                      // "Name <email>"
     Time at;
     std::uint64_t line = 0;  // of its heading
 };
@@ -34,7 +34,8 @@ std::optional<Time> parse_changelog_date(std::string_view text);
 bool is_changelog_heading(std::string_view line);
 
 // Takes the lines of one changelog in turn and gives its entries. An entry that can't be understood is a complaint at the line that is
-// wrong; what older tools left behind an entry (editor settings, RCS keywords, comments, changelogs of the time before 1996) is none.
+// wrong; what tools left between entries (editor settings, RCS keywords, comments) is none, nor is what stands below an entry of before
+// July 1997: the format had only just been settled, and older entries have other forms.
 class ChangelogParser {
    public:
     ChangelogParser(std::string file, Complaints& complaints, std::function<void(ChangelogEntry)> found)
@@ -56,6 +57,7 @@ class ChangelogParser {
     std::function<void(ChangelogEntry)> found_;
     Expect expect_ = Expect::heading;
     bool spoilt_ = false;  // the entry under way was complained of
+    bool old_form_ = false;
     ChangelogEntry entry_;
     std::string changes_;
 };

@@ -66,7 +66,8 @@ class Run {
 
     int send(ReportSource& source) {
         if (!is_import_name(summary_.import))
-            return failed({400, "import_name_invalid", fmt::format("--name '{}': expected 1 to 100 of A-Z a-z 0-9 . _ -", summary_.import)});
+            return failed(
+                {400, "import_name_invalid", fmt::format("--name '{}': expected 1 to 100 of A-Z a-z 0-9 . _ -", summary_.import)});
         std::unique_ptr<Transport> http;
         if (!around_.transport) http = http_transport(options_.server);
         SendOptions send;

@@ -45,8 +45,8 @@ struct Surroundings {
     Clock const* clock = nullptr;    // null: the system's
     std::FILE* out = stdout;
     std::FILE* err = stderr;
-    bool terminal = false;                           // `err` is one
-    std::function<bool()> stopped;                   // null: never
+    bool terminal = false;          // `err` is one
+    std::function<bool()> stopped;  // null: never
 };
 
 // For the program: stops on SIGINT and SIGTERM (a second one ends the process), looks whether standard error is a terminal.

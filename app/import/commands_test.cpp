@@ -33,11 +33,12 @@ TEST(Commands, AllWell) {
     FakeTracker tracker;
     auto r = run(import_dpkg_log, tracker, DpkgLogOptions{{}, {dir / "dpkg.log"}, false, "UTC"});
     EXPECT_EQ(r.code, exit_ok) << r.err;
-    EXPECT_EQ(tracker.text(),
-              R"({"package":"a","version":"1","arch":"all","stage":"install","at":"2026-03-01T10:00:00Z","reporter":"dpkg"})"
-              "\n"
-              R"({"package":"a","version":"1","arch":"all","stage":"installed","at":"2026-03-01T10:00:01Z","reporter":"dpkg","result":"installed"})"
-              "\n");
+    EXPECT_EQ(
+        tracker.text(),
+        R"({"package":"a","version":"1","arch":"all","stage":"install","at":"2026-03-01T10:00:00Z","reporter":"dpkg"})"
+        "\n"
+        R"({"package":"a","version":"1","arch":"all","stage":"installed","at":"2026-03-01T10:00:01Z","reporter":"dpkg","result":"installed"})"
+        "\n");
     EXPECT_EQ(r.err, "");
     EXPECT_TRUE(r.out.starts_with("test: 2 reports sent in 1 chunks")) << r.out;
 }
@@ -130,7 +131,8 @@ TEST(Commands, ThisMachinesChangelogs) {
     ChangelogOptions options{{}, docs};
     auto r = run(import_changelogs, tracker, options);
     if (r.out.starts_with("test: 0 reports") && r.code == exit_ok) GTEST_SKIP() << "no changelogs below " << docs;
-    fmt::print("{}{}", r.out, r.err);
+    EXPECT_EQ(r.code, exit_ok) << r.err;
+    fmt::print("{}", r.out);
     auto again = run(import_changelogs, tracker, options);
     EXPECT_TRUE(again.out.starts_with("test: 0 reports")) << again.out;
 }

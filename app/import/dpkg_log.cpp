@@ -11,7 +11,7 @@ namespace {
 
 using Kind = DpkgLine::Kind;
 constexpr std::string_view none = "<none>";
-constexpr std::array states = {"not-installed",  "config-files",     "half-installed",   "unpacked",
+constexpr std::array states = {"not-installed",   "config-files",     "half-installed",   "unpacked",
                                "half-configured", "triggers-awaited", "triggers-pending", "installed"};
 
 template <class... Parts>
@@ -114,9 +114,7 @@ std::string_view result_of(std::string_view state) {
     return {};
 }
 
-std::string_view name_of(Kind action) {
-    return action == Kind::install ? "install" : action == Kind::upgrade ? "upgrade" : "remove";
-}
+std::string_view name_of(Kind action) { return action == Kind::install ? "install" : action == Kind::upgrade ? "upgrade" : "remove"; }
 
 }  // namespace
 
@@ -174,7 +172,8 @@ std::expected<std::optional<Report>, std::string> DpkgRuns::take(DpkgLine const&
     std::string arch(line.arch);
     if (arch.empty()) {
         auto known = arch_of_.find(package);
-        if (known == arch_of_.end()) return wrong("expected PACKAGE:ARCH, found '{}' and no line before that names its architecture", package);
+        if (known == arch_of_.end())
+            return wrong("expected PACKAGE:ARCH, found '{}' and no line before that names its architecture", package);
         arch = known->second;
     } else if (auto& last = arch_of_[package]; last != arch) {
         last = arch;

@@ -96,7 +96,8 @@ class Excuses {
         add("", scalar_or(item, "migration-policy-verdict", ""));
         add("reason: ", joined(item, "reason"));
         if (YAML::Node const info = item["policy_info"]; info && info.IsMap() && info["age"] && info["age"].IsMap())
-            add("age ", fmt::format("{} of {} days", scalar_or(info["age"], "current-age", "?"), scalar_or(info["age"], "age-requirement", "?")));
+            add("age ",
+                fmt::format("{} of {} days", scalar_or(info["age"], "current-age", "?"), scalar_or(info["age"], "age-requirement", "?")));
         add("missing builds: ", joined(item["missing-builds"], "on-architectures"));
         add("blocked by: ", joined(item["dependencies"], "blocked-by"));
         add("after: ", joined(item["dependencies"], "migrate-after"));
@@ -116,13 +117,15 @@ class Excuses {
             // Without a version while it runs everywhere: the trigger's own, if it tests itself.
             std::string version = slash == name.npos ? "unknown" : name.substr(slash + 1);
             if (slash == name.npos && trigger.starts_with(package + "/")) version = trigger.substr(package.size() + 1);
-            for (auto const& result : test.second) found.push_back(one_test(package, version, result.first.Scalar(), result.second, trigger));
+            for (auto const& result : test.second)
+                found.push_back(one_test(package, version, result.first.Scalar(), result.second, trigger));
         }
     }
 
     Positioned one_test(std::string const& package, std::string const& version, std::string const& arch, YAML::Node const& result,
                         std::string const& trigger) const {
-        if (!result.IsSequence() || result.size() == 0 || !result[0].IsScalar()) bad(result, fmt::format("'{}': expected [RESULT, log, …]", arch));
+        if (!result.IsSequence() || result.size() == 0 || !result[0].IsScalar())
+            bad(result, fmt::format("'{}': expected [RESULT, log, …]", arch));
         std::string const status = result[0].Scalar();
         Report r = report(package, version, arch, "autopkgtest");
         r.trigger = trigger;
@@ -150,9 +153,11 @@ Result<std::vector<Positioned>> read_excuses(std::string const& yaml, std::strin
                                              Complaints& complaints) try {
     YAML::Node const root = YAML::Load(yaml);
     auto invalid = [&](std::string what) { return fail(400, "excuses_invalid", fmt::format("{}: {}", file, what)); };
-    if (!root.IsMap() || !root["sources"] || !root["sources"].IsSequence()) return invalid("expected update excuses: 'generated-date' and a list of 'sources'");
+    if (!root.IsMap() || !root["sources"] || !root["sources"].IsSequence())
+        return invalid("expected update excuses: 'generated-date' and a list of 'sources'");
     auto const at = generated_at(scalar_or(root, "generated-date", ""));
-    if (!at) return invalid(fmt::format("'generated-date': expected a time, found '{}'", shortened(scalar_or(root, "generated-date", ""), 60)));
+    if (!at)
+        return invalid(fmt::format("'generated-date': expected a time, found '{}'", shortened(scalar_or(root, "generated-date", ""), 60)));
     std::vector<Positioned> found;
     Excuses excuses(file, series, *at, found);
     for (auto const& item : root["sources"]) {

@@ -43,10 +43,10 @@ class PositionFinder {
 
     enum class Found {
         exactly,
-        by_hash,     // the line is there, but fewer lines bear its time than did: the log's oldest part is gone
-        by_time,     // the line is gone: everything newer than its time follows
-        all_newer,   // even the oldest line is newer: something in between may be missing
-        all_older,   // nothing here is newer
+        by_hash,    // the line is there, but fewer lines bear its time than did: the log's oldest part is gone
+        by_time,    // the line is gone: everything newer than its time follows
+        all_newer,  // even the oldest line is newer: something in between may be missing
+        all_older,  // nothing here is newer
     };
     Found found() const;
     std::uint64_t lines_before() const;  // how many lines to leave out

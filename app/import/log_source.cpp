@@ -51,7 +51,8 @@ Result<std::uint64_t> DpkgLogSource::lines_before(LogPosition const& wanted) {
         found = find(wanted, before);
     }
     if (found == Found::all_newer)
-        complaints_.warn(fmt::format("the import stands at {}, older than the oldest line given: what lies between is missing", wanted.time));
+        complaints_.warn(
+            fmt::format("the import stands at {}, older than the oldest line given: what lies between is missing", wanted.time));
     if (found == Found::by_time)
         complaints_.warn(fmt::format("the line at {} where the import stands is gone: going on with the first newer one", wanted.time));
     return before;

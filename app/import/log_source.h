@@ -38,9 +38,9 @@ class DpkgLogSource final : public ReportSource {
     Result<void> reopen(std::vector<std::string> const& paths);
     Result<std::uint64_t> lines_before(LogPosition const& wanted);
     PositionFinder::Found find(LogPosition const& wanted, std::uint64_t& before);
-    bool next_line();    // text_ is the next complete line; false: none is left
-    bool next_file();    // the one after readers_[at_] becomes the current one
-    bool renewed();      // the followed file was rotated or truncated, and is read to its end
+    bool next_line();  // text_ is the next complete line; false: none is left
+    bool next_file();  // the one after readers_[at_] becomes the current one
+    bool renewed();    // the followed file was rotated or truncated, and is read to its end
     std::optional<Positioned> understand();
 
     LogSourceOptions options_;

@@ -17,7 +17,9 @@ std::string grouped(std::uint64_t n) {
 
 std::string seconds_left(std::int64_t us) {
     std::int64_t const s = (us + 999'999) / 1'000'000;
-    return s < 60 ? fmt::format("{}s", s) : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+    return s < 60     ? fmt::format("{}s", s)
+           : s < 3600 ? fmt::format("{}m{:02}s", s / 60, s % 60)
+                      : fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ std::string Progress::line(std::uint64_t done, std::uint64_t total, std::uint64_
     double const seconds = double(std::max<std::int64_t>(elapsed_us, 1)) / 1e6;
     text += fmt::format("{} reports  {}/s", grouped(reports), grouped(std::uint64_t(double(reports) / seconds)));
     if (done > done_at_start && done < total)
-        text += fmt::format("  {} left", seconds_left(std::int64_t(double(elapsed_us) * double(total - done) / double(done - done_at_start))));
+        text +=
+            fmt::format("  {} left", seconds_left(std::int64_t(double(elapsed_us) * double(total - done) / double(done - done_at_start))));
     return text;
 }
 

@@ -9,7 +9,7 @@
 namespace gantry::import {
 
 struct Answer {
-    int status = 0;     // 0: none came, `body` says why
+    int status = 0;  // 0: none came, `body` says why
     std::string body;
     std::optional<Duration> retry_after;
 };
