@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 
 #include "app/import/fake_tracker_test.h"
 
@@ -33,12 +34,12 @@ TEST(Commands, AllWell) {
     FakeTracker tracker;
     auto r = run(import_dpkg_log, tracker, DpkgLogOptions{{}, {dir / "dpkg.log"}, false, "UTC"});
     EXPECT_EQ(r.code, exit_ok) << r.err;
-    EXPECT_EQ(
-        tracker.text(),
-        R"({"package":"a","version":"1","arch":"all","stage":"install","at":"2026-03-01T10:00:00Z","reporter":"dpkg"})"
-        "\n"
-        R"({"package":"a","version":"1","arch":"all","stage":"installed","at":"2026-03-01T10:00:01Z","reporter":"dpkg","result":"installed"})"
-        "\n");
+    EXPECT_EQ(tracker.text(),
+              R"({"package":"a","version":"1","arch":"all","stage":"install","at":"2026-03-01T10:00:00Z","reporter":"dpkg"})"
+              "\n"
+              R"({"package":"a","version":"1","arch":"all","stage":"installed","at":"2026-03-01T10:00:01Z",)"
+              R"("reporter":"dpkg","result":"installed"})"
+              "\n");
     EXPECT_EQ(r.err, "");
     EXPECT_TRUE(r.out.starts_with("test: 2 reports sent in 1 chunks")) << r.out;
 }
@@ -107,6 +108,24 @@ TEST(Commands, AnUnreachableTrackerFailsAfterItsTime) {
     EXPECT_EQ(r.code, exit_failed);
     EXPECT_NE(r.err.find("connect_failed: refused; trying again in 200ms"), r.err.npos) << r.err;
     EXPECT_NE(r.out.find(R"("error":"tracker_unreachable: no answer from the tracker)"), r.out.npos) << r.out;
+}
+
+TEST(Commands, ASignalStopsBetweenChunksAndIsNoFailure) {
+    TempDir dir;
+    write_file(dir / "dpkg.log", good_log);
+    FakeTracker tracker;
+    Surroundings around = program_surroundings();
+    EXPECT_FALSE(around.stopped());
+    tracker.fault = [](std::uint64_t call) {
+        if (call == 1) ::raise(SIGTERM);
+        return FakeTracker::Fault::none;
+    };
+    Captured out, err;
+    around.transport = &tracker, around.out = out, around.err = err;
+    DpkgLogOptions options{{.name = "test", .json = true}, {dir / "dpkg.log"}, true, "UTC"};
+    EXPECT_EQ(import_dpkg_log(options, around), exit_ok);
+    EXPECT_NE(out.text().find(R"("reports":0,)"), std::string::npos) << out.text();
+    EXPECT_NE(out.text().find(R"("stopped":true)"), std::string::npos) << out.text();
 }
 
 TEST(Commands, ThisMachinesDpkgLogHasNoMalformedLine) {
