@@ -19,6 +19,7 @@ class Bare final : public Store {
     explicit Bare(std::string const& path)
         : fd_(open(path.c_str(), O_RDWR | O_CREAT, 0600)), zeroed_(std::size_t(lseek(fd_, 0, SEEK_END))) {
         check(fd_ >= 0, path);
+        if (zeroed_ == 0) zero_ahead();
     }
     ~Bare() override { close(fd_); }
     std::string sync_mode() const override { return "fdatasync a batch"; }

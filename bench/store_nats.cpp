@@ -36,6 +36,8 @@ class Nats : public Store {
 
     void append(std::span<std::string const> batch) override {
         for (auto& record : batch) ok(js_PublishAsync(js_, "events", record.data(), int(record.size()), nullptr));
+        // The library holds small writes back for a millisecond otherwise, which would be all that a small batch measures.
+        ok(natsConnection_FlushTimeout(connection_, patience_ms));
         jsPubOptions wait;
         jsPubOptions_Init(&wait);
         wait.MaxWait = patience_ms;
