@@ -31,7 +31,6 @@ def opened(lab, store):
             yield {"store": store, "dir": directory, "port": port}
     else:
         yield {"store": store, "dir": directory}
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def needed(program):
@@ -52,8 +51,8 @@ def nats_config(lab, name, directory, port):
     raise Missing("nats-server refuses its configuration")
 
 
-def append(lab, count=3):
-    """A server takes all its rounds in one life; the embedded ones begin each on an empty directory."""
+def append(lab, count=5):
+    """Every store begins each round on an empty directory, a server in a new life."""
     stores = [OURS] + [s for s in PEERS if s != "nats_pull"]
     found = []
     for batch in BATCHES:

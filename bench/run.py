@@ -40,6 +40,7 @@ def measure(lab, options):
         if (needs_peers and not options.peers) or (options.only and word not in options.only):
             continue
         started = time.monotonic()
+        lab.clear()
         try:
             rows += measurement(lab)
             print(f"bench: {word}: {time.monotonic() - started:.0f} s", file=sys.stderr)

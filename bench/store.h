@@ -21,6 +21,7 @@ class Store {
 };
 
 // `directory` exists and is empty or was filled by this store; `port` is where a server listens, for those that are one.
+std::unique_ptr<Store> open_gantry(std::string const& directory, int port);
 std::unique_ptr<Store> open_bare(std::string const& directory, int port);
 std::unique_ptr<Store> open_sqlite(std::string const& directory, int port);
 std::unique_ptr<Store> open_lmdb(std::string const& directory, int port);

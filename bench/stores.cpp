@@ -14,6 +14,9 @@ struct Kind {
 };
 static constexpr Kind kinds[] = {
     {"bare", open_bare},
+#ifdef GANTRY_BENCH_LOG
+    {"gantry", open_gantry},
+#endif
 #ifdef GANTRY_BENCH_PEERS
     {"sqlite", open_sqlite}, {"lmdb", open_lmdb}, {"redis", open_redis}, {"nats_ordered", open_nats_ordered}, {"nats_pull", open_nats_pull},
 #endif
