@@ -68,8 +68,8 @@ does: the idle disk is told with and without real-time priority.
 
 The events (`bench/workload.h`) are about 100 bytes each, on 100 000 packages, each as likely as another at every step, which is the worst
 case for caches. The plain fold (`bench/plain_fold.h`) answers the same questions as the tracker's state from Boost's flat hash maps
-keyed by strings and from standard sets. Stores that are servers pay for a socket and a second process, and embedded ones do not: read it as "in
-the binary, against the service one would deploy instead", never as one broker against another.
+keyed by strings and from standard sets. Stores that are servers pay for a socket and a second process, and embedded ones do not: read
+it as "in the binary, against the service one would deploy instead", never as one broker against another.
 """
 
 

@@ -66,7 +66,7 @@ def cpu_of_get(lab, count=5):
 
 
 def durable_commands(lab, count=3):
-    """What passes, against what the edge and the disk allow: min(half the GET rate, in flight ÷ p50 of the server's own syncs meanwhile)."""
+    """What passes, against what edge and disk allow: min(half the GET rate, in flight ÷ p50 of the server's own syncs meanwhile)."""
     found = []
     for in_flight in (64, 1024):
         with serve(lab, f"commands{in_flight}", probe=True) as server:

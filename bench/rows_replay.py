@@ -1,8 +1,8 @@
 """Replay of the tracker's log into its state, and restart from a snapshot.
 
 bench_tracker --dir D prints one line of JSON with events, seconds, events_per_s, runs, in_flight, completed, packages:
-`--do fill --count N` writes the workload into a log as the service would; `--do replay --fold real|plain` reads and folds it; `--do snapshot`
-saves the real state; `--do restart --snapshot yes|no` times the way to a state that could answer.
+`--do fill --count N` writes the workload into a log as the service would; `--do replay --fold real|plain` reads and folds it;
+`--do snapshot` saves the real state; `--do restart --snapshot yes|no` times the way to a state that could answer.
 """
 from measure import median, ratio, rounds, row
 
