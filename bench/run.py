@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Measures Gantry: run.py --build DIR [--peers] [--only WORD] [--record-only] [--write-docs]. Prints a table, writes DIR/bench.json, and
+exits 1 when a goal does not hold. A goal is a ratio of contestants interleaved in this run; absolute figures are recorded beside it."""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import page  # noqa: E402
+import rows_disk  # noqa: E402
+import rows_http  # noqa: E402
+import rows_peers  # noqa: E402
+import rows_replay  # noqa: E402
+import rows_size  # noqa: E402
+from measure import Lab, Missing, row  # noqa: E402
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+# word for --only, measurement, needs --peers, does it judge a goal
+MEASUREMENTS = [
+    ("disk", rows_disk.idle_disk, False, False),
+    ("replay", rows_replay.replay, False, True),
+    ("commands", rows_http.durable_commands, False, True),
+    ("get", rows_http.cpu_of_get, False, True),
+    ("group", rows_disk.group_commit, False, True),
+    ("size", rows_size.program, False, False),
+    ("compile", rows_size.compile_time, False, False),
+    ("append-peers", rows_peers.append, True, True),
+    ("replay-peers", rows_peers.replay, True, True),
+]
+
+
+def measure(lab, options):
+    """All rows; a measurement that can't be made leaves a row without a value, which does not hold if a goal hangs on it."""
+    rows = []
+    for word, measurement, needs_peers, judges in MEASUREMENTS:
+        if (needs_peers and not options.peers) or (options.only and word not in options.only):
+            continue
+        started = time.monotonic()
+        lab.clear()
+        try:
+            rows += measurement(lab)
+            print(f"bench: {word}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+        except (Missing, RuntimeError, subprocess.SubprocessError, OSError) as fault:
+            print(f"bench: {word} was not measured: {fault}", file=sys.stderr)
+            missing = row(f"{word}: not measured", None, "", "higher")
+            rows.append({**missing, "holds": not judges})
+    return rows
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--json", help="where the figures go (BUILD/bench.json)")
+    parser.add_argument("--peers", action="store_true", help="measure SQLite, LMDB, Redis and NATS, too")
+    parser.add_argument("--only", action="append", choices=[m[0] for m in MEASUREMENTS], help="only this measurement; may be repeated")
+    parser.add_argument("--record-only", action="store_true", help="exit 0 whether the goals hold or not")
+    parser.add_argument("--write-docs", action="store_true", help="rewrite docs/benchmarks.md from this run")
+    parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
+    options = parser.parse_args(arguments)
+
+    if not options.no_build:
+        subprocess.run(["cmake", "--build", options.build, "--parallel", str(os.cpu_count()), "--target", "bench_programs"], check=True,
+                       stdout=subprocess.DEVNULL)
+    lab = Lab(options.build, SOURCE, note=lambda text: print(f"bench: {text}", file=sys.stderr))
+    started = time.monotonic()
+    try:
+        rows = measure(lab, options)
+    finally:
+        lab.close()
+    machine = page.machine(lab)
+    print("\n".join(page.table(rows, machine, lab.sync_modes)))
+    print(f"\n{len(rows)} figures in {time.monotonic() - started:.0f} s")
+    pathlib.Path(options.json or lab.build / "bench.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    if options.write_docs:
+        command = "make bench" + (" PEERS=1" if options.peers else "")
+        (SOURCE / "docs").mkdir(exist_ok=True)
+        (SOURCE / "docs/benchmarks.md").write_text(page.markdown(rows, machine, lab.sync_modes, command))
+    return 0 if options.record_only or all(r["holds"] for r in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
