@@ -94,6 +94,7 @@ Result<void> FileLog::wait_durable() {
 }
 
 Result<void> FileLog::cut(Position below, Time now) {
+    std::lock_guard one_at_a_time(cut_mutex_);
     std::vector<std::shared_ptr<Segment>> gone;
     {
         std::lock_guard lock(mutex_);
@@ -103,6 +104,7 @@ Result<void> FileLog::cut(Position below, Time now) {
         auto note = fmt::format("{} {} {}", gone.front()->header.first, last, gone.size());
         BatchView dropped;
         dropped.kind = BatchKind::dropped, dropped.time = std::max(now, appended_.time), dropped.note = note;
+        if (!fits(encoded_size(dropped))) return fail(503, "log_busy", "There is no room to record what would be dropped.");
         TRY_ASSIGN([[maybe_unused]] auto at, append_locked(dropped));
     }
     TRY_VOID(wait_durable());
@@ -110,8 +112,16 @@ Result<void> FileLog::cut(Position below, Time now) {
         std::lock_guard lock(mutex_);
         segments_.erase(segments_.begin(), segments_.begin() + std::ptrdiff_t(gone.size()));
     }
-    for (auto& segment : gone) {  // one by one, each synced: a crash never leaves a hole in the row
-        TRY_VOID(disk_.remove(segment->path));
+    for (auto& segment : gone) doomed_.push_back(segment->path);
+    return remove_doomed();
+}
+
+// Oldest first, each synced before the next, and what failed is tried again before anything newer: neither a crash nor an error
+// leaves a hole in the row.
+Result<void> FileLog::remove_doomed() {
+    for (; !doomed_.empty(); doomed_.pop_front()) {
+        TRY_ASSIGN(bool there, disk_.exists(doomed_.front()));
+        if (there) TRY_VOID(disk_.remove(doomed_.front()));
         TRY_VOID(disk_.sync_directory(directory_));
     }
     return {};

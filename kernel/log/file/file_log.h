@@ -77,6 +77,8 @@ class FileLog final : public Log, private Committer::Client {
     std::uint64_t spare_room(std::size_t index) const;
     Problem closed() const;
 
+    Result<void> remove_doomed();  // under cut_mutex_
+
     // Reading (file_log_read.cpp).
     struct Extent {  // one segment as a reader sees it: what was durable when it began
         std::shared_ptr<Segment> segment, next;
@@ -109,6 +111,9 @@ class FileLog final : public Log, private Committer::Client {
     Chained committed_;           // what a new segment would continue
     std::string taken_;           // batches taken from pending_, written from taken_at_ on
     std::uint64_t taken_at_ = 0;
+
+    std::mutex cut_mutex_;  // taken before mutex_
+    std::deque<std::string> doomed_;  // segments that were cut and are still there
 
     mutable std::mutex mutex_;
     std::condition_variable durable_changed_;

@@ -57,6 +57,8 @@ Result<void> recover_tail(Disk& disk, Recovered& out) {
     TRY_VOID(zero(file, end, behind.last_nonzero));
     TRY_VOID(file.sync());
     segment.end = end;
+    // Its name, too: an earlier process may have failed between the rename and the sync of the directory.
+    TRY_VOID(disk.sync_directory(segment.path.substr(0, segment.path.rfind('/'))));
     return {};
 }
 
