@@ -65,6 +65,10 @@ struct BatchView {
     std::string_view note;
     std::string_view events;  // `count` times: varint type, varint size, payload
     std::uint64_t chain = 0;  // running hash over all batches up to this one; set by the log
+    // In a scan: the schemas of the event types that the batch was written with (the runtime's bytes, one blob a segment), and
+    // hash64 of them, so that a reader parses each blob once. Ignored by append.
+    std::string_view schemas;
+    std::uint64_t schemas_id = 0;
 
     Position last() const { return first + count - 1; }  // first - 1 for a batch without events
 };
