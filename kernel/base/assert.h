@@ -3,5 +3,4 @@
 namespace gantry {
 [[noreturn]] void assertion_failed(char const* expression, char const* file, int line, char const* why) noexcept;
 }
-#define GANTRY_ASSERT(expression, why) \
-    ((expression) ? void(0) : ::gantry::assertion_failed(#expression, __FILE__, __LINE__, (why)))
+#define GANTRY_ASSERT(expression, why) ((expression) ? void(0) : ::gantry::assertion_failed(#expression, __FILE__, __LINE__, (why)))

@@ -47,14 +47,16 @@ TEST(Varint, RoundTripAndRefusals) {
 }
 
 TEST(Time, FormatsAndParses) {
-    for (auto text : {"1970-01-01T00:00:00Z", "2026-11-21T13:14:15Z", "2026-11-21T13:14:15.250Z", "2026-11-21T13:14:15.000001Z", "9999-12-31T23:59:59Z"}) {
+    for (auto text : {"1970-01-01T00:00:00Z", "2026-11-21T13:14:15Z", "2026-11-21T13:14:15.250Z", "2026-11-21T13:14:15.000001Z",
+                      "9999-12-31T23:59:59Z"}) {
         auto t = parse_time(text);
         ASSERT_TRUE(t) << text;
         EXPECT_EQ(format_time(*t), text);
     }
     EXPECT_EQ(parse_time("2026-11-21T15:00:00+02:00")->us, parse_time("2026-11-21T13:00:00Z")->us);
     EXPECT_NE(parse_time("2026-11-21T15:00:00").error().detail.find("zone is missing"), std::string::npos);
-    for (auto bad : {"", "yesterday", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00Zx", "2026-01-01T00:00:00.Z", "2026-01-01"})
+    for (auto bad :
+         {"", "yesterday", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00Zx", "2026-01-01T00:00:00.Z", "2026-01-01"})
         EXPECT_FALSE(parse_time(bad)) << bad;
     EXPECT_EQ(parse_duration("1h30m")->us, 5400'000'000);
     EXPECT_EQ(parse_duration("90d"), Duration::days(90));

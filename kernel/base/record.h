@@ -5,9 +5,9 @@
 
 // RECORD(Type, member, …) describes a plain struct once, right after it: its JSON, its binary form, its schema and its OpenAPI
 // follow from that. A forgotten member does not compile. At most 52 members; no bit-fields, no references, no base classes.
-#define RECORD(Type, ...)                                                                                            \
-    BOOST_DESCRIBE_STRUCT(Type, (), (__VA_ARGS__))                                                                   \
-    static_assert(::gantry::detail::described_members<Type>() == ::boost::pfr::tuple_size_v<Type>,                    \
+#define RECORD(Type, ...)                                                                          \
+    BOOST_DESCRIBE_STRUCT(Type, (), (__VA_ARGS__))                                                 \
+    static_assert(::gantry::detail::described_members<Type>() == ::boost::pfr::tuple_size_v<Type>, \
                   "RECORD(" #Type ", …) must name every member of " #Type ", in order")
 
 // EMPTY_RECORD(Type): a struct without members (a request that takes nothing).
@@ -17,9 +17,9 @@
 #define ENUM(Type, ...) BOOST_DESCRIBE_ENUM(Type, __VA_ARGS__)
 
 // STATE(Type, table, …) describes a service's folded state: what is digested, snapshotted and counted. Every member must be named.
-#define STATE(Type, ...)                                                                                             \
-    BOOST_DESCRIBE_STRUCT(Type, (), (__VA_ARGS__))                                                                   \
-    static_assert(::gantry::detail::described_size<Type>() == sizeof(Type),                                          \
+#define STATE(Type, ...)                                                    \
+    BOOST_DESCRIBE_STRUCT(Type, (), (__VA_ARGS__))                          \
+    static_assert(::gantry::detail::described_size<Type>() == sizeof(Type), \
                   "STATE(" #Type ", …) must name every member of " #Type ", in order")
 
 namespace gantry::detail {

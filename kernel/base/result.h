@@ -38,12 +38,12 @@ inline std::unexpected<Problem> fail(Problem problem) { return std::unexpected(s
 // TRY(expression): the value, or return the problem to the caller. TRY_VOID for Result<void>.
 #define GANTRY_CONCAT2(a, b) a##b
 #define GANTRY_CONCAT(a, b) GANTRY_CONCAT2(a, b)
-#define TRY_ASSIGN(declaration, expression)                                                                  \
-    auto GANTRY_CONCAT(result_, __LINE__) = (expression);                                                    \
+#define TRY_ASSIGN(declaration, expression)                                                                             \
+    auto GANTRY_CONCAT(result_, __LINE__) = (expression);                                                               \
     if (!GANTRY_CONCAT(result_, __LINE__)) return std::unexpected(std::move(GANTRY_CONCAT(result_, __LINE__).error())); \
     declaration = std::move(*GANTRY_CONCAT(result_, __LINE__))
-#define TRY_VOID(expression)                                                                                 \
-    if (auto GANTRY_CONCAT(result_, __LINE__) = (expression); !GANTRY_CONCAT(result_, __LINE__))             \
+#define TRY_VOID(expression)                                                                     \
+    if (auto GANTRY_CONCAT(result_, __LINE__) = (expression); !GANTRY_CONCAT(result_, __LINE__)) \
     return std::unexpected(std::move(GANTRY_CONCAT(result_, __LINE__).error()))
 
 }  // namespace gantry

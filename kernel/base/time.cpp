@@ -118,7 +118,9 @@ Result<Time> parse_time(std::string_view s) {
 }
 
 Result<Duration> parse_duration(std::string_view s) {
-    auto bad = [&] { return fail(400, "duration_invalid", fmt::format("'{}' is no duration (right: 250ms, 30s, 1h30m, 90d)", s.substr(0, 64))); };
+    auto bad = [&] {
+        return fail(400, "duration_invalid", fmt::format("'{}' is no duration (right: 250ms, 30s, 1h30m, 90d)", s.substr(0, 64)));
+    };
     if (s == "0") return Duration{};
     if (s.empty()) return bad();
     std::int64_t total = 0;

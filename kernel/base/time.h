@@ -46,7 +46,7 @@ std::string format_duration(Duration d);
 class Clock {
    public:
     virtual ~Clock() = default;
-    virtual Time wall() const = 0;           // may jump; recorded in events only through the log's monotone rule
+    virtual Time wall() const = 0;               // may jump; recorded in events only through the log's monotone rule
     virtual std::int64_t steady_ns() const = 0;  // never goes back; for waits and measurements
 };
 Clock& system_clock();

@@ -37,7 +37,8 @@ class ByteReader {
     char const* position() const { return at_; }
 
     std::uint64_t varint() {
-        if (at_ != end_ && !(*at_ & 0x80)) [[likely]] return std::uint8_t(*at_++);
+        if (at_ != end_ && !(*at_ & 0x80)) [[likely]]
+            return std::uint8_t(*at_++);
         return long_varint();
     }
     std::int64_t signed_varint() { return unzigzag(varint()); }

@@ -50,7 +50,7 @@ Result<std::vector<Written>> read_schema(std::string_view blob) {
 }
 
 class Planner {
- public:
+   public:
     Planner(std::string_view event, std::span<Rename const> renames) : event_(event), renames_(renames) {}
 
     // False when today's type can't hold what was written; `problem` then says why.
@@ -80,7 +80,7 @@ class Planner {
     }
     Problem problem;
 
- private:
+   private:
     static char const* suffix(Kind kind) { return kind == Kind::list ? "[]" : kind == Kind::map ? "{}" : ""; }
 
     bool refuse(Shape const& written, Type const& today, std::string const& path, std::string_view why = "") {
@@ -285,7 +285,7 @@ bool read(Plan const& plan, void* out, ByteReader& in, Sealer const* sealer) {
 }
 
 class Reader final : public EventReader {
- public:
+   public:
     Reader(Type const& event, std::vector<Written> written) : event_(event), written_(std::move(written)) {}
 
     bool identical(std::uint32_t number) const override {
@@ -310,7 +310,7 @@ class Reader final : public EventReader {
                     fmt::format("an event of type \"{}\" doesn't follow the schema it was written under", w->type.name));
     }
 
- private:
+   private:
     Written const* find(std::uint32_t number) const {
         if (number < written_.size() && written_[number].type.number == number) return &written_[number];
         for (auto const& w : written_)

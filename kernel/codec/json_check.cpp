@@ -12,7 +12,7 @@ bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Checker {
- public:
+   public:
     Checker(std::string_view json, std::size_t depth_max) : json_(json), depth_max_(depth_max) {}
 
     std::optional<JsonSyntaxError> run() {
@@ -22,7 +22,7 @@ class Checker {
         return std::move(error_);
     }
 
- private:
+   private:
     // One loop with its own stack: the input must not decide how deep the program's stack gets.
     void document() {
         do {

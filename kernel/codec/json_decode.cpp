@@ -59,7 +59,7 @@ std::size_t field_index(Type const& record, std::string_view name, std::size_t h
 }
 
 class Decoder {
- public:
+   public:
     explicit Decoder(JsonLimits limits) : limits_(limits) {}
 
     void value(Type const& type, void* out, od::value v, Path const& path, std::size_t depth) {
@@ -106,7 +106,7 @@ class Decoder {
     bool too_deep() const { return too_deep_; }
     std::vector<Fault>& faults() { return faults_; }
 
- private:
+   private:
     void boolean(Type const& type, void* out, od::value v, Path const& path) {
         bool b = false;
         if (v.get_bool().get(b)) return wrong(type, v, path);

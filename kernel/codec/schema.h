@@ -45,7 +45,8 @@ struct Rename {
 // Fails with "event_type_unknown" / "event_shape_unreadable" naming the event type, field and both shapes, when an event type, an
 // alternative or an enum value of the blob isn't known today (unless marked ignorable) or a field changed its type. Fine are: integers into
 // wider ones, other bounds, T into optional<T>, other prefixes. "event_schema_malformed": the blob can't be read.
-Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view schema_blob, Type const& event_variant, std::span<Rename const> renames = {});
+Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view schema_blob, Type const& event_variant,
+                                                       std::span<Rename const> renames = {});
 
 // What is written about one event type, for tools that read a log without its service.
 Result<std::vector<EventType>> event_types(std::string_view schema_blob);

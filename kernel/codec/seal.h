@@ -19,7 +19,7 @@ using SubjectKey = std::array<std::uint8_t, 32>;
 
 // Keys of all subjects of a site. Safe from any thread.
 class SubjectKeys {
- public:
+   public:
     virtual ~SubjectKeys() = default;
     // The subject's key; a new one is durable before it is returned, since what it seals may become durable.
     virtual SubjectKey get_or_make(std::string_view subject) = 0;
@@ -29,13 +29,13 @@ class SubjectKeys {
 };
 
 class MemorySubjectKeys final : public SubjectKeys {
- public:
+   public:
     explicit MemorySubjectKeys(Random& random) : random_(random) {}
     SubjectKey get_or_make(std::string_view subject) override;
     std::optional<SubjectKey> find(std::string_view subject) const override;
     bool erase(std::string_view subject) override;
 
- private:
+   private:
     Random& random_;
     mutable std::mutex mutex_;
     std::map<std::string, SubjectKey, std::less<>> keys_;

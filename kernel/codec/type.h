@@ -22,24 +22,24 @@ namespace gantry::codec {
 
 // The numbers are written into event schemas: new kinds go to the end.
 enum class Kind : std::uint8_t {
-    boolean,    // bool
-    integer,    // every built-in integer and Bounded<Min, Max>
-    real,       // double; JSON refuses NaN and infinities
-    text,       // std::string, Str, Text<Min, Max>, Id<"p_">
-    sequence,   // Seq<"p_">: an unsigned number, "p_17" in JSON
-    bytes,      // Bytes: base64 (RFC 4648 §4) in JSON
-    time,       // Time: RFC 3339
-    duration,   // Duration: "90d"
+    boolean,   // bool
+    integer,   // every built-in integer and Bounded<Min, Max>
+    real,      // double; JSON refuses NaN and infinities
+    text,      // std::string, Str, Text<Min, Max>, Id<"p_">
+    sequence,  // Seq<"p_">: an unsigned number, "p_17" in JSON
+    bytes,     // Bytes: base64 (RFC 4648 §4) in JSON
+    time,      // Time: RFC 3339
+    duration,  // Duration: "90d"
     enumeration,
-    optional,   // std::optional: absent or null in JSON
-    list,       // std::vector
-    map,        // std::map<std::string, V>: an object in JSON, sorted by key
+    optional,  // std::optional: absent or null in JSON
+    list,      // std::vector
+    map,       // std::map<std::string, V>: an object in JSON, sorted by key
     record,
-    variant,    // std::variant of records: {"type": "snake_case_name", …fields}
-    secret,     // Secret<T>: like T in requests and replies; refused where events, rows and snapshots are described
-    personal,   // Personal<T>: like T in JSON, sealed in the binary form
-    ref,        // Ref<T>: a position
-    raw_json,   // RawJson: any JSON value, kept as text
+    variant,   // std::variant of records: {"type": "snake_case_name", …fields}
+    secret,    // Secret<T>: like T in requests and replies; refused where events, rows and snapshots are described
+    personal,  // Personal<T>: like T in JSON, sealed in the binary form
+    ref,       // Ref<T>: a position
+    raw_json,  // RawJson: any JSON value, kept as text
 };
 
 // A JSON value that is passed on as it came: valid JSON, without insignificant white space.
@@ -70,7 +70,7 @@ struct Alternative {
 
 // Operations that need the static type. Unused ones are null. `self` always points at an object of the described type.
 struct Ops {
-    void (*construct)(void* at) = nullptr;             // default-construct in raw memory
+    void (*construct)(void* at) = nullptr;  // default-construct in raw memory
     void (*destroy)(void* self) = nullptr;
     void (*assign)(void* self, void const* from) = nullptr;
     // text, bytes, raw_json. `set` copies; `borrow` may keep pointing at the bytes (Str kinds only, else it copies).
@@ -159,7 +159,9 @@ template <class T>
 concept BoundedLike = requires {
     T::min;
     T::max;
-} && requires(T t) { { t.value } -> std::convertible_to<std::int64_t>; };
+} && requires(T t) {
+    { t.value } -> std::convertible_to<std::int64_t>;
+};
 template <class T>
 concept Described = boost::describe::has_describe_members<T>::value;
 template <class T>
@@ -227,8 +229,7 @@ template <class T>
 std::span<EnumValue const> values_of() {
     static std::vector<EnumValue> const values = [] {
         std::vector<EnumValue> out;
-        boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>(
-            [&](auto d) { out.push_back({d.name, std::int64_t(d.value)}); });
+        boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto d) { out.push_back({d.name, std::int64_t(d.value)}); });
         return out;
     }();
     return values;
@@ -348,7 +349,7 @@ Type make_type() {
         t.ops.emplace = [](void* self) -> void* { return as<T>(self).erased = false, &as<T>(self).value; };
         t.ops.has = [](void const* self) { return !as<T>(self).erased; };
         t.ops.reset = [](void* self) { as<T>(self) = T{}, as<T>(self).erased = true; };
-        t.ops.text = [](void const* self) { return as<T>(self).subject.view(); };               // the subject
+        t.ops.text = [](void const* self) { return as<T>(self).subject.view(); };  // the subject
         t.ops.set = [](void* self, std::string_view s) { as<T>(self).subject = Str(s); };
     } else if constexpr (is_a<T, Ref>) {
         t.kind = Kind::ref, t.is_signed = false, t.max = ~std::uint64_t(0);

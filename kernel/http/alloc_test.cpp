@@ -51,7 +51,11 @@ TEST(Allocations, AGetFromAFixedBufferAllocatesNothing) {
 }
 
 TEST(Allocations, AnEncodedAnswerAllocatesNothing) {
-    expect_none([](Exchange& ex) { ex.response().begin(200).header("Content-Type", "application/json").body_with([](std::string& out) { out.append(500, 'x'); }); }, get("/"));
+    expect_none(
+        [](Exchange& ex) {
+            ex.response().begin(200).header("Content-Type", "application/json").body_with([](std::string& out) { out.append(500, 'x'); });
+        },
+        get("/"));
 }
 
 TEST(Allocations, ASmallPostAllocatesNothing) {

@@ -25,7 +25,10 @@ client::Options quick() {
 TEST(Client, GetsAndPostsOverOneConnection) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) {
-        ex.response().begin(200).header("X-Type", ex.head().header("Content-Type")).body(std::string(method_name(ex.head().method)) + ":" + std::string(ex.body()));
+        ex.response()
+            .begin(200)
+            .header("X-Type", ex.head().header("Content-Type"))
+            .body(std::string(method_name(ex.head().method)) + ":" + std::string(ex.body()));
     };
     client::Session session(url(s));
     EXPECT_EQ(session.get("/a").body, "GET:");
@@ -42,7 +45,9 @@ TEST(Client, GetsAndPostsOverOneConnection) {
 
 TEST(Client, KeepsHeadersAndCredentials) {
     TestServer s;
-    s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).body(std::string(ex.head().header("Authorization")) + "|" + std::string(ex.head().header("X-Team"))); };
+    s.handler.on_handle = [](Exchange& ex) {
+        ex.response().begin(200).body(std::string(ex.head().header("Authorization")) + "|" + std::string(ex.head().header("X-Team")));
+    };
     client::Session session(url(s));
     session.set_header("X-Team", "red");
     session.set_bearer("t0k");
@@ -62,8 +67,10 @@ TEST(Client, KeepsHeadersAndCredentials) {
 TEST(Client, AProblemGivesItsCodeAndOtherFailuresTheirStatus) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) {
-        if (ex.head().path == "/plain") ex.response().begin(404).body("no");
-        else ex.response().problem({409, "note_taken", "It is \"taken\"."});
+        if (ex.head().path == "/plain")
+            ex.response().begin(404).body("no");
+        else
+            ex.response().problem({409, "note_taken", "It is \"taken\"."});
     };
     client::Session session(url(s));
     auto const a = session.get("/");
@@ -78,8 +85,10 @@ TEST(Client, RepeatsWhatIsSafeAndNothingElse) {
     TestServer s;
     std::atomic<int> calls = 0;
     s.handler.on_handle = [&](Exchange& ex) {
-        if (++calls % 3) ex.response().problem({503, "overloaded", ""});
-        else ex.response().begin(200).body("ok");
+        if (++calls % 3)
+            ex.response().problem({503, "overloaded", ""});
+        else
+            ex.response().begin(200).body("ok");
     };
     client::Session session(url(s), quick());
     auto const a = session.get("/");
@@ -168,7 +177,9 @@ TEST(Client, BodiesAreBoundedFromBothSides) {
 
 TEST(Client, UnderstandsGzip) {
     TestServer s;
-    s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).header("Content-Type", "text/plain").body(std::string(100'000, 'z')); };
+    s.handler.on_handle = [](Exchange& ex) {
+        ex.response().begin(200).header("Content-Type", "text/plain").body(std::string(100'000, 'z'));
+    };
     client::Session session(url(s));
     auto const a = session.get("/");
     EXPECT_EQ(a.body, std::string(100'000, 'z'));

@@ -21,7 +21,7 @@ constexpr std::size_t padding_bytes = 64;
 constexpr std::size_t kept_buffer_bytes = 64 * 1024;
 constexpr std::size_t held_back_bytes = 64 * 1024;  // read ahead of requests that can't start yet
 constexpr std::size_t tls_piece_bytes = 64 * 1024;
-constexpr std::int64_t linger_us = 2'000'000;       // for the peer to read the last answer before the connection is torn down
+constexpr std::int64_t linger_us = 2'000'000;  // for the peer to read the last answer before the connection is torn down
 constexpr std::int64_t date_refresh_us = 200'000;
 constexpr std::int64_t never = INT64_MAX;
 
@@ -159,7 +159,12 @@ void Connection::problem(std::uint64_t sequence, Problem const& problem, bool cl
 // --- life ------------------------------------------------------------------------------------------------------------------
 
 Connection::Connection(std::shared_ptr<Core> core, Shard& shard, Socket socket, TlsContext tls, bool refused)
-    : core_(std::move(core)), shard_(shard), limits_(core_->config.limits), socket_(std::move(socket)), pause_(socket_.get_executor()), refused_(refused) {
+    : core_(std::move(core)),
+      shard_(shard),
+      limits_(core_->config.limits),
+      socket_(std::move(socket)),
+      pause_(socket_.get_executor()),
+      refused_(refused) {
     if (tls) tls_ = std::make_unique<TlsFilter>(std::move(tls));
     boost::system::error_code ec;
     auto const remote = socket_.remote_endpoint(ec);
@@ -229,7 +234,8 @@ bool Connection::wants_input() const {
     if (shut_) return true;
     if (sink_paused_) return false;
     if (reading_ != Reading::Head && reading_ != Reading::Linger) return true;
-    bool const blocked = reading_ == Reading::Linger || last_request_ || next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes;
+    bool const blocked =
+        reading_ == Reading::Linger || last_request_ || next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes;
     return !blocked || (in_.size() < held_back_bytes && next_ - first_ < limits_.pipelined && unsent() <= limits_.write_buffer_bytes);
 }
 
@@ -248,9 +254,12 @@ Connection::Awaitable Connection::run() {
         char* const to = tls_ ? raw_in_.data() : in_.room(wanted);
         auto [error, n] = co_await socket_.async_read_some(asio::buffer(to, tls_ ? raw_in_.size() : in_.room_size()), use_tuple);
         if (dead_) break;
-        if (!error) on_bytes(n);
-        else if (error == asio::error::eof) peer_closed();
-        else kill();
+        if (!error)
+            on_bytes(n);
+        else if (error == asio::error::eof)
+            peer_closed();
+        else
+            kill();
     }
 }
 
@@ -258,8 +267,10 @@ void Connection::on_bytes(std::size_t n) {
     now_us_ = steady_now_us();
     shard_.refresh_date(now_us_);
     bump(shard_.counters.received, n);
-    if (tls_) decrypt(std::string_view(raw_in_).substr(0, n));
-    else in_.received(n);
+    if (tls_)
+        decrypt(std::string_view(raw_in_).substr(0, n));
+    else
+        in_.received(n);
     if (dead_) return;
     update_deadline(true);
     advance();
@@ -304,9 +315,12 @@ bool Connection::read_head() {
     if (last_request_ || in_.size() == 0) return false;
     if (next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes) return false;
     std::size_t const size = scanner_.scan(in_.view(), limits_);
-    if (scanner_.refusal()) refuse(scanner_.refusal());
-    else if (size == 0) return false;
-    else start_request(size);
+    if (scanner_.refusal())
+        refuse(scanner_.refusal());
+    else if (size == 0)
+        return false;
+    else
+        start_request(size);
     return true;
 }
 
@@ -352,20 +366,25 @@ void Connection::start_body(BodyPlan plan) {
     if (head_.content_length.value_or(0) > body_limit_) {
         bump(shard_.counters.requests_refused);
         bool const keep = *head_.content_length <= limits_.discard_bytes && !head_.expect_continue;
-        if (!keep) stop_reading();
-        else reading_ = Reading::Discard, body_limit_ = limits_.discard_bytes;
+        if (!keep)
+            stop_reading();
+        else
+            reading_ = Reading::Discard, body_limit_ = limits_.discard_bytes;
         in_.consume(head_size_);
         return problem(current_, {413, "body_too_large", "The request's body is too large."}, !keep);
     }
     if (!start_inflater(body_limit_)) return;
-    if (plan.kind == BodyPlan::Kind::Whole) start_whole();
-    else start_stream();
+    if (plan.kind == BodyPlan::Kind::Whole)
+        start_whole();
+    else
+        start_stream();
 }
 
 bool Connection::start_inflater(std::uint64_t limit_bytes) {
     std::string_view const coding = head_.header("Content-Encoding");
     if (coding.empty() || equals_ignoring_case(coding, "identity")) return true;
-    if (equals_ignoring_case(coding, "gzip") || equals_ignoring_case(coding, "x-gzip")) return inflater_.emplace(limit_bytes, limits_.inflate_ratio), true;
+    if (equals_ignoring_case(coding, "gzip") || equals_ignoring_case(coding, "x-gzip"))
+        return inflater_.emplace(limit_bytes, limits_.inflate_ratio), true;
     in_.consume(head_size_);
     abort_body({415, "encoding_unknown", "The only content coding is gzip."});
     return false;
@@ -374,8 +393,10 @@ bool Connection::start_inflater(std::uint64_t limit_bytes) {
 // A body that nobody asked for is read and thrown away if it is small; else the connection closes after the answer.
 void Connection::start_unwanted() {
     bool const keep = head_.content_length.value_or(0) <= limits_.discard_bytes && !head_.expect_continue;
-    if (!keep) slot(current_)->keep_alive = false, stop_reading();
-    else reading_ = Reading::Discard;
+    if (!keep)
+        slot(current_)->keep_alive = false, stop_reading();
+    else
+        reading_ = Reading::Discard;
     body_limit_ = limits_.discard_bytes;
     dispatch({});
     in_.consume(head_size_);
@@ -423,7 +444,8 @@ void Connection::keep_head() {
 
 void Connection::say_continue() {
     Slot* s = slot(current_);
-    if (head_.expect_continue && in_.size() == 0 && s && s->phase == Slot::Phase::Open) target(current_).append("HTTP/1.1 100 Continue\r\n\r\n");
+    if (head_.expect_continue && in_.size() == 0 && s && s->phase == Slot::Phase::Open)
+        target(current_).append("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 bool Connection::read_in_place() {
@@ -513,7 +535,8 @@ void Connection::dispatch(std::string_view body) {
         if (s && s->phase != Slot::Phase::Open && s->phase != Slot::Phase::Done) return kill();
     }
     Slot* s = slot(current_);
-    if (s && s->phase == Slot::Phase::Open && !s->deferred) problem(current_, {500, "internal_error", "The request was not answered."}, false);
+    if (s && s->phase == Slot::Phase::Open && !s->deferred)
+        problem(current_, {500, "internal_error", "The request was not answered."}, false);
 }
 
 void Connection::end_request() {
@@ -560,9 +583,12 @@ void Connection::update_deadline(bool progress) {
         bool const partial = in_.size() > 0 && !last_request_;
         bool const idle = first_ == next_;
         if (partial && head_started_) return;
-        if (partial) read_deadline_us_ = now_us_ + limits_.head_timeout.us;
-        else if (!idle) read_deadline_us_ = never;
-        else if (got_request_) read_deadline_us_ = now_us_ + limits_.idle_timeout.us;
+        if (partial)
+            read_deadline_us_ = now_us_ + limits_.head_timeout.us;
+        else if (!idle)
+            read_deadline_us_ = never;
+        else if (got_request_)
+            read_deadline_us_ = now_us_ + limits_.idle_timeout.us;
         head_started_ = partial;
     } else if (reading_ == Reading::Linger || sink_paused_) {
         read_deadline_us_ = never;
@@ -592,8 +618,10 @@ void Connection::timed_out() {
     if (!idle || !got_request_) bump(shard_.counters.timeouts);
     if (idle) return kill();
     if (reading_ == Reading::Head && (next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes)) return;
-    if (reading_ == Reading::Head) refuse(late);
-    else abort_body(late);
+    if (reading_ == Reading::Head)
+        refuse(late);
+    else
+        abort_body(late);
     flush();
 }
 

@@ -24,7 +24,9 @@ struct Curl : testing::Test {
                 for (int i = 0; i < 2000; ++i) w.write("line\n");
                 return w.end();
             }
-            r.begin(200).header("Content-Type", "text/plain").body(std::string(method_name(h.method)) + " " + std::to_string(ex.body().size()) + std::string(2000, '.'));
+            r.begin(200)
+                .header("Content-Type", "text/plain")
+                .body(std::string(method_name(h.method)) + " " + std::to_string(ex.body().size()) + std::string(2000, '.'));
         };
         file = std::filesystem::temp_directory_path() / ("gantry-curl-" + std::to_string(::getpid()));
         std::ofstream(file) << std::string(3'000'000, 'f');
@@ -34,7 +36,8 @@ struct Curl : testing::Test {
         if (missing) GTEST_SKIP() << "curl is not installed";
     }
     std::string run(std::string const& options, std::string const& path = "/") {
-        std::string const command = "curl -s -m 30 --noproxy '*' " + options + " http://127.0.0.1:" + std::to_string(s.port) + path + " 2>&1";
+        std::string const command =
+            "curl -s -m 30 --noproxy '*' " + options + " http://127.0.0.1:" + std::to_string(s.port) + path + " 2>&1";
         pass_wire();
         FILE* pipe = ::popen(command.c_str(), "r");
         std::string out;
@@ -55,7 +58,7 @@ TEST_F(Curl, SpeaksToTheServer) {
     EXPECT_TRUE(run("--compressed").starts_with("GET 0"));
     EXPECT_TRUE(run("-d abc").starts_with("POST 3"));
     EXPECT_TRUE(run("-X DELETE").starts_with("DELETE 0"));
-    EXPECT_TRUE(run("-T " + file).starts_with("PUT 3000000"));                                        // Expect: 100-continue
+    EXPECT_TRUE(run("-T " + file).starts_with("PUT 3000000"));                                          // Expect: 100-continue
     EXPECT_TRUE(run("-T - <" + file + " -H 'Transfer-Encoding: chunked'").starts_with("PUT 3000000"));  // chunked
     EXPECT_NE(run("-I").find("HTTP/1.1 200 OK"), std::string::npos);
     EXPECT_EQ(exit_code, 0);

@@ -20,7 +20,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t async_threads_max = 4;
 
 bool same_name(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 std::string const* find(Headers const& headers, std::string_view name) {
@@ -132,11 +133,11 @@ struct Session::Impl {
     Options options;
     std::mutex mutex;
     std::condition_variable changed;
-    Headers headers;           // guarded by mutex
-    std::vector<CURL*> idle;   // guarded by mutex; each keeps its connections
+    Headers headers;                                                   // guarded by mutex
+    std::vector<CURL*> idle;                                           // guarded by mutex; each keeps its connections
     std::deque<std::pair<Request, std::function<void(Reply)>>> queue;  // guarded by mutex
-    std::vector<std::thread> workers;                                 // guarded by mutex
-    std::size_t workers_idle = 0;                                     // guarded by mutex
+    std::vector<std::thread> workers;                                  // guarded by mutex
+    std::size_t workers_idle = 0;                                      // guarded by mutex
     std::atomic<bool> aborted{false};
 
     ~Impl() {
@@ -190,7 +191,8 @@ void Session::Impl::set_method(CURL* easy, Transfer& transfer) {
     }
 }
 
-CURLcode Session::Impl::try_once(Transfer& transfer, std::string const& url, Headers const& all, std::int64_t limit_ms, std::string& detail) {
+CURLcode Session::Impl::try_once(Transfer& transfer, std::string const& url, Headers const& all, std::int64_t limit_ms,
+                                 std::string& detail) {
     CURL* easy = borrow();
     if (!easy) return CURLE_FAILED_INIT;
     char reason[CURL_ERROR_SIZE] = "";
@@ -229,7 +231,8 @@ CURLcode Session::Impl::try_once(Transfer& transfer, std::string const& url, Hea
 
 std::int64_t Session::Impl::wait_before_retry_ms(Reply const& last, int tries) {
     thread_local std::minstd_rand random{std::random_device{}()};
-    if (auto const after = last.header("Retry-After"); !after.empty() && after.find_first_not_of("0123456789") == after.npos && after.size() < 7)
+    if (auto const after = last.header("Retry-After");
+        !after.empty() && after.find_first_not_of("0123456789") == after.npos && after.size() < 7)
         return std::stoll(std::string(after)) * 1000;
     std::int64_t const longest = std::min(options.retry_longest_wait_ms, options.retry_first_wait_ms << std::min(tries - 1, 20));
     return longest / 2 + std::uniform_int_distribution<std::int64_t>(0, std::max<std::int64_t>(longest / 2, 1))(random);
@@ -238,8 +241,10 @@ std::int64_t Session::Impl::wait_before_retry_ms(Reply const& last, int tries) {
 Reply Session::Impl::send(Request const& request) {
     Headers const all = all_headers(request);
     Reply refused;
-    bool bad = has_control(request.method) || request.method.empty() || has_control(request.target) || request.target.find(' ') != std::string::npos;
-    for (auto const& h : all) bad |= h.first.empty() || has_control(h.first) || has_control(h.second) || h.first.find_first_of(": ;") != std::string::npos;
+    bool bad = has_control(request.method) || request.method.empty() || has_control(request.target) ||
+               request.target.find(' ') != std::string::npos;
+    for (auto const& h : all)
+        bad |= h.first.empty() || has_control(h.first) || has_control(h.second) || h.first.find_first_of(": ;") != std::string::npos;
     if (bad) return refused.error = Error{"invalid_request", "The method, target or a header holds characters that it can't."}, refused;
     bool const safe = request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS" || find(all, "Idempotency-Key");
     std::int64_t const total_ms = request.total_timeout_ms >= 0 ? request.total_timeout_ms : options.total_timeout_ms;
@@ -258,9 +263,10 @@ Reply Session::Impl::send(Request const& request) {
             reply.error = Error{std::string(code_of(code, transfer)), std::move(detail)};
             if (!transfer.too_large && !transfer.refused) reply.status = 0;
         }
-        bool const transient = code == CURLE_OK ? reply.status == 429 || reply.status == 502 || reply.status == 503 || reply.status == 504
-                                                : reply.error->code == "connect_failed" || reply.error->code == "timeout" || reply.error->code == "io_error" ||
-                                                      code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
+        bool const transient = code == CURLE_OK
+                                   ? reply.status == 429 || reply.status == 502 || reply.status == 503 || reply.status == 504
+                                   : reply.error->code == "connect_failed" || reply.error->code == "timeout" ||
+                                         reply.error->code == "io_error" || code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE;
         if (!transient || !safe || request.upload || transfer.download_started || tries > options.retries) return reply;
         std::int64_t const wait_ms = wait_before_retry_ms(reply, tries);
         if (total_ms > 0 && wait_ms >= left_ms()) return reply;
@@ -331,9 +337,15 @@ static Request with_body(char const* method, std::string target, std::string bod
     return request;
 }
 Reply Session::get(std::string target) { return send({.target = std::move(target)}); }
-Reply Session::post(std::string t, std::string b, std::string type) { return send(with_body("POST", std::move(t), std::move(b), std::move(type))); }
-Reply Session::put(std::string t, std::string b, std::string type) { return send(with_body("PUT", std::move(t), std::move(b), std::move(type))); }
-Reply Session::patch(std::string t, std::string b, std::string type) { return send(with_body("PATCH", std::move(t), std::move(b), std::move(type))); }
+Reply Session::post(std::string t, std::string b, std::string type) {
+    return send(with_body("POST", std::move(t), std::move(b), std::move(type)));
+}
+Reply Session::put(std::string t, std::string b, std::string type) {
+    return send(with_body("PUT", std::move(t), std::move(b), std::move(type)));
+}
+Reply Session::patch(std::string t, std::string b, std::string type) {
+    return send(with_body("PATCH", std::move(t), std::move(b), std::move(type)));
+}
 Reply Session::del(std::string target) { return send({.method = "DELETE", .target = std::move(target)}); }
 Reply Session::send(Request request) { return impl_->send(request); }
 

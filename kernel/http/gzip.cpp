@@ -73,9 +73,12 @@ Inflater::Outcome Inflater::write(std::string_view in, std::string& out) {
             return code == Z_OK && !large;
         });
         if (large) return Outcome::TooLarge;
-        if (code == Z_STREAM_END) s.ended = true;
-        else if (code != Z_OK && code != Z_BUF_ERROR) return Outcome::Malformed;
-        else if (s.z.avail_in > 0 && code == Z_BUF_ERROR) return Outcome::Malformed;
+        if (code == Z_STREAM_END)
+            s.ended = true;
+        else if (code != Z_OK && code != Z_BUF_ERROR)
+            return Outcome::Malformed;
+        else if (s.z.avail_in > 0 && code == Z_BUF_ERROR)
+            return Outcome::Malformed;
     }
     return Outcome::Ok;
 }

@@ -16,7 +16,9 @@ struct Row {
     char const* code;
 };
 
-std::string head(std::string_view headers, std::string_view body = "") { return "POST / HTTP/1.1\r\nHost: h\r\n" + std::string(headers) + "\r\n" + std::string(body); }
+std::string head(std::string_view headers, std::string_view body = "") {
+    return "POST / HTTP/1.1\r\nHost: h\r\n" + std::string(headers) + "\r\n" + std::string(body);
+}
 std::string target(std::string_view t) { return "GET " + std::string(t) + " HTTP/1.1\r\nHost: h\r\n\r\n"; }
 std::string host(std::string_view h) { return "GET / HTTP/1.1\r\nHost: " + std::string(h) + "\r\n\r\n"; }
 std::string chunks(std::string_view body) { return head("Transfer-Encoding: chunked\r\n", body); }
@@ -122,7 +124,8 @@ TEST(Hostile, IsRefusedWithAProblemAndTheConnectionCloses) {
 TEST(Hostile, WhatOnlyLooksStrangeIsAccepted) {
     TestServer s;
     s.handler.on_handle = [&](Exchange& ex) {
-        ex.response().begin(200).body(std::string(ex.head().host) + " " + std::string(ex.head().path) + " " + std::string(ex.head().query) + " " + std::string(ex.body()));
+        ex.response().begin(200).body(std::string(ex.head().host) + " " + std::string(ex.head().path) + " " + std::string(ex.head().query) +
+                                      " " + std::string(ex.body()));
     };
     std::vector<std::pair<std::string, std::string>> const rows = {
         {"GET http://a.example:80/x?y=1 HTTP/1.1\r\nHost: other\r\n\r\n", "a.example:80 /x y=1 "},
@@ -134,7 +137,9 @@ TEST(Hostile, WhatOnlyLooksStrangeIsAccepted) {
         {"GET / HTTP/1.1\r\nHost:h:\r\n\r\n", "h: /  "},
         {"GET / HTTP/1.1\r\nHost: [::1]:80\r\nX:\r\nY: \t a\xc3\xa4 \t\r\n\r\n", "[::1]:80 /  "},
         {"GET /??a=/../%00 HTTP/1.1\r\nHost: h\r\n\r\n", "h / ?a=/../%00 "},
-        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n0005;a=\"b\"\r\nhello\r\nA\r\n0123456789\r\n000\r\nT: x\r\nU: y\r\n\r\n", "h /  hello0123456789"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n0005;a=\"b\"\r\nhello\r\nA\r\n0123456789\r\n000\r\nT: x\r\nU: "
+         "y\r\n\r\n",
+         "h /  hello0123456789"},
         {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0003\r\n\r\nabc", "h /  abc"},
         {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", " /  "},
     };
@@ -160,9 +165,10 @@ TEST(Hostile, AnErrorWaitsForTheAnswersBeforeIt) {
 TEST(Hostile, MutatedRequestsNeverBreakTheServer) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).header("Content-Type", "text/plain").body(ex.body()); };
-    std::vector<std::string> const seeds = {get("/a/b?c=d", "Accept-Encoding: gzip\r\n"), post("/x", R"({"a":1})", "Content-Type: application/json\r\n"),
-                                            chunks("5;x=y\r\nhello\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\n"), head("Expect: 100-continue\r\nContent-Length: 2\r\n", "ab"),
-                                            get("/1") + get("/2") + post("/3", "x")};
+    std::vector<std::string> const seeds = {
+        get("/a/b?c=d", "Accept-Encoding: gzip\r\n"), post("/x", R"({"a":1})", "Content-Type: application/json\r\n"),
+        chunks("5;x=y\r\nhello\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\n"), head("Expect: 100-continue\r\nContent-Length: 2\r\n", "ab"),
+        get("/1") + get("/2") + post("/3", "x")};
     SeededRandom random(20260101);
     std::string const spice("\r\n\0 :;,\t\x7f\xff%0fA9", 15);
     for (int round = 0; round < 1500; ++round) {

@@ -162,7 +162,8 @@ bool is_compressible(std::string_view content_type) {
     if (equals_ignoring_case(type, "text/event-stream")) return false;
     if (type.size() > 5 && equals_ignoring_case(type.substr(0, 5), "text/")) return true;
     if (ends_ignoring_case(type, "+json") || ends_ignoring_case(type, "+xml")) return true;
-    for (std::string_view known : {"application/json", "application/x-ndjson", "application/xml", "application/javascript", "application/wasm"})
+    for (std::string_view known :
+         {"application/json", "application/x-ndjson", "application/xml", "application/javascript", "application/wasm"})
         if (equals_ignoring_case(type, known)) return true;
     return false;
 }
@@ -245,9 +246,12 @@ void append_sse_event(std::string& out, std::string_view event, std::string_view
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\', out += c;
-        else if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(out), "\\u{:04x}", int(c));
-        else out += c;
+        if (c == '"' || c == '\\')
+            out += '\\', out += c;
+        else if (static_cast<unsigned char>(c) < 0x20)
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", int(c));
+        else
+            out += c;
     }
     out += '"';
 }
@@ -273,14 +277,17 @@ void append_problem_json(std::string& out, Problem const& problem) {
 
 std::string http_date(Time t) {
     static constexpr std::array<char const*, 7> days = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-    static constexpr std::array<char const*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    auto const at = std::chrono::floor<std::chrono::seconds>(std::chrono::sys_time<std::chrono::microseconds>(std::chrono::microseconds(t.us)));
+    static constexpr std::array<char const*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    auto const at =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::sys_time<std::chrono::microseconds>(std::chrono::microseconds(t.us)));
     auto const day = std::chrono::floor<std::chrono::days>(at);
     std::chrono::year_month_day const date(day);
     std::chrono::hh_mm_ss const time(at - day);
     auto const weekday = ((day.time_since_epoch().count() % 7) + 7) % 7;
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[std::size_t(weekday)], unsigned(date.day()), months[unsigned(date.month()) - 1],
-                       int(date.year()), time.hours().count(), time.minutes().count(), time.seconds().count());
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[std::size_t(weekday)], unsigned(date.day()),
+                       months[unsigned(date.month()) - 1], int(date.year()), time.hours().count(), time.minutes().count(),
+                       time.seconds().count());
 }
 
 }  // namespace gantry::http

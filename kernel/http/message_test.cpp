@@ -17,17 +17,20 @@ TEST(Message, FindsHeadersWithoutCase) {
 }
 
 TEST(Message, AcceptsGzipByTheHeadersRules) {
-    for (auto yes : {"gzip", "br, gzip", "GZIP;q=0.5", "*", "gzip;q=0.001", "x-gzip", "identity;q=0, gzip"}) EXPECT_TRUE(accepts_gzip(yes)) << yes;
+    for (auto yes : {"gzip", "br, gzip", "GZIP;q=0.5", "*", "gzip;q=0.001", "x-gzip", "identity;q=0, gzip"})
+        EXPECT_TRUE(accepts_gzip(yes)) << yes;
     for (auto no : {"", "br", "gzip;q=0", "gzip; q=0.000", "*, gzip;q=0", "gzipped", "*;q=0"}) EXPECT_FALSE(accepts_gzip(no)) << no;
 }
 
 TEST(Message, KnowsMediaTypes) {
     for (auto yes : {"text/html", "application/json; charset=utf-8", "image/svg+xml", "application/problem+json", "application/x-ndjson"})
         EXPECT_TRUE(is_compressible(yes)) << yes;
-    for (auto no : {"", "image/png", "text/event-stream", "application/gzip", "application/octet-stream", "text/"}) EXPECT_FALSE(is_compressible(no)) << no;
+    for (auto no : {"", "image/png", "text/event-stream", "application/gzip", "application/octet-stream", "text/"})
+        EXPECT_FALSE(is_compressible(no)) << no;
     for (auto yes : {"application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json", "application/x-ndjson"})
         EXPECT_TRUE(is_json_like(yes)) << yes;
-    for (auto no : {"", "text/plain", "application/x-www-form-urlencoded", "application/+json", "text/x+json", "application/jsonp", "multipart/form-data"})
+    for (auto no : {"", "text/plain", "application/x-www-form-urlencoded", "application/+json", "text/x+json", "application/jsonp",
+                    "multipart/form-data"})
         EXPECT_FALSE(is_json_like(no)) << no;
 }
 
@@ -67,14 +70,16 @@ TEST(Message, ChoosesByteRanges) {
     };
     for (auto const& row : rows) {
         auto const got = choose_range(row.range, row.if_range, row.total, "\"v1\"", "Sun, 06 Nov 1994 08:49:37 GMT");
-        EXPECT_EQ(got.kind == ByteRange::Kind::Whole ? "" : content_range(got, row.total), row.expected) << row.range << " " << row.if_range;
+        EXPECT_EQ(got.kind == ByteRange::Kind::Whole ? "" : content_range(got, row.total), row.expected)
+            << row.range << " " << row.if_range;
     }
 }
 
 TEST(Message, KnowsLoopback) {
-    for (auto yes : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.255.0.1:7070", "[::1]", "[::1]:80"}) EXPECT_TRUE(is_loopback_authority(yes)) << yes;
-    for (auto no : {"", "localhost.evil.example", "127.0.0.1.evil.example", "128.0.0.1", "127.0.0", "127.0.0.1.1", "127.0.0.256", "[::2]", "[", "0.0.0.0",
-                    "127.0.0.", "127..0.1", "1127.0.0.1"})
+    for (auto yes : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.255.0.1:7070", "[::1]", "[::1]:80"})
+        EXPECT_TRUE(is_loopback_authority(yes)) << yes;
+    for (auto no : {"", "localhost.evil.example", "127.0.0.1.evil.example", "128.0.0.1", "127.0.0", "127.0.0.1.1", "127.0.0.256", "[::2]",
+                    "[", "0.0.0.0", "127.0.0.", "127..0.1", "1127.0.0.1"})
         EXPECT_FALSE(is_loopback_authority(no)) << no;
 }
 
@@ -92,7 +97,12 @@ TEST(Message, OpenLoopbackRefusesWebPages) {
         {"plain read", Method::Get, "localhost:1", {}, 0, ""},
         {"json command", Method::Post, "127.0.0.1", {{"Content-Type", "application/json"}}, 2, ""},
         {"command without body", Method::Delete, "[::1]:5", {}, 0, ""},
-        {"our own page", Method::Post, "localhost:7070", {{"Origin", "http://localhost:7070"}, {"Content-Type", "application/json"}, {"Sec-Fetch-Site", "same-origin"}}, 2, ""},
+        {"our own page",
+         Method::Post,
+         "localhost:7070",
+         {{"Origin", "http://localhost:7070"}, {"Content-Type", "application/json"}, {"Sec-Fetch-Site", "same-origin"}},
+         2,
+         ""},
         {"rebound name", Method::Get, "evil.example", {}, 0, "not_loopback"},
         {"no host", Method::Get, "", {}, 0, "not_loopback"},
         {"foreign page", Method::Get, "localhost", {{"Origin", "https://evil.example"}}, 0, "cross_site"},
@@ -139,7 +149,8 @@ TEST(Message, WritesHttpDates) {
 }
 
 TEST(Message, AHeadSurvivesTheMoveOfItsBuffer) {
-    for (std::string const request : {"GET http://h/p?q HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "GET http://h?q HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"}) {
+    for (std::string const request :
+         {"GET http://h/p?q HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "GET http://h?q HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n"}) {
         std::vector<Header> headers;
         RequestHead head;
         std::string from = request;

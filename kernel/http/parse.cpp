@@ -8,7 +8,7 @@ namespace {
 namespace beast = boost::beast;
 
 constexpr Refusal bad_request(char const* detail) { return {400, "bad_request", detail}; }
-constexpr std::string_view root_path = "/";  // of an absolute-form target without one
+constexpr std::string_view root_path = "/";     // of an absolute-form target without one
 constexpr std::size_t request_line_extra = 32;  // longest method, two spaces, the version, CR LF
 
 bool is_token_char(unsigned char c) {
@@ -46,10 +46,14 @@ class HeadParser final : public beast::http::basic_parser<true> {
             return;
         }
         headers_.push_back({view(name), view(value)});
-        if (f == field::host) ++hosts, host = view(value);
-        else if (f == field::content_length) ++lengths, length = view(value);
-        else if (f == field::transfer_encoding) ++codings, coding = view(value);
-        else if (f == field::expect) expect = view(value);
+        if (f == field::host)
+            ++hosts, host = view(value);
+        else if (f == field::content_length)
+            ++lengths, length = view(value);
+        else if (f == field::transfer_encoding)
+            ++codings, coding = view(value);
+        else if (f == field::expect)
+            expect = view(value);
     }
     void on_header_impl(error_code&) override {}
     void on_response_impl(int, string_view, int, error_code&) override {}
@@ -69,12 +73,14 @@ Refusal translate(beast::error_code ec, std::string_view bytes) {
         std::string_view const line = bytes.substr(0, bytes.find('\r'));
         std::size_t const at = line.rfind(' ');
         std::string_view const version = at == line.npos ? "" : line.substr(at + 1);
-        if (version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.') return {505, "http_version", "This server speaks HTTP/1.1."};
+        if (version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.')
+            return {505, "http_version", "This server speaks HTTP/1.1."};
         return bad_request("The request line is malformed.");
     }
     if (ec == error::header_limit) return {431, "header_too_large", "The request's headers are too large."};
     if (ec == error::bad_method || ec == error::bad_target) return bad_request("The request line is malformed.");
-    if (ec == error::bad_content_length || ec == error::multiple_content_length) return bad_request("Content-Length is malformed, repeated, or beside Transfer-Encoding.");
+    if (ec == error::bad_content_length || ec == error::multiple_content_length)
+        return bad_request("Content-Length is malformed, repeated, or beside Transfer-Encoding.");
     if (ec == error::bad_transfer_encoding) return bad_request("Transfer-Encoding is repeated, or beside Content-Length.");
     return bad_request("A header is malformed.");
 }
@@ -99,7 +105,8 @@ Refusal set_framing(HeadParser const& parser, RequestHead& head) {
         if (parser.lengths > 0) return bad_request("Content-Length and Transfer-Encoding exclude each other.");
         if (parser.codings > 1) return bad_request("Transfer-Encoding is repeated.");
         if (head.version_minor == 0) return bad_request("HTTP/1.0 has no Transfer-Encoding.");
-        if (!equals_ignoring_case(parser.coding, "chunked")) return {501, "transfer_coding_unknown", "The only transfer coding is chunked."};
+        if (!equals_ignoring_case(parser.coding, "chunked"))
+            return {501, "transfer_coding_unknown", "The only transfer coding is chunked."};
         head.chunked = true;
         return {};
     }
@@ -128,7 +135,8 @@ Refusal set_target(RequestHead& head) {
         std::size_t const scheme = rest.find("://");
         if (scheme == rest.npos) return bad_request("The target must be a path or an http URL.");
         std::string_view const name = rest.substr(0, scheme);
-        if (!equals_ignoring_case(name, "http") && !equals_ignoring_case(name, "https")) return bad_request("The target must be a path or an http URL.");
+        if (!equals_ignoring_case(name, "http") && !equals_ignoring_case(name, "https"))
+            return bad_request("The target must be a path or an http URL.");
         rest.remove_prefix(scheme + 3);
         std::size_t const end = std::min(rest.find_first_of("/?"), rest.size());
         head.host = rest.substr(0, end);
@@ -154,7 +162,8 @@ Refusal set_host(HeadParser const& parser, RequestHead& head) {
 
 std::size_t HeadScanner::end_of_line(std::string_view bytes, std::size_t lf, Limits const& limits) {
     // Size first: how a head is cut into pieces must not decide which of its faults is named.
-    if (lines_ == 0 && lf - line_start_ > limits.target_bytes + request_line_extra) return refusal_ = {414, "uri_too_long", "The target is too long."}, 0;
+    if (lines_ == 0 && lf - line_start_ > limits.target_bytes + request_line_extra)
+        return refusal_ = {414, "uri_too_long", "The target is too long."}, 0;
     if (lf + 1 - leading_ > limits.head_bytes) return refusal_ = {431, "header_too_large", "The request's headers are too large."}, 0;
     if (lf == line_start_ || bytes[lf - 1] != '\r') return refusal_ = bad_request("Lines end with CR LF."), 0;
     bool const empty = lf == line_start_ + 1;
@@ -163,7 +172,8 @@ std::size_t HeadScanner::end_of_line(std::string_view bytes, std::size_t lf, Lim
         return leading_ = line_start_ = lf + 1, 0;
     }
     if (empty) return lf + 1;
-    if (lines_ > 0 && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t')) return refusal_ = bad_request("Headers must not be folded."), 0;
+    if (lines_ > 0 && (bytes[line_start_] == ' ' || bytes[line_start_] == '\t'))
+        return refusal_ = bad_request("Headers must not be folded."), 0;
     if (++lines_ > limits.header_count + 1) return refusal_ = {431, "header_too_large", "The request has too many headers."}, 0;
     line_start_ = lf + 1;
     return 0;
@@ -180,8 +190,10 @@ std::size_t HeadScanner::scan(std::string_view bytes, Limits const& limits) {
     }
     scanned_ = std::max(scanned_, bytes.size());
     if (refusal_) return 0;
-    if (lines_ == 0 && bytes.size() - leading_ > limits.target_bytes + request_line_extra) refusal_ = {414, "uri_too_long", "The target is too long."};
-    else if (bytes.size() - leading_ > limits.head_bytes) refusal_ = {431, "header_too_large", "The request's headers are too large."};
+    if (lines_ == 0 && bytes.size() - leading_ > limits.target_bytes + request_line_extra)
+        refusal_ = {414, "uri_too_long", "The target is too long."};
+    else if (bytes.size() - leading_ > limits.head_bytes)
+        refusal_ = {431, "header_too_large", "The request's headers are too large."};
     return 0;
 }
 
@@ -204,7 +216,8 @@ Refusal parse_head(std::string_view bytes, Limits const& limits, std::vector<Hea
     if (auto refused = set_target(head)) return refused;
     if (auto refused = set_host(parser, head)) return refused;
     if (!parser.expect.empty() && head.version_minor >= 1) {
-        if (!equals_ignoring_case(parser.expect, "100-continue")) return {417, "expectation_failed", "The only expectation is 100-continue."};
+        if (!equals_ignoring_case(parser.expect, "100-continue"))
+            return {417, "expectation_failed", "The only expectation is 100-continue."};
         head.expect_continue = true;
     }
     return {};
@@ -324,17 +337,24 @@ void BodyDecoder::trailer_byte(unsigned char c) {
     }
     switch (state_) {
         case State::TrailerStart:
-            if (c == '\r') state_ = State::EndLf;
-            else if (is_token_char(c)) state_ = State::TrailerName;
-            else bad("A trailer is malformed.");
+            if (c == '\r')
+                state_ = State::EndLf;
+            else if (is_token_char(c))
+                state_ = State::TrailerName;
+            else
+                bad("A trailer is malformed.");
             return;
         case State::TrailerName:
-            if (c == ':') state_ = State::TrailerValue;
-            else if (!is_token_char(c)) bad("A trailer is malformed.");
+            if (c == ':')
+                state_ = State::TrailerValue;
+            else if (!is_token_char(c))
+                bad("A trailer is malformed.");
             return;
         case State::TrailerValue:
-            if (c == '\r') state_ = State::TrailerLf;
-            else if ((c < 0x20 && c != '\t') || c == 0x7f) bad("A trailer holds control characters.");
+            if (c == '\r')
+                state_ = State::TrailerLf;
+            else if ((c < 0x20 && c != '\t') || c == 0x7f)
+                bad("A trailer holds control characters.");
             return;
         case State::TrailerLf:
             if (c != '\n') return bad("Lines end with CR LF.");

@@ -59,7 +59,21 @@ class BodyDecoder {
     Refusal const& refusal() const { return refusal_; }
 
    private:
-    enum class State : std::uint8_t { Fixed, Size, Extension, SizeLf, Data, DataCr, DataLf, TrailerStart, TrailerName, TrailerValue, TrailerLf, EndLf, Done };
+    enum class State : std::uint8_t {
+        Fixed,
+        Size,
+        Extension,
+        SizeLf,
+        Data,
+        DataCr,
+        DataLf,
+        TrailerStart,
+        TrailerName,
+        TrailerValue,
+        TrailerLf,
+        EndLf,
+        Done
+    };
     void byte(unsigned char c);
     void size_byte(unsigned char c);
     void trailer_byte(unsigned char c);

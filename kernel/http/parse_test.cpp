@@ -44,7 +44,8 @@ TEST(Parse, ATooLargeHeadIsThatWhateverFollows) {
 }
 
 TEST(Parse, ValidatesAuthorities) {
-    for (auto yes : {"h", "h:80", "h:", "a.b-c_d~e", "%41", "1.2.3.4:65535", "[::1]", "[::ffff:1.2.3.4]:1"}) EXPECT_TRUE(is_valid_authority(yes)) << yes;
+    for (auto yes : {"h", "h:80", "h:", "a.b-c_d~e", "%41", "1.2.3.4:65535", "[::1]", "[::ffff:1.2.3.4]:1"})
+        EXPECT_TRUE(is_valid_authority(yes)) << yes;
     for (auto no : {"", ":80", "h:65536", "h:8 0", "u@h", "h/", "h?", "h#", "[::1", "[]", "[::1]x", "[::1]:x", "h\\", "h:80:80", "a|b"})
         EXPECT_FALSE(is_valid_authority(no)) << no;
 }

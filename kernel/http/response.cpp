@@ -100,8 +100,10 @@ bool Response::answered() const {
 
 void Connection::end_headers(Slot& s, std::string& out) {
     if (core_->stopping.load(std::memory_order_relaxed)) s.keep_alive = false;
-    if (!s.keep_alive) out.append("Connection: close\r\n");
-    else if (s.http10) out.append("Connection: keep-alive\r\n");
+    if (!s.keep_alive)
+        out.append("Connection: close\r\n");
+    else if (s.http10)
+        out.append("Connection: keep-alive\r\n");
 }
 
 void Response::body(std::string_view bytes) {
@@ -243,7 +245,8 @@ Deferred::~Deferred() { release(); }
 // A handle's last act happens on the connection's thread, wherever it is dropped.
 static void release_on_thread(Connection* connection, std::uint64_t sequence, bool writer) {
     if (connection->on_thread()) return connection->release_handle(sequence, writer);
-    connection->core().threads.post(connection->thread_index(), [connection, sequence, writer] { connection->release_handle(sequence, writer); });
+    connection->core().threads.post(connection->thread_index(),
+                                    [connection, sequence, writer] { connection->release_handle(sequence, writer); });
 }
 
 void Deferred::release() {
@@ -288,8 +291,10 @@ void Connection::release_handle(std::uint64_t sequence, bool writer) {
         if (writer) s->on_drained = nullptr;
         bool const unanswered = !writer && s->phase == Slot::Phase::Open;
         bool const cut_short = s->phase == Slot::Phase::Begun || (writer && s->phase == Slot::Phase::Streaming);
-        if (cut_short || (unanswered && gone())) kill();
-        else if (unanswered) problem(sequence, {500, "internal_error", "The request was not answered."}, false);
+        if (cut_short || (unanswered && gone()))
+            kill();
+        else if (unanswered)
+            problem(sequence, {500, "internal_error", "The request was not answered."}, false);
     }
     unref();
 }
@@ -317,8 +322,10 @@ static void append_stream(Slot& s, std::string& out, std::string_view bytes, Def
         s.deflater->write(bytes, push, packed);
         bytes = packed;
     }
-    if (s.chunked) append_chunk(out, bytes);
-    else out.append(bytes);
+    if (s.chunked)
+        append_chunk(out, bytes);
+    else
+        out.append(bytes);
 }
 
 void Connection::heartbeat(std::int64_t now_us) {
@@ -378,8 +385,10 @@ void StreamWriter::end() {
         std::string& out = connection_->target(sequence_);
         if (s->deflater) append_stream(*s, out, {}, Deflater::Push::End);
         if (s->chunked && !s->head_request) out.append("0\r\n\r\n");
-        if (s->remaining > 0 && !s->head_request) connection_->kill();
-        else connection_->finish(sequence_);
+        if (s->remaining > 0 && !s->head_request)
+            connection_->kill();
+        else
+            connection_->finish(sequence_);
     }
     release();
 }

@@ -2,9 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <algorithm>
 
 #include "kernel/base/assert.h"
 #include "kernel/http/connection.h"
@@ -139,8 +139,10 @@ void Server::Impl::adopt(int fd, Listener const& listener) {
     std::size_t const limit = core->config.limits.connections;
     std::size_t const open = core->open.load();
     bool const over = open >= limit;
-    if (over) bump(refused);
-    else bump(accepted);
+    if (over)
+        bump(refused);
+    else
+        bump(accepted);
     if ((over && (listener.tls || open >= limit + refused_at_once)) || core->stopping) {
         ::close(fd);
         return;
@@ -150,7 +152,8 @@ void Server::Impl::adopt(int fd, Listener const& listener) {
         std::lock_guard lock(core->mutex);
         tls = core->tls;
     }
-    auto least = std::min_element(core->shards.begin(), core->shards.end(), [](auto& a, auto& b) { return a->open.load() < b->open.load(); });
+    auto least =
+        std::min_element(core->shards.begin(), core->shards.end(), [](auto& a, auto& b) { return a->open.load() < b->open.load(); });
     Shard* const shard = least->get();
     ++core->open, ++shard->open;
     core->threads.post(shard->index, [core = core, shard, fd, tls = std::move(tls), over, v6 = listener.v6] {
@@ -188,8 +191,7 @@ bool Server::stop(Duration limit) {
         impl_->listeners.clear();
     });
     auto each = [&](auto act) {
-        for (auto& shard : core.shards)
-            core.threads.run(shard->index, [&shard, act] { shard->each(act); });
+        for (auto& shard : core.shards) core.threads.run(shard->index, [&shard, act] { shard->each(act); });
     };
     each([](Connection& c) { c.close_when_idle(); });
     auto none = [&] { return core.open == 0; };

@@ -22,20 +22,20 @@ class Connection;  // inside server.cpp
 
 // Limits, each with what happens beyond it.
 struct Limits {
-    std::size_t target_bytes = 8 * 1024;           // 414 uri_too_long
-    std::size_t head_bytes = 32 * 1024;            // request line and headers; 431 header_too_large
-    std::size_t header_count = 100;                // 431 header_too_large
-    std::size_t chunk_line_bytes = 1024;           // a chunk's size line with its extensions; 400 bad_request
-    std::size_t trailer_bytes = 8 * 1024;          // 431 header_too_large
-    std::size_t discard_bytes = 64 * 1024;         // unwanted body read and thrown away to keep the connection; more: it closes
-    std::size_t inflate_ratio = 200;               // gzip bombs: inflated size over received size (beyond the first 64 KiB); 413 body_too_large
-    std::size_t write_buffer_bytes = 256 * 1024;   // above it a stream is told to wait, and no further pipelined request is started
-    std::size_t pipelined = 64;                    // requests of one connection in flight; reading pauses
-    std::size_t connections = 10'000;              // 503 overloaded, and close
-    Duration head_timeout = Duration::seconds(10);    // from accept or the first byte of a request to its last header; 408 timeout
-    Duration body_timeout = Duration::seconds(30);    // without one byte of the body; 408 timeout
-    Duration idle_timeout = Duration::seconds(75);    // kept-alive connection without a request; closes silently
-    Duration write_timeout = Duration::seconds(30);   // without one byte of the answer taken by the peer; closes
+    std::size_t target_bytes = 8 * 1024;    // 414 uri_too_long
+    std::size_t head_bytes = 32 * 1024;     // request line and headers; 431 header_too_large
+    std::size_t header_count = 100;         // 431 header_too_large
+    std::size_t chunk_line_bytes = 1024;    // a chunk's size line with its extensions; 400 bad_request
+    std::size_t trailer_bytes = 8 * 1024;   // 431 header_too_large
+    std::size_t discard_bytes = 64 * 1024;  // unwanted body read and thrown away to keep the connection; more: it closes
+    std::size_t inflate_ratio = 200;        // gzip bombs: inflated size over received size (beyond the first 64 KiB); 413 body_too_large
+    std::size_t write_buffer_bytes = 256 * 1024;     // above it a stream is told to wait, and no further pipelined request is started
+    std::size_t pipelined = 64;                      // requests of one connection in flight; reading pauses
+    std::size_t connections = 10'000;                // 503 overloaded, and close
+    Duration head_timeout = Duration::seconds(10);   // from accept or the first byte of a request to its last header; 408 timeout
+    Duration body_timeout = Duration::seconds(30);   // without one byte of the body; 408 timeout
+    Duration idle_timeout = Duration::seconds(75);   // kept-alive connection without a request; closes silently
+    Duration write_timeout = Duration::seconds(30);  // without one byte of the answer taken by the peer; closes
 };
 
 // What becomes of a request's body, decided from its head.
@@ -230,7 +230,7 @@ struct ListenAddress {
 
 struct ServerConfig {
     Limits limits;
-    TlsFiles tls;  // needed when a listener has tls
+    TlsFiles tls;                    // needed when a listener has tls
     Clock* clock = &system_clock();  // the Date header only; timeouts are real time
 };
 

@@ -27,8 +27,9 @@ TEST(Server, ShowsTheWholeRequest) {
     std::string seen;
     s.handler.on_handle = [&](Exchange& ex) {
         auto const& h = ex.head();
-        seen = std::string(method_name(h.method)) + " " + std::string(h.path) + " ? " + std::string(h.query) + " " + std::string(h.header("x-a")) + " " +
-               std::string(h.host) + " " + std::string(ex.body()) + " " + std::string(ex.peer().address) + (ex.peer().is_loopback ? " loop" : "");
+        seen = std::string(method_name(h.method)) + " " + std::string(h.path) + " ? " + std::string(h.query) + " " +
+               std::string(h.header("x-a")) + " " + std::string(h.host) + " " + std::string(ex.body()) + " " +
+               std::string(ex.peer().address) + (ex.peer().is_loopback ? " loop" : "");
         char padding = 0;
         for (int i = 0; i < 64; ++i) padding ^= ex.body().data()[ex.body().size() + std::size_t(i)];  // readable: ASan watches
         ex.response().begin(201).header("X-Pad", padding ? "1" : "0").empty();
@@ -44,7 +45,8 @@ TEST(Server, AcceptsARequestCutAtAnyByte) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).body(ex.body()); };
     std::string const whole = post("/a", "12345", "X-Y: z\r\n");
-    std::string const chunked = "POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n123\r\n2\r\n45\r\n0\r\nT: u\r\n\r\n";
+    std::string const chunked =
+        "POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n123\r\n2\r\n45\r\n0\r\nT: u\r\n\r\n";
     for (auto const& request : {whole, chunked}) {
         RawClient c(s.port);
         for (std::size_t cut = 1; cut < request.size(); ++cut) {
@@ -170,8 +172,10 @@ TEST(Server, HeadHasTheHeadersOfGetAndNoBody) {
     s.handler.on_handle = [](Exchange& ex) {
         auto r = ex.response();
         r.begin(200).header("Content-Type", "image/png");
-        if (ex.head().path == "/with") r.body_with([](std::string& out) { out += "12345678"; });
-        else r.body("12345678");
+        if (ex.head().path == "/with")
+            r.body_with([](std::string& out) { out += "12345678"; });
+        else
+            r.body("12345678");
     };
     RawClient c(s.port);
     for (std::string path : {"/with", "/plain"}) {
@@ -190,7 +194,8 @@ TEST(Server, BodyWithFillsInTheLengthOfSmallAndLargeBodies) {
         ex.response().begin(200).body_with([&](std::string& out) { out.append(size, 'x'); });
     };
     RawClient c(s.port);
-    for (std::size_t size : {0ul, 1ul, 9ul, 10ul, 16384ul, 16385ul, 500000ul}) EXPECT_EQ(body_of(c.exchange(get("/?" + std::to_string(size)))), std::string(size, 'x'));
+    for (std::size_t size : {0ul, 1ul, 9ul, 10ul, 16384ul, 16385ul, 500000ul})
+        EXPECT_EQ(body_of(c.exchange(get("/?" + std::to_string(size)))), std::string(size, 'x'));
 }
 
 TEST(Server, StatusesWithoutABodyHaveNone) {
@@ -293,8 +298,10 @@ TEST(Server, StopsGracefully) {
     TestServer s({}, 2);
     std::promise<Deferred> made;
     s.handler.on_handle = [&](Exchange& ex) {
-        if (ex.head().path == "/wait") made.set_value(ex.defer());
-        else ex.response().begin(200).body("x");
+        if (ex.head().path == "/wait")
+            made.set_value(ex.defer());
+        else
+            ex.response().begin(200).body("x");
     };
     RawClient idle(s.port), busy(s.port);
     EXPECT_EQ(status_of(idle.exchange(get("/"))), 200);

@@ -303,7 +303,8 @@ TEST(Compression, IsUsedWhenItIsWantedPossibleAndWorthIt) {
         ASSERT_TRUE(c.send("HEAD " + path + " HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n"));
         EXPECT_EQ(c.answer(true), a.substr(0, a.find("\r\n\r\n") + 4));
     }
-    for (std::string path : {"/png", "/said", "/small", "/encoded"}) EXPECT_EQ(c.exchange(get(path, "Accept-Encoding: gzip\r\n")).find("Encoding: gzip"), std::string::npos) << path;
+    for (std::string path : {"/png", "/said", "/small", "/encoded"})
+        EXPECT_EQ(c.exchange(get(path, "Accept-Encoding: gzip\r\n")).find("Encoding: gzip"), std::string::npos) << path;
     std::string const plain = c.exchange(get("/"));
     EXPECT_EQ(body_of(plain), text);
     EXPECT_NE(plain.find("Vary: Accept-Encoding\r\n"), plain.npos);

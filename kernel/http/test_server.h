@@ -137,7 +137,8 @@ class RawClient {
 };
 
 struct TestServer {
-    explicit TestServer(ServerConfig config = {}, int thread_count = 2) : threads(thread_count), server(threads, handler, std::move(config)) {
+    explicit TestServer(ServerConfig config = {}, int thread_count = 2)
+        : threads(thread_count), server(threads, handler, std::move(config)) {
         auto bound = server.listen({});
         EXPECT_TRUE(bound.has_value()) << (bound ? "" : bound.error().detail);
         port = bound.value_or(0);
@@ -155,7 +156,9 @@ inline std::string post(std::string_view path, std::string_view body, std::strin
     return "POST " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
            std::string(headers) + "\r\n" + std::string(body);
 }
-inline int status_of(std::string_view answer) { return answer.size() > 12 && answer.starts_with("HTTP/1.1 ") ? std::stoi(std::string(answer.substr(9, 3))) : 0; }
+inline int status_of(std::string_view answer) {
+    return answer.size() > 12 && answer.starts_with("HTTP/1.1 ") ? std::stoi(std::string(answer.substr(9, 3))) : 0;
+}
 inline std::string body_of(std::string_view answer) {
     std::size_t const end = answer.find("\r\n\r\n");
     return end == answer.npos ? "" : std::string(answer.substr(end + 4));

@@ -55,8 +55,10 @@ TlsFilter::~TlsFilter() { SSL_free(ssl_); }
 
 void TlsFilter::note(int code) {
     int const error = SSL_get_error(ssl_, code);
-    if (error == SSL_ERROR_ZERO_RETURN) state_ = State::PeerClosed;
-    else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) state_ = State::Broken;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        state_ = State::PeerClosed;
+    else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        state_ = State::Broken;
     ERR_clear_error();
 }
 
@@ -65,8 +67,10 @@ TlsFilter::State TlsFilter::receive(std::string_view cipher) {
     BIO_write(in_, cipher.data(), int(cipher.size()));
     if (state_ == State::Handshake) {
         int const code = SSL_do_handshake(ssl_);
-        if (code == 1) state_ = State::Open;
-        else note(code);
+        if (code == 1)
+            state_ = State::Open;
+        else
+            note(code);
     }
     return state_;
 }

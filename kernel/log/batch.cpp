@@ -71,7 +71,8 @@ std::uint64_t meta_size(BatchView const& b) {
     for (auto s : {b.caller, b.request_id, b.trace_id, b.note})
         if (!s.empty()) n += string_size(s);
     if (b.cause) n += string_size(b.cause->log) + varint_size(b.cause->position);
-    if (b.idempotency) n += string_size(b.idempotency->key_hash) + string_size(b.idempotency->body_hmac) + string_size(b.idempotency->reply);
+    if (b.idempotency)
+        n += string_size(b.idempotency->key_hash) + string_size(b.idempotency->body_hmac) + string_size(b.idempotency->reply);
     if (!b.cursors.empty()) n += varint_size(b.cursors.size());
     for (auto& c : b.cursors) n += string_size(c.source) + sizeof c.incarnation + varint_size(c.position);
     return n;
@@ -181,8 +182,7 @@ bool decode_header(char const* p, std::uint32_t salt, std::uint32_t offset, Batc
     if (load<std::uint32_t>(p + at_header_crc) != crc32c(p, at_header_crc, salt)) return false;
     out = load_header(p);
     return out.offset == offset && out.durable <= offset && out.length >= batch_header_bytes && std::uint8_t(out.kind) <= last_kind &&
-           out.fields <= known_fields && load<std::uint16_t>(p + at_reserved) == 0 &&
-           out.meta_bytes <= out.length - batch_header_bytes;
+           out.fields <= known_fields && load<std::uint16_t>(p + at_reserved) == 0 && out.meta_bytes <= out.length - batch_header_bytes;
 }
 
 char const* decode_body(BatchHeader const& h, char const* batch, std::vector<CursorView>& cursors, BatchView& out) {

@@ -20,7 +20,8 @@ class File {
     virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> out) = 0;
     // Writes all bytes, or fails. Not durable before sync(); after a failure what is on the disk is unknown.
     virtual Result<void> write(std::uint64_t offset, std::string_view bytes) = 0;
-    // fdatasync: what was written before is durable when it returns. After a failure nothing may be assumed, and a second call proves nothing.
+    // fdatasync: what was written before is durable when it returns. After a failure nothing may be assumed, and a second call proves
+    // nothing.
     virtual Result<void> sync() = 0;
     // Extends the file to `size`, zeroed and allocated, so that later writes within need no metadata.
     virtual Result<void> allocate(std::uint64_t size) = 0;
@@ -34,7 +35,7 @@ class Disk {
    public:
     virtual ~Disk() = default;
     virtual Result<std::unique_ptr<File>> open(std::string const& path, Open how) = 0;
-    virtual Result<void> make_directories(std::string const& path) = 0;  // like mkdir -p, each new entry synced
+    virtual Result<void> make_directories(std::string const& path) = 0;               // like mkdir -p, each new entry synced
     virtual Result<std::vector<std::string>> list(std::string const& directory) = 0;  // names, sorted; absent directory: empty
     virtual Result<void> rename(std::string const& from, std::string const& to) = 0;  // atomic; durable after sync_directory
     virtual Result<void> remove(std::string const& path) = 0;

@@ -63,7 +63,8 @@ class PosixFile final : public File {
         if (error != 0 && error != EOPNOTSUPP) return failed("fallocate", path_, error);
         // Zeros are written out: a block that is allocated but unwritten costs a metadata change at its first use, thus at a commit.
         std::string zeros(std::size_t(std::min<std::uint64_t>(bytes - at, 1u << 20)), '\0');
-        for (; at < bytes; at += zeros.size()) TRY_VOID(write(at, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(bytes - at, zeros.size())))));
+        for (; at < bytes; at += zeros.size())
+            TRY_VOID(write(at, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(bytes - at, zeros.size())))));
         return {};
     }
     Result<void> truncate(std::uint64_t bytes) override {
@@ -71,7 +72,7 @@ class PosixFile final : public File {
         return {};
     }
     Result<std::uint64_t> size() override {
-        struct stat info {};
+        struct stat info{};
         if (::fstat(fd_, &info) != 0) return failed("fstat", path_, errno);
         return std::uint64_t(info.st_size);
     }
@@ -87,18 +88,35 @@ struct FileSystemName {
     char const* name;
 };
 constexpr FileSystemName file_systems[] = {
-    {EXT4_SUPER_MAGIC, "ext4"},  {XFS_SUPER_MAGIC, "xfs"},     {BTRFS_SUPER_MAGIC, "btrfs"}, {TMPFS_MAGIC, "tmpfs"},
-    {OVERLAYFS_SUPER_MAGIC, "overlay"}, {F2FS_SUPER_MAGIC, "f2fs"}, {0x2fc12fc1, "zfs"},          {NFS_SUPER_MAGIC, "nfs"},
-    {SMB_SUPER_MAGIC, "smb"},    {0xff534d42, "cifs"},         {0xfe534d42, "smb2"},         {V9FS_MAGIC, "9p"},
-    {FUSE_SUPER_MAGIC, "fuse"},  {CEPH_SUPER_MAGIC, "ceph"},   {AFS_SUPER_MAGIC, "afs"},     {CODA_SUPER_MAGIC, "coda"},
-    {0x47504653, "gpfs"},        {0x0bd00bd0, "lustre"},       {0x01161970, "gfs2"},         {0x7461636f, "ocfs2"},
+    {EXT4_SUPER_MAGIC, "ext4"},
+    {XFS_SUPER_MAGIC, "xfs"},
+    {BTRFS_SUPER_MAGIC, "btrfs"},
+    {TMPFS_MAGIC, "tmpfs"},
+    {OVERLAYFS_SUPER_MAGIC, "overlay"},
+    {F2FS_SUPER_MAGIC, "f2fs"},
+    {0x2fc12fc1, "zfs"},
+    {NFS_SUPER_MAGIC, "nfs"},
+    {SMB_SUPER_MAGIC, "smb"},
+    {0xff534d42, "cifs"},
+    {0xfe534d42, "smb2"},
+    {V9FS_MAGIC, "9p"},
+    {FUSE_SUPER_MAGIC, "fuse"},
+    {CEPH_SUPER_MAGIC, "ceph"},
+    {AFS_SUPER_MAGIC, "afs"},
+    {CODA_SUPER_MAGIC, "coda"},
+    {0x47504653, "gpfs"},
+    {0x0bd00bd0, "lustre"},
+    {0x01161970, "gfs2"},
+    {0x7461636f, "ocfs2"},
 };
 
 std::string mount_field(std::string const& octal) {  // \040 and friends, as /proc/self/mountinfo writes them
     std::string out;
     for (std::size_t i = 0; i < octal.size(); ++i) {
-        if (octal[i] == '\\' && i + 3 < octal.size()) out += char(std::stoi(octal.substr(i + 1, 3), nullptr, 8)), i += 3;
-        else out += octal[i];
+        if (octal[i] == '\\' && i + 3 < octal.size())
+            out += char(std::stoi(octal.substr(i + 1, 3), nullptr, 8)), i += 3;
+        else
+            out += octal[i];
     }
     return out;
 }
@@ -134,7 +152,7 @@ class PosixDisk final : public Disk {
     }
     Result<void> make_directories(std::string const& path) override {
         if (path.empty() || path == "/") return {};
-        struct stat info {};
+        struct stat info{};
         if (::stat(path.c_str(), &info) == 0) {
             if (!S_ISDIR(info.st_mode)) return failed("mkdir", path, ENOTDIR);
             return {};
@@ -171,18 +189,18 @@ class PosixDisk final : public Disk {
         return {};
     }
     Result<bool> exists(std::string const& path) override {
-        struct stat info {};
+        struct stat info{};
         if (::stat(path.c_str(), &info) == 0) return true;
         if (errno == ENOENT || errno == ENOTDIR) return false;
         return failed("stat", path, errno);
     }
     Result<std::uint64_t> free_bytes(std::string const& path) override {
-        struct statvfs info {};
+        struct statvfs info{};
         if (::statvfs(path.c_str(), &info) != 0) return failed("statvfs", path, errno);
         return std::uint64_t(info.f_bavail) * info.f_frsize;
     }
     Result<std::string> file_system(std::string const& path) override {
-        struct statfs info {};
+        struct statfs info{};
         if (::statfs(path.c_str(), &info) != 0) return failed("statfs", path, errno);
         auto magic = std::uint64_t(std::uint32_t(info.f_type));
         std::string name = fmt::format("{:#x}", magic);

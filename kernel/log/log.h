@@ -17,7 +17,8 @@ namespace gantry::log {
 using Position = std::uint64_t;  // of an event: gapless from 1; 0 is "before the first"
 using Epoch = std::uint64_t;     // number of a writer's turn: one more at each start or take-over
 
-// Identity of one history: 64 random bits, as 13 characters of [0-9a-hjkmnp-tv-z] outside. A restore, a cut, a repair or a detected loss starts a new one.
+// Identity of one history: 64 random bits, as 13 characters of [0-9a-hjkmnp-tv-z] outside. A restore, a cut, a repair or a detected loss
+// starts a new one.
 using Incarnation = std::uint64_t;
 std::string incarnation_text(Incarnation id);
 std::optional<Incarnation> parse_incarnation(std::string_view text);
@@ -53,7 +54,7 @@ struct BatchView {
     BatchKind kind = BatchKind::command;
     Position first = 0;  // set by the log on append
     std::uint32_t count = 0;
-    Time time{};  // never before the time of an earlier batch
+    Time time{};                  // never before the time of an earlier batch
     Epoch epoch = 0;              // set by the log on append
     Incarnation incarnation = 0;  // set by the log on append
     std::string_view caller;
@@ -103,7 +104,8 @@ class Log {
     virtual bool has_space(std::uint64_t bytes) = 0;
 
     // Takes the batch into the queue of the committer and returns the position of its first event (for a batch without events:
-    // end + 1, which it doesn't use up). Never waits for the disk. Fails only with "log_busy", "batch_too_large" or "log_closed", and then recorded nothing.
+    // end + 1, which it doesn't use up). Never waits for the disk. Fails only with "log_busy", "batch_too_large" or "log_closed", and then
+    // recorded nothing.
     virtual Result<Position> append(BatchView const& batch) = 0;
 
     // Called from the committer, in order, each time more became durable, with the position now durable. Set once, before the
@@ -113,7 +115,8 @@ class Log {
     virtual Result<void> wait_durable() = 0;
 
     // Visits whole batches in order whose last event is after `after` (and batches without events from there on), up to the durable
-    // end, until the visitor returns false. Every batch is checksummed first; damage is a Problem "log_damaged" that names file, offset, position and the remedy.
+    // end, until the visitor returns false. Every batch is checksummed first; damage is a Problem "log_damaged" that names file, offset,
+    // position and the remedy.
     using Visitor = std::function<bool(BatchView const&)>;
     virtual Result<void> scan(Position after, Visitor const& visit) const = 0;
 
@@ -130,7 +133,8 @@ class Log {
     virtual Result<void> close() = 0;
 };
 
-// Snapshots of a service's state: a cache beside the log, keyed by the fingerprint of the state's shape. A damaged or foreign one is skipped.
+// Snapshots of a service's state: a cache beside the log, keyed by the fingerprint of the state's shape. A damaged or foreign one is
+// skipped.
 class Snapshots {
    public:
     virtual ~Snapshots() = default;

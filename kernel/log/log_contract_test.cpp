@@ -28,7 +28,7 @@ class Place {
     virtual ~Place() = default;
     virtual std::unique_ptr<Log> open(Options options, std::string schemas) = 0;
     virtual void hold(Log& log) = 0;
-    virtual bool step(Log& log) = 0;    // makes some more durable
+    virtual bool step(Log& log) = 0;  // makes some more durable
     ManualClock clock;
     SeededRandom random{7};
 };
@@ -165,14 +165,24 @@ TEST_P(LogContract, AScanGivesBackEveryField) {
     ASSERT_TRUE(log->find(2, [&](BatchView const& b) {
         ++batches;
         EXPECT_EQ(b.kind, BatchKind::command);
-        EXPECT_EQ(b.first, 1u); EXPECT_EQ(b.count, 3u); EXPECT_EQ(b.last(), 3u);
-        EXPECT_EQ(b.time, in.time); EXPECT_EQ(b.epoch, 1u); EXPECT_EQ(b.incarnation, log->status().incarnation);
-        EXPECT_EQ(b.caller, "u_ann"); EXPECT_EQ(b.request_id, "r1"); EXPECT_EQ(b.trace_id, trace);
+        EXPECT_EQ(b.first, 1u);
+        EXPECT_EQ(b.count, 3u);
+        EXPECT_EQ(b.last(), 3u);
+        EXPECT_EQ(b.time, in.time);
+        EXPECT_EQ(b.epoch, 1u);
+        EXPECT_EQ(b.incarnation, log->status().incarnation);
+        EXPECT_EQ(b.caller, "u_ann");
+        EXPECT_EQ(b.request_id, "r1");
+        EXPECT_EQ(b.trace_id, trace);
         EXPECT_TRUE(b.cause && b.cause->log == "tracker" && b.cause->position == 9);
         EXPECT_TRUE(b.idempotency && b.idempotency->key_hash == key && b.idempotency->body_hmac == hmac && b.idempotency->reply == "reply");
         EXPECT_EQ(b.cursors.size(), 2u);
-        EXPECT_EQ(b.cursors[1].source, "queue"); EXPECT_EQ(b.cursors[1].incarnation, 78u); EXPECT_EQ(b.cursors[1].position, 1'000'000'000'000u);
-        EXPECT_EQ(b.note, "note"); EXPECT_EQ(b.events, events); EXPECT_EQ(b.schemas, "v1");
+        EXPECT_EQ(b.cursors[1].source, "queue");
+        EXPECT_EQ(b.cursors[1].incarnation, 78u);
+        EXPECT_EQ(b.cursors[1].position, 1'000'000'000'000u);
+        EXPECT_EQ(b.note, "note");
+        EXPECT_EQ(b.events, events);
+        EXPECT_EQ(b.schemas, "v1");
         return true;
     }));
     EXPECT_EQ(batches, 1);
@@ -183,7 +193,10 @@ TEST_P(LogContract, AnEmptyBatchHasNoOptionalField) {
     ASSERT_TRUE(log->wait_durable());
     ASSERT_TRUE(log->scan(0, [&](BatchView const& b) {
         EXPECT_TRUE(b.kind == BatchKind::epoch || b.kind == BatchKind::command);
-        EXPECT_FALSE(b.cause); EXPECT_FALSE(b.idempotency); EXPECT_TRUE(b.cursors.empty()); EXPECT_TRUE(b.note.empty());
+        EXPECT_FALSE(b.cause);
+        EXPECT_FALSE(b.idempotency);
+        EXPECT_TRUE(b.cursors.empty());
+        EXPECT_TRUE(b.note.empty());
         return true;
     }));
 }
@@ -215,7 +228,9 @@ TEST_P(LogContract, ABatchWithoutEventsIsSeenFromItsPlaceOn) {
         for (auto& s : scan(after)) n += s.note == "c";
         return n;
     };
-    EXPECT_EQ(notes(0), 1); EXPECT_EQ(notes(2), 1); EXPECT_EQ(notes(3), 0);
+    EXPECT_EQ(notes(0), 1);
+    EXPECT_EQ(notes(2), 1);
+    EXPECT_EQ(notes(3), 0);
 }
 
 TEST_P(LogContract, FindKnowsWhatIsThere) {
@@ -227,7 +242,9 @@ TEST_P(LogContract, FindKnowsWhatIsThere) {
         return found ? fmt::format("{}", first) : fmt::format("{} {}", found.error().status, found.error().code);
     };
     EXPECT_EQ(first_of(0), "410 position_gone");
-    EXPECT_EQ(first_of(1), "1"); EXPECT_EQ(first_of(3), "1"); EXPECT_EQ(first_of(4), "4");
+    EXPECT_EQ(first_of(1), "1");
+    EXPECT_EQ(first_of(3), "1");
+    EXPECT_EQ(first_of(4), "4");
     EXPECT_EQ(first_of(5), "404 position_unknown");
 }
 
@@ -288,7 +305,8 @@ TEST_P(HeldLogContract, NothingIsSeenBeforeItIsDurable) {
     place->hold(*log);
     appended(2), appended(3);
     EXPECT_TRUE(told.empty());
-    EXPECT_EQ(log->status().end, 5u); EXPECT_EQ(log->status().durable, 0u);
+    EXPECT_EQ(log->status().end, 5u);
+    EXPECT_EQ(log->status().durable, 0u);
     EXPECT_TRUE(firsts().empty());
     EXPECT_EQ(log->find(1, [](BatchView const&) { return true; }).error().code, "position_unknown");
     while (place->step(*log));
@@ -305,7 +323,8 @@ TEST_P(LogContract, AnotherTurnHasAnotherEpochAndTheSameIncarnation) {
     reopen();
     EXPECT_EQ(log->status().epoch, 2u);
     EXPECT_EQ(log->status().incarnation, incarnation);
-    EXPECT_EQ(log->status().end, 2u); EXPECT_EQ(log->status().durable, 2u);
+    EXPECT_EQ(log->status().end, 2u);
+    EXPECT_EQ(log->status().durable, 2u);
     EXPECT_EQ(appended(1), 3u);
     reopen();
     std::vector<Epoch> epochs;
@@ -349,8 +368,11 @@ TEST_P(LogContract, CutDropsWhatIsBelowAndRecordsIt) {
     auto before = log->status();
     ASSERT_TRUE(log->cut(301, place->clock.wall()));
     auto after = log->status();
-    EXPECT_GT(after.begin, 1u); EXPECT_LE(after.begin, 301u);
-    EXPECT_LT(after.bytes, before.bytes); EXPECT_EQ(after.end, before.end); EXPECT_EQ(after.incarnation, before.incarnation);
+    EXPECT_GT(after.begin, 1u);
+    EXPECT_LE(after.begin, 301u);
+    EXPECT_LT(after.bytes, before.bytes);
+    EXPECT_EQ(after.end, before.end);
+    EXPECT_EQ(after.incarnation, before.incarnation);
     EXPECT_EQ(log->find(after.begin - 1, [](BatchView const&) { return true; }).error().code, "position_gone");
     EXPECT_TRUE(log->find(after.begin, [](BatchView const&) { return true; }));
     EXPECT_EQ(firsts().front(), after.begin);
@@ -358,7 +380,8 @@ TEST_P(LogContract, CutDropsWhatIsBelowAndRecordsIt) {
     EXPECT_EQ(dropped.kind, BatchKind::dropped);
     EXPECT_TRUE(dropped.note.starts_with(fmt::format("1 {} ", after.begin - 1))) << dropped.note;
     reopen();
-    EXPECT_EQ(log->status().begin, after.begin); EXPECT_EQ(log->status().end, after.end);
+    EXPECT_EQ(log->status().begin, after.begin);
+    EXPECT_EQ(log->status().end, after.end);
     EXPECT_EQ(firsts().front(), after.begin);
 }
 
@@ -367,7 +390,8 @@ TEST_P(LogContract, CutOfNothingRecordsNothing) {
     ASSERT_TRUE(log->wait_durable());
     auto chain = log->status().chain;
     ASSERT_TRUE(log->cut(1, place->clock.wall()));
-    EXPECT_EQ(log->status().begin, 1u); EXPECT_EQ(log->status().chain, chain);
+    EXPECT_EQ(log->status().begin, 1u);
+    EXPECT_EQ(log->status().chain, chain);
 }
 
 TEST_P(LogContract, AfterCloseItTakesNothingButCanBeRead) {

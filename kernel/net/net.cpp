@@ -3,9 +3,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <array>
 #include <condition_variable>
 #include <csignal>
 #include <future>
@@ -20,8 +20,8 @@ namespace {
 thread_local IoThreads::Impl* current_threads = nullptr;
 thread_local int current_index = -1;
 
-using LoopTimer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                             asio::io_context::executor_type>;
+using LoopTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, asio::io_context::executor_type>;
 
 // Signals: the handler may do next to nothing, so it marks the number and wakes thread 0.
 constexpr int signal_count = 65;

@@ -15,8 +15,7 @@ constexpr auto patience = std::chrono::seconds(20);
 TEST(IoThreads, RunsPostedTasksInOrderOnTheirThread) {
     IoThreads threads(2);
     std::vector<int> seen;
-    for (int i = 0; i < 1000; ++i)
-        threads.post(1, [&, i] { seen.push_back(threads.current() == 1 ? i : -1); });
+    for (int i = 0; i < 1000; ++i) threads.post(1, [&, i] { seen.push_back(threads.current() == 1 ? i : -1); });
     threads.run(1, [] {});
     ASSERT_EQ(seen.size(), 1000u);
     for (int i = 0; i < 1000; ++i) EXPECT_EQ(seen[std::size_t(i)], i);

@@ -49,7 +49,8 @@ class Chunked {
     // The element for writing; its chunk is copied first when a view shares it.
     T& mut(std::size_t i) {
         Entry& e = chunks_[i >> shift];
-        if (e.shared) [[unlikely]] unshare(e);
+        if (e.shared) [[unlikely]]
+            unshare(e);
         return e.chunk->items[i & (per_chunk - 1)];
     }
     T& push_back(T value) {

@@ -42,9 +42,7 @@ class In {
 // Order-dependent digest of whole states, for comparisons between binaries, replays and backends.
 class Digest final : public Out {
    public:
-    void write(void const* bytes, std::size_t size) override {
-        value_ = hash64({static_cast<char const*>(bytes), size}, value_ ^ size);
-    }
+    void write(void const* bytes, std::size_t size) override { value_ = hash64({static_cast<char const*>(bytes), size}, value_ ^ size); }
     std::uint64_t value() const { return value_; }
 
    private:

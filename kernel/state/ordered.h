@@ -54,7 +54,8 @@ class Ordered {
     void ascend(Key const& from, Visit&& visit, Less&& less = {}) const {
         if (leaves_.empty()) return;
         std::size_t l = leaf_for(from, less);
-        std::size_t i = std::size_t(std::lower_bound(leaves_[l]->keys, leaves_[l]->keys + leaves_[l]->count, from, less) - leaves_[l]->keys);
+        std::size_t i =
+            std::size_t(std::lower_bound(leaves_[l]->keys, leaves_[l]->keys + leaves_[l]->count, from, less) - leaves_[l]->keys);
         for (; l < leaves_.size(); ++l, i = 0)
             for (; i < leaves_[l]->count; ++i)
                 if (!visit(leaves_[l]->keys[i])) return;
@@ -64,7 +65,8 @@ class Ordered {
     void descend(Key const& below, Visit&& visit, Less&& less = {}) const {
         if (leaves_.empty()) return;
         std::size_t l = leaf_for(below, less);
-        std::size_t i = std::size_t(std::lower_bound(leaves_[l]->keys, leaves_[l]->keys + leaves_[l]->count, below, less) - leaves_[l]->keys);
+        std::size_t i =
+            std::size_t(std::lower_bound(leaves_[l]->keys, leaves_[l]->keys + leaves_[l]->count, below, less) - leaves_[l]->keys);
         for (;;) {
             while (i > 0)
                 if (!visit(leaves_[l]->keys[--i])) return;

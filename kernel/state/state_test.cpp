@@ -126,8 +126,10 @@ TEST(Bits, NextSkipsGaps) {
     SeededRandom random(9);
     for (int i = 0; i < 3000; ++i) {
         std::uint64_t n = random.below(3) ? random.below(900'000) : random.below(500);
-        if (random.chance(0.3)) bits.erase(n), model.erase(n);
-        else bits.insert(n), model.insert(n);
+        if (random.chance(0.3))
+            bits.erase(n), model.erase(n);
+        else
+            bits.insert(n), model.insert(n);
     }
     std::vector<std::uint64_t> walked;
     for (auto n = bits.next(0); n != Bits::none; n = bits.next(n + 1)) walked.push_back(n);

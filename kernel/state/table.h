@@ -12,9 +12,12 @@ namespace gantry {
 namespace state {
 template <class Key>
 std::uint64_t key_hash(Key const& key) {
-    if constexpr (std::is_convertible_v<Key const&, std::string_view>) return hash64(std::string_view(key));
-    else if constexpr (requires { key.n; }) return mix64(std::uint64_t(key.n));
-    else return mix64(std::uint64_t(key));
+    if constexpr (std::is_convertible_v<Key const&, std::string_view>)
+        return hash64(std::string_view(key));
+    else if constexpr (requires { key.n; })
+        return mix64(std::uint64_t(key.n));
+    else
+        return mix64(std::uint64_t(key));
 }
 template <class Row>
 concept HasVisibility = requires(Row const& row, Viewer const& viewer) {
@@ -23,8 +26,10 @@ concept HasVisibility = requires(Row const& row, Viewer const& viewer) {
 // A service says who may see a row by a function `bool visible(Row const&, Viewer const&)` beside the row; without one, everyone.
 template <class Row>
 bool may_see(Row const& row, Viewer const& viewer) {
-    if constexpr (HasVisibility<Row>) return viewer.sees_all || visible(row, viewer);
-    else return true;
+    if constexpr (HasVisibility<Row>)
+        return viewer.sees_all || visible(row, viewer);
+    else
+        return true;
 }
 }  // namespace state
 
@@ -93,8 +98,10 @@ class Table : public state::Tracked {
             if (after && !(*after < s.key)) return true;
             return bool(visit(s.key, s.row));
         };
-        if (after) order_.ascend(probe, step, by_key(after));
-        else if (auto first = order_.first()) order_.ascend(*first, step, by_key());
+        if (after)
+            order_.ascend(probe, step, by_key(after));
+        else if (auto first = order_.first())
+            order_.ascend(*first, step, by_key());
     }
     // Rows in all, whoever may see them: for limits and metrics, not for answers.
     std::size_t size() const { return index_.size(); }

@@ -14,7 +14,9 @@ struct Seen {
     std::string head;
     std::string body;
     bool done = false;
-    bool operator==(Seen const& o) const { return refusal.status == o.refusal.status && head == o.head && body == o.body && done == o.done; }
+    bool operator==(Seen const& o) const {
+        return refusal.status == o.refusal.status && head == o.head && body == o.body && done == o.done;
+    }
 };
 
 // Feeds `bytes` in pieces of `piece` and reports what came out.
@@ -61,6 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     std::string_view const bytes(reinterpret_cast<char const*>(data), size);
     Seen const whole = read(bytes, bytes.size() + 1);
     // A refusal for size may come earlier in a whole than in pieces, but never instead of another outcome.
-    for (std::size_t piece : {std::size_t(1), std::size_t(7)}) GANTRY_ASSERT(read(bytes, piece) == whole, "the cut of a request changed its meaning");
+    for (std::size_t piece : {std::size_t(1), std::size_t(7)})
+        GANTRY_ASSERT(read(bytes, piece) == whole, "the cut of a request changed its meaning");
     return 0;
 }

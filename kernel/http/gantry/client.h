@@ -19,14 +19,14 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Options {
     std::int64_t connect_timeout_ms = 5'000;
-    std::int64_t total_timeout_ms = 30'000;    // over all tries; 0: none
-    int retries = 3;                           // further tries of what is safe to repeat
-    std::int64_t retry_first_wait_ms = 100;    // doubled each time, jittered; Retry-After goes before
+    std::int64_t total_timeout_ms = 30'000;  // over all tries; 0: none
+    int retries = 3;                         // further tries of what is safe to repeat
+    std::int64_t retry_first_wait_ms = 100;  // doubled each time, jittered; Retry-After goes before
     std::int64_t retry_longest_wait_ms = 5'000;
     std::size_t body_limit_bytes = 64u << 20;  // of a reply kept in memory
     bool gzip = true;
-    std::string ca_file;                       // PEM; empty: the system's
-    std::string unix_socket;                   // connect here instead of the host
+    std::string ca_file;      // PEM; empty: the system's
+    std::string unix_socket;  // connect here instead of the host
     bool follow_redirects = false;
 };
 

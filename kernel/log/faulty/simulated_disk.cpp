@@ -163,8 +163,10 @@ void SimulatedDisk::crash() {
         auto now = names_.find(path), sure = durable_.find(path);
         NodePtr a = now == names_.end() ? nullptr : now->second, b = sure == durable_.end() ? nullptr : sure->second;
         auto kept = a == b || random_.chance(0.5) ? b : a;
-        if (kept) durable_[path] = kept;
-        else durable_.erase(path);
+        if (kept)
+            durable_[path] = kept;
+        else
+            durable_.erase(path);
     }
     std::set<Node*> crashed;
     for (auto& [path, node] : durable_)

@@ -25,7 +25,7 @@ class SimulatedDisk final : public Disk {
     void set_faults(Faults faults);
     // The n-th write or sync from now fails (1: the next); 0: none. For walking through every point of failure.
     void fail_at(std::uint64_t nth_call);
-    std::uint64_t calls() const;  // writes and syncs so far
+    std::uint64_t calls() const;             // writes and syncs so far
     void set_capacity(std::uint64_t bytes);  // allocations beyond fail with "disk_full"
     void set_file_system(std::string name);
 
@@ -53,8 +53,8 @@ class SimulatedDisk final : public Disk {
    private:
     friend class SimulatedFile;
     struct Node {
-        std::string now;             // what a read sees
-        std::string durable;         // what a crash leaves for certain
+        std::string now;                // what a read sees
+        std::string durable;            // what a crash leaves for certain
         std::set<std::uint64_t> dirty;  // sectors that the next sync writes
         bool locked = false;
     };
@@ -72,7 +72,7 @@ class SimulatedDisk final : public Disk {
     std::uint64_t fail_at_ = 0;
     std::uint64_t capacity_ = ~std::uint64_t{0};
     std::string file_system_ = "simulated";
-    std::uint64_t life_ = 0;  // of the process: files opened in an earlier one fail
+    std::uint64_t life_ = 0;                  // of the process: files opened in an earlier one fail
     std::map<std::string, NodePtr> names_;    // as the process sees them
     std::map<std::string, NodePtr> durable_;  // as a crash leaves them for certain
     std::set<std::string> directories_;

@@ -27,7 +27,7 @@ struct Model {
     std::size_t evident = 0;    // how many lie in groups before the last acknowledged one
     Epoch epoch = 0;
     Incarnation incarnation = 0;
-    Position begin = 1;       // at most: what was cut so far
+    Position begin = 1;  // at most: what was cut so far
     std::unique_ptr<FileLog> log;
 
     Position next() const { return batches.empty() ? 1 : batches.back().first + batches.back().count; }
@@ -40,7 +40,11 @@ struct Model {
 
 class Simulation {
    public:
-    explicit Simulation(std::uint64_t seed) : random_(seed), disk_(mix64(seed)), log_random_(mix64(seed + 1)), committer_(Committer::Mode::manual, [this](Problem const& p) { died(p); }) {
+    explicit Simulation(std::uint64_t seed)
+        : random_(seed),
+          disk_(mix64(seed)),
+          log_random_(mix64(seed + 1)),
+          committer_(Committer::Mode::manual, [this](Problem const& p) { died(p); }) {
         options_.segment_bytes_min = 4096u << random_.below(3), options_.segment_bytes_max = options_.segment_bytes_min << random_.below(4);
         options_.batch_bytes_max = 20'000, options_.pending_bytes_max = 100'000;
         models_.resize(1 + random_.below(3));
@@ -71,17 +75,28 @@ class Simulation {
 
     void step() {
         auto dice = random_.below(100);
-        if (dice < 40) append(any());
-        else if (dice < 65) committer_.run_commit();
-        else if (dice < 75) committer_.run_prepare();
-        else if (dice < 78) look(any());
-        else if (dice < 80) clock_.advance(Duration::millis(std::int64_t(random_.below(5000))));
-        else if (dice < 84) burst();
-        else if (dice < 87) cut(any());
-        else if (dice < 89) disk_.set_capacity(random_.chance(0.5) ? disk_.used_bytes() + random_.below(10'000) : ~std::uint64_t{0});
-        else if (dice < 91) expecting_failure_ = true, disk_.fail_at(1 + random_.below(8));
-        else if (dice < 97) stop(Stop(random_.below(3))), restart();
-        else stop(Stop(random_.below(3))), rot(), restart();
+        if (dice < 40)
+            append(any());
+        else if (dice < 65)
+            committer_.run_commit();
+        else if (dice < 75)
+            committer_.run_prepare();
+        else if (dice < 78)
+            look(any());
+        else if (dice < 80)
+            clock_.advance(Duration::millis(std::int64_t(random_.below(5000))));
+        else if (dice < 84)
+            burst();
+        else if (dice < 87)
+            cut(any());
+        else if (dice < 89)
+            disk_.set_capacity(random_.chance(0.5) ? disk_.used_bytes() + random_.below(10'000) : ~std::uint64_t{0});
+        else if (dice < 91)
+            expecting_failure_ = true, disk_.fail_at(1 + random_.below(8));
+        else if (dice < 97)
+            stop(Stop(random_.below(3))), restart();
+        else
+            stop(Stop(random_.below(3))), rot(), restart();
         if (dead_) stop(random_.chance(0.5) ? Stop::kill : Stop::power), restart();
     }
 
@@ -126,7 +141,8 @@ class Simulation {
         bool same = false;
         auto found = m.log->find(b.first, [&](BatchView const& v) { return same = hash64(v.events) == b.digest && v.first == b.first; });
         if (!found && found.error().code == "position_gone" && b.first < m.begin) return;
-        if (!found || !same) violated(fmt::format("{}: position {} is not found: {}", m.directory, b.first, found ? "other content" : found.error().cause));
+        if (!found || !same)
+            violated(fmt::format("{}: position {} is not found: {}", m.directory, b.first, found ? "other content" : found.error().cause));
     }
     void settle() {
         disk_.fail_at(0), expecting_failure_ = false, disk_.set_capacity(~std::uint64_t{0});
@@ -140,8 +156,10 @@ class Simulation {
                 if (auto closed = m.log->close(); !closed && !dead_ && !expecting_failure_) violated("close: " + closed.error().cause);
         for (auto& m : models_) m.log.reset();
         disk_.fail_at(0), expecting_failure_ = false;
-        if (how == Stop::power) disk_.crash();
-        else disk_.kill();
+        if (how == Stop::power)
+            disk_.crash();
+        else
+            disk_.kill();
         dead_ = false;
     }
 
@@ -159,7 +177,8 @@ class Simulation {
     }
     bool rot_of(Model const& m) const { return rotten_.starts_with(m.directory + "/"); }
     void heal(std::string const& cause) {
-        if (cause.find(rotten_) == cause.npos || cause.find("gantry log repair") == cause.npos) violated("damage without place or remedy: " + cause);
+        if (cause.find(rotten_) == cause.npos || cause.find("gantry log repair") == cause.npos)
+            violated("damage without place or remedy: " + cause);
         ++report_.damage_named;
         disk_.flip_bit(rotten_, rot_at_, rot_bit_);
         rotten_.clear();
@@ -175,14 +194,19 @@ class Simulation {
             if (tries > 6) return violated(m.directory + " doesn't start");
             bool faults = tries == 0 && random_.chance(0.05);
             if (faults) disk_.fail_at(1 + random_.below(10));
-            auto opened = FileLog::open(disk_, committer_, m.directory, options_, fmt::format("schemas {}", schemas_), clock_, log_random_, ClockAhead::accept);
+            auto opened = FileLog::open(disk_, committer_, m.directory, options_, fmt::format("schemas {}", schemas_), clock_, log_random_,
+                                        ClockAhead::accept);
             disk_.fail_at(0);
             if (!opened) {
                 auto& problem = opened.error();
-                if (problem.code == "log_damaged" && rot_of(m)) heal(problem.cause);
-                else if (problem.code == "log_format" && rot_of(m) && rot_at_ < 12) heal(rotten_ + " gantry log repair");
-                else if (problem.code == "disk_full") disk_.set_capacity(~std::uint64_t{0});
-                else if (!faults) return violated(m.directory + " doesn't start: " + problem.code + " " + problem.cause);
+                if (problem.code == "log_damaged" && rot_of(m))
+                    heal(problem.cause);
+                else if (problem.code == "log_format" && rot_of(m) && rot_at_ < 12)
+                    heal(rotten_ + " gantry log repair");
+                else if (problem.code == "disk_full")
+                    disk_.set_capacity(~std::uint64_t{0});
+                else if (!faults)
+                    return violated(m.directory + " doesn't start: " + problem.code + " " + problem.cause);
                 continue;
             }
             m.log = std::move(*opened);
@@ -210,7 +234,8 @@ class Simulation {
             if (b.count == 0) return true;
             if (at >= m.batches.size()) return violated(m.directory + ": more than was ever appended"), false;
             auto& expected = m.batches[at++];
-            if (b.first != expected.first || b.count != expected.count) violated(fmt::format("{}: found positions from {}, expected {}", m.directory, b.first, expected.first));
+            if (b.first != expected.first || b.count != expected.count)
+                violated(fmt::format("{}: found positions from {}, expected {}", m.directory, b.first, expected.first));
             digest = mix64(digest ^ hash64(b.events)), expected_digest = mix64(expected_digest ^ expected.digest);
             return true;
         });
@@ -220,8 +245,10 @@ class Simulation {
         }
         if (digest != expected_digest) violated(m.directory + ": the state differs from the model");
         if (at < m.durable) {
-            if (!rot_of(m) || at < m.evident) violated(fmt::format("{}: {} of {} acknowledged batches are there ({} evident)", m.directory, at, m.durable, m.evident));
-            else ++report_.damage_undecidable;
+            if (!rot_of(m) || at < m.evident)
+                violated(fmt::format("{}: {} of {} acknowledged batches are there ({} evident)", m.directory, at, m.durable, m.evident));
+            else
+                ++report_.damage_undecidable;
         }
         auto status = m.log->status();
         if (status.epoch <= m.epoch && !(rot_of(m) && status.epoch == m.epoch)) violated(m.directory + ": the epoch didn't grow");

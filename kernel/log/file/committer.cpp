@@ -15,7 +15,8 @@ constexpr int exit_io_error = 74;  // EX_IOERR of sysexits.h
 }  // namespace
 
 void Committer::end_process(Problem const& problem) {
-    fmt::print(stderr, "gantry: the log can't be written, so nothing more is answered: {}\n", problem.cause.empty() ? problem.detail : problem.cause);
+    fmt::print(stderr, "gantry: the log can't be written, so nothing more is answered: {}\n",
+               problem.cause.empty() ? problem.detail : problem.cause);
     std::fflush(nullptr);
     std::_Exit(exit_io_error);
 }
@@ -94,8 +95,10 @@ void Committer::run(int index) {
             continue;
         }
         lane.asleep = true;
-        if (index == 0) lane.wake.wait(lock);
-        else if (lane.wake.wait_for(lock, space_retry) == std::cv_status::timeout) lock.unlock(), retry_missing(), lock.lock();
+        if (index == 0)
+            lane.wake.wait(lock);
+        else if (lane.wake.wait_for(lock, space_retry) == std::cv_status::timeout)
+            lock.unlock(), retry_missing(), lock.lock();
         lane.asleep = false;
     }
 }

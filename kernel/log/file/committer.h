@@ -22,9 +22,9 @@ class Committer {
     // What a log gives to be driven by the committer. A client is never run by two threads of one lane at once.
     class Client {
        public:
-        virtual bool commit_group() = 0;       // one write and one sync; true: more is waiting
-        virtual bool prepare_spare() = 0;      // one spare segment at most; true: more is wanted
-        virtual bool spare_is_missing() = 0;   // no space was found; worth another try by and by
+        virtual bool commit_group() = 0;      // one write and one sync; true: more is waiting
+        virtual bool prepare_spare() = 0;     // one spare segment at most; true: more is wanted
+        virtual bool spare_is_missing() = 0;  // no space was found; worth another try by and by
 
        protected:
         friend class Committer;

@@ -39,8 +39,10 @@ void FileLog::plan(std::uint64_t bytes) {
         plan_room_ -= bytes;
         return;
     }
-    if (bytes <= spare_room(plan_ahead_)) plan_room_ = spare_room(plan_ahead_) - bytes, ++plan_ahead_;
-    else plan_lost_ = true;
+    if (bytes <= spare_room(plan_ahead_))
+        plan_room_ = spare_room(plan_ahead_) - bytes, ++plan_ahead_;
+    else
+        plan_lost_ = true;
     committer_.wake_prepare(*this);
 }
 
@@ -53,7 +55,8 @@ Result<Position> FileLog::append_locked(BatchView const& batch) {
     if (closed_ || failed_) return fail(closed());
     auto bytes = encoded_size(batch);
     if (bytes > options_.batch_bytes_max)
-        return fail(413, "batch_too_large", fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
+        return fail(413, "batch_too_large",
+                    fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
     bool full = spare_failed_ && !fits(bytes);
     if (full || pending_.size() + in_flight_bytes_ + bytes > options_.pending_bytes_max) {
         Problem busy{503, "log_busy", "The log can't keep up."};

@@ -112,7 +112,7 @@ class FileLog final : public Log, private Committer::Client {
     std::string taken_;           // batches taken from pending_, written from taken_at_ on
     std::uint64_t taken_at_ = 0;
 
-    std::mutex cut_mutex_;  // taken before mutex_
+    std::mutex cut_mutex_;            // taken before mutex_
     std::deque<std::string> doomed_;  // segments that were cut and are still there
 
     mutable std::mutex mutex_;

@@ -12,18 +12,24 @@ constexpr auto clock_ahead_max = Duration::seconds(60);
 
 Problem clock_behind(std::string const& directory, Time last, Time wall) {
     Problem p{500, "clock_behind", "The clock is behind the log."};
-    p.cause = fmt::format("{}: the last batch is of {}, the clock says {}; set the clock, or accept it by flag", directory, format_time(last),
-                          format_time(wall));
+    p.cause = fmt::format("{}: the last batch is of {}, the clock says {}; set the clock, or accept it by flag", directory,
+                          format_time(last), format_time(wall));
     return p;
 }
 }  // namespace
 
-FileLog::FileLog(Disk& disk, Committer& committer, std::string directory, Options options, std::string schemas, Clock& clock, Random& random)
-    : disk_(disk), committer_(committer), directory_(std::move(directory)), options_(options), schemas_(std::move(schemas)), clock_(clock),
+FileLog::FileLog(Disk& disk, Committer& committer, std::string directory, Options options, std::string schemas, Clock& clock,
+                 Random& random)
+    : disk_(disk),
+      committer_(committer),
+      directory_(std::move(directory)),
+      options_(options),
+      schemas_(std::move(schemas)),
+      clock_(clock),
       random_(random) {}
 
-Result<std::unique_ptr<FileLog>> FileLog::open(Disk& disk, Committer& committer, std::string directory, Options options, std::string schemas,
-                                               Clock& clock, Random& random, ClockAhead ahead) {
+Result<std::unique_ptr<FileLog>> FileLog::open(Disk& disk, Committer& committer, std::string directory, Options options,
+                                               std::string schemas, Clock& clock, Random& random, ClockAhead ahead) {
     GANTRY_ASSERT(options.segment_bytes_max < (1u << 31) && options.batch_bytes_max < (1u << 30), "offsets in a segment have 32 bits");
     std::unique_ptr<FileLog> log(new FileLog(disk, committer, std::move(directory), options, std::move(schemas), clock, random));
     TRY_VOID(log->start(ahead));

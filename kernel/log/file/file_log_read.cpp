@@ -53,7 +53,8 @@ Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor co
         if (e.marking) marks.mark(before, walk.batch_offset());
         if (!each(walk.batch())) return false;
     }
-    bool whole = e.next ? walk.reached().next == e.next->header.first && walk.reached().chain == e.next->header.base_chain : walk.offset() == e.limit;
+    bool whole = e.next ? walk.reached().next == e.next->header.first && walk.reached().chain == e.next->header.base_chain
+                        : walk.offset() == e.limit;
     if (!whole) return fail(damaged({e.segment->path, walk.offset(), walk.reached().next, "zeros where a batch was durable"}));
     if (e.marking) {
         std::lock_guard lock(mutex_);

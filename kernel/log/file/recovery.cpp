@@ -25,7 +25,8 @@ Result<void> rewrite(File& file, std::uint64_t from, std::uint64_t to) {
     while (from < to) {
         chunk.resize(std::size_t(std::min<std::uint64_t>(to - from, look_bytes)));
         TRY_ASSIGN(auto n, file.read(from, chunk));
-        if (n < chunk.size()) return fail(Problem{500, "disk_failed", "The disk failed.", {}, "a segment became shorter while it was read"});
+        if (n < chunk.size())
+            return fail(Problem{500, "disk_failed", "The disk failed.", {}, "a segment became shorter while it was read"});
         TRY_VOID(file.write(from, chunk));
         from += n;
     }
@@ -34,7 +35,8 @@ Result<void> rewrite(File& file, std::uint64_t from, std::uint64_t to) {
 
 Result<void> zero(File& file, std::uint64_t from, std::uint64_t to) {
     std::string zeros(std::size_t(std::min<std::uint64_t>(to > from ? to - from : 0, look_bytes)), '\0');
-    for (; from < to; from += zeros.size()) TRY_VOID(file.write(from, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(to - from, zeros.size())))));
+    for (; from < to; from += zeros.size())
+        TRY_VOID(file.write(from, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(to - from, zeros.size())))));
     return {};
 }
 
@@ -121,7 +123,8 @@ Result<Evidence> look_behind(File& file, SegmentHeader const& header, std::uint6
             if (word == 0) continue;
             found.last_nonzero = at + std::min<std::size_t>(i + 8, n);
             BatchHeader batch;
-            if (i + batch_header_bytes <= n && decode_header(buffer.data() + i, header.salt, std::uint32_t(at + i), batch) && batch.durable > offset)
+            if (i + batch_header_bytes <= n && decode_header(buffer.data() + i, header.salt, std::uint32_t(at + i), batch) &&
+                batch.durable > offset)
                 found.was_durable = true;
         }
         if (n < buffer.size()) return found;

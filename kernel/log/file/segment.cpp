@@ -77,8 +77,9 @@ std::optional<SegmentName> parse_segment_name(std::string_view name) {
 
 Problem damaged(Damage const& d) {
     Problem p{500, "log_damaged", "The log is damaged."};
-    p.cause = fmt::format("{} at offset {}, position {}: {}; see what is lost with `gantry log verify`, then `gantry log repair` or restore a backup",
-                          d.file, d.offset, d.position, d.what);
+    p.cause = fmt::format(
+        "{} at offset {}, position {}: {}; see what is lost with `gantry log verify`, then `gantry log repair` or restore a backup", d.file,
+        d.offset, d.position, d.what);
     return p;
 }
 
@@ -86,11 +87,19 @@ Chained base_of(SegmentHeader const& h) { return {h.first, h.base_chain, h.base_
 
 SegmentWalk::SegmentWalk(File& file, SegmentHeader const& header, std::string path, std::uint64_t offset, std::uint64_t limit, Chained from,
                          Check check, std::size_t chunk_bytes)
-    : file_(file), header_(header), path_(std::move(path)), at_(offset), limit_(limit), reached_(from), check_(check),
-      chunk_bytes_(chunk_bytes), schemas_id_(hash64(header.schemas)) {}
+    : file_(file),
+      header_(header),
+      path_(std::move(path)),
+      at_(offset),
+      limit_(limit),
+      reached_(from),
+      check_(check),
+      chunk_bytes_(chunk_bytes),
+      schemas_id_(hash64(header.schemas)) {}
 
 Result<bool> SegmentWalk::have(std::uint64_t bytes) {
-    if (at_ >= buffer_offset_ && at_ + bytes <= buffer_offset_ + filled_) [[likely]] return true;
+    if (at_ >= buffer_offset_ && at_ + bytes <= buffer_offset_ + filled_) [[likely]]
+        return true;
     if (at_ + bytes > limit_) return false;
     std::size_t keep = at_ >= buffer_offset_ && at_ < buffer_offset_ + filled_ ? std::size_t(buffer_offset_ + filled_ - at_) : 0;
     auto wanted = std::max<std::size_t>(chunk_bytes_, std::size_t(bytes));

@@ -11,8 +11,13 @@
 namespace gantry::log {
 
 MemoryLog::MemoryLog(std::shared_ptr<MemoryStore> store, Clock& clock, Random& random, Options options, std::string schemas)
-    : store_(std::move(store)), options_(options), schemas_(std::make_shared<std::string const>(std::move(schemas))),
-      schemas_id_(hash64(*schemas_)), next_(store_->next_), last_time_(store_->last_time_), chain_(store_->chain_) {
+    : store_(std::move(store)),
+      options_(options),
+      schemas_(std::make_shared<std::string const>(std::move(schemas))),
+      schemas_id_(hash64(*schemas_)),
+      next_(store_->next_),
+      last_time_(store_->last_time_),
+      chain_(store_->chain_) {
     if (store_->incarnation_ == 0) store_->incarnation_ = random.next();
     ++store_->epoch_;
     BatchView epoch;
@@ -66,7 +71,8 @@ Result<Position> MemoryLog::append_locked(BatchView const& batch) {
     if (closed_) return fail(503, "log_closed", "The log takes nothing more.");
     auto bytes = encoded_size(batch);
     if (bytes > options_.batch_bytes_max)
-        return fail(413, "batch_too_large", fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
+        return fail(413, "batch_too_large",
+                    fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
     if (waiting_bytes_ + bytes > options_.pending_bytes_max) {
         Problem busy{503, "log_busy", "The log can't keep up."};
         busy.retry_after_s = 1;
