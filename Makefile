@@ -52,7 +52,7 @@ bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and mea
 	@tools/setup.sh $(if $(filter 1,$(PEERS)),bench)
 	@cmake --preset release -Wno-dev -DGANTRY_BENCH_PEERS=$(PEERS) >/dev/null
 	@$(call compile,build)
-	@build/bench/gantry_bench --json build/bench.json $(if $(filter 1,$(PEERS)),--peers)
+	@python3 bench/run.py --build build $(if $(filter 1,$(PEERS)),--peers)
 
 lint: setup  ## clang-format, the structure checks, clang-tidy
 	$(call configure,build,release)

@@ -12,9 +12,9 @@ namespace gantry {
 
 // For whom a read runs. The kernel fills it; visibility rules look at it.
 struct Viewer {
-    Str id;                  // the caller's name, "anonymous" when nobody is known
-    bool sees_all = false;   // the kernel itself: replay, digest, snapshot
-    std::vector<Str> teams;  // of the caller
+    Str id = {};                  // the caller's name, "anonymous" when nobody is known
+    bool sees_all = false;        // the kernel itself: replay, digest, snapshot
+    std::vector<Str> teams = {};  // of the caller
 };
 
 namespace state {
