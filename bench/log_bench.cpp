@@ -53,8 +53,10 @@ std::size_t append(log::Log& log, std::string_view events, std::size_t n) {
     b.count = 1, b.events = events, b.caller = "u_bench", b.time = log.status().last_time;
     std::size_t done = 0;
     while (done < n)
-        if (log.append(b)) ++done;
-        else std::this_thread::yield();
+        if (log.append(b))
+            ++done;
+        else
+            std::this_thread::yield();
     return done;
 }
 

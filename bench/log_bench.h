@@ -9,8 +9,8 @@ namespace gantry::bench {
 struct LogFigures {
     double growing_per_s = 0;   // bare loop: write one group, fdatasync, into a growing file
     double prepared_per_s = 0;  // the same over and over into one zero-filled file of 64 MiB, whose preparation isn't counted
-    double append_per_s = 0;  // the log: append `batch` batches, wait until they are durable, in a loop
-    double busy_per_s = 0;    // the log: appends from one thread go on while groups are committed
+    double append_per_s = 0;    // the log: append `batch` batches, wait until they are durable, in a loop
+    double busy_per_s = 0;      // the log: appends from one thread go on while groups are committed
     double scan_gb_per_s = 0;
     double scan_batches_per_s = 0;
 };
