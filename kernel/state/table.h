@@ -40,6 +40,7 @@ class Table : public state::Tracked {
     static_assert(codec::Storable<Row>, "a Secret can't be stored: keep a verifier of it");
 
    public:
+    using row_type = Row;
     Row const* find(Key const& key) const {
         auto hash = state::key_hash(key);
         note(hash);

@@ -1,0 +1,231 @@
+#include "kernel/runtime/host.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "kernel/codec/json.h"
+#include "kernel/log/memory/memory_log.h"
+#include "kernel/service.h"
+
+namespace gantry::notes {
+
+using NoteId = Id<"n_">;
+struct Created {
+    NoteId id;
+    Text<1, 120> title;
+    UserId owner;
+};
+RECORD(Created, id, title, owner);
+struct Archived {
+    NoteId id;
+};
+RECORD(Archived, id);
+using Event = std::variant<Created, Archived>;
+
+struct Note {
+    NoteId id;
+    Text<1, 120> title;
+    UserId owner;
+    bool archived = false;
+};
+RECORD(Note, id, title, owner, archived);
+bool visible(Note const& n, Viewer const& v) { return n.owner == v.id; }
+
+struct State {
+    Table<NoteId, Note> notes;
+    void apply(Created const& e) {
+        if (e.title == Str("poison")) throw std::runtime_error("a fold that breaks its promise");
+        notes.put(e.id, Note{e.id, e.title, e.owner});
+    }
+    void apply(Archived const& e) {
+        notes.change(e.id, [](Note& n) { n.archived = true; });
+    }
+};
+STATE(State, notes);
+
+struct NewNote {
+    Text<1, 120> title;
+};
+RECORD(NewNote, title);
+struct ById {
+    NoteId id;
+};
+RECORD(ById, id);
+struct Listing {
+    static constexpr bool has_defaults = true;
+    Limit limit = 100;
+};
+RECORD(Listing, limit);
+using Changed = Emit<Note, Event>;
+
+Result<Note> show(State const& s, ById const& in, Ctx const&) {
+    if (auto* n = s.notes.find(in.id)) return *n;
+    return fail(404, "note_not_found", "there is no note with this id");
+}
+Result<Changed> create(State const&, NewNote const& in, Ctx const& cx) {
+    Note n{NoteId(cx.fresh("n_")), in.title, UserId(cx.caller())};
+    return Changed{{Created{n.id, n.title, n.owner}}, n};
+}
+Result<Changed> archive(State const& s, ById const& in, Ctx const& cx) {
+    auto n = show(s, in, cx);
+    if (!n) return std::unexpected(n.error());
+    if (n->archived) return Changed{{}, *n};
+    n->archived = true;
+    return Changed{{Archived{in.id}}, *n};
+}
+Result<Page<Note>> list(State const& s, Listing const& in, Ctx const&) {
+    Page<Note> page;
+    s.notes.walk(nullptr,
+                 [&](NoteId const&, Note const& n) { return page.items.push_back(n), std::int64_t(page.items.size()) < in.limit; });
+    return page;
+}
+
+struct Service {
+    using State = notes::State;
+    using Event = notes::Event;
+    static constexpr std::string_view name = "notes";
+    static std::vector<Route> routes() {
+        return {route<Service>(V1, "POST", "/", &create, Scope{"notes:write"}, Doc{"Create a note owned by the caller."}),
+                route<Service>(V1, "GET", "/{id}", &show, Scope{"notes:read"}, Doc{"Read one note."}),
+                route<Service>(V1, "DELETE", "/{id}", &archive, Scope{"notes:write"}, Doc{"Archive a note; only its owner may."}),
+                route<Service>(V1, "GET", "/", &list, Scope{"notes:read"}, Doc{"The caller's notes by id."})};
+    }
+};
+
+}  // namespace gantry::notes
+
+namespace gantry::runtime {
+namespace {
+
+using notes::Service;
+
+class HostTest : public ::testing::Test {
+   protected:
+    HostTest() { restart(); }
+    // As after a crash: what the log holds is all that there is.
+    void restart() {
+        host_.reset();
+        log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{},
+                                                codec::encode_event_schema(codec::type_of<notes::Event>()));
+        host_ = std::make_unique<Host>(declare<Service>(), Host::Parts{*log_, clock_, random_});
+        auto started = host_->start();
+        ASSERT_TRUE(started) << started.error().detail;
+    }
+    // Empty until it is answered.
+    std::shared_ptr<std::optional<Result<Answer>>> send(std::size_t route, std::string_view who, std::string_view json) {
+        auto answer = std::make_shared<std::optional<Result<Answer>>>();
+        Viewer viewer{Str(who)};
+        std::string body(json);
+        host_->call(
+            host_->decl().routes[route], viewer, [&](codec::Type const& type, void* out) { return codec::decode_json(type, out, body); },
+            [answer](Result<Answer> a) { answer->emplace(std::move(a)); });
+        return answer;
+    }
+    Result<Answer> answered(std::size_t route, std::string_view who, std::string_view json) {
+        auto answer = send(route, who, json);
+        EXPECT_TRUE(*answer) << "answered at once";
+        return *answer ? std::move(**answer) : fail(500, "unanswered");
+    }
+    std::string create(std::string_view who, std::string_view title) {
+        auto answer = answered(post, who, "{\"title\":\"" + std::string(title) + "\"}");
+        EXPECT_TRUE(answer) << answer.error().detail;
+        return codec::from_json<notes::Note>(answer->body)->id.str();
+    }
+    static std::string by_id(std::string const& id) { return "{\"id\":\"" + id + "\"}"; }
+
+    static constexpr std::size_t post = 0, get = 1, archive = 2, list = 3;
+    ManualClock clock_;
+    SeededRandom random_{42};
+    std::shared_ptr<log::MemoryStore> store_ = std::make_shared<log::MemoryStore>();
+    std::unique_ptr<log::MemoryLog> log_;
+    std::unique_ptr<Host> host_;
+};
+
+TEST_F(HostTest, CommandsRecordReadsSeeAndARestartRemembers) {
+    auto id = create("u_ann", "Plan");
+    EXPECT_EQ(host_->applied(), 1u);
+    EXPECT_EQ(answered(get, "u_ann", by_id(id))->body, "{\"id\":\"" + id + "\",\"title\":\"Plan\",\"owner\":\"u_ann\",\"archived\":false}");
+    ASSERT_TRUE(answered(archive, "u_ann", by_id(id)));
+    EXPECT_EQ(host_->applied(), 2u);
+    ASSERT_TRUE(answered(archive, "u_ann", by_id(id)));
+    EXPECT_EQ(host_->applied(), 2u) << "a repeat writes nothing";
+    auto digest = host_->digest();
+    restart();
+    EXPECT_EQ(host_->digest(), digest);
+    EXPECT_EQ(host_->applied(), 2u);
+    EXPECT_NE(answered(get, "u_ann", by_id(id))->body.find("\"archived\":true"), std::string::npos);
+}
+
+TEST_F(HostTest, WhatOneMayNotSeeIsNotThere) {
+    auto id = create("u_ann", "Plan");
+    auto refused = answered(archive, "u_bob", by_id(id));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "note_not_found");
+    EXPECT_EQ(host_->applied(), 1u);
+    EXPECT_EQ(answered(list, "u_bob", "{}")->body.find(id), std::string::npos);
+    EXPECT_NE(answered(list, "u_ann", "{}")->body.find(id), std::string::npos);
+}
+
+TEST_F(HostTest, NothingIsAnsweredBeforeItIsDurable) {
+    auto first = create("u_ann", "First");
+    log_->hold();
+    auto second = send(post, "u_ann", "{\"title\":\"Second\"}");
+    EXPECT_FALSE(*second) << "the command waits for the disk";
+    auto page = send(list, "u_ann", "{}");
+    EXPECT_FALSE(*page) << "so does a read that has seen it";
+    auto untouched = send(get, "u_ann", by_id(first));
+    EXPECT_TRUE(*untouched) << "a read of something else doesn't";
+    log_->release_all();
+    ASSERT_TRUE(*second && *page);
+    EXPECT_EQ((**second)->position, 2u);
+    EXPECT_EQ((**page)->position, 2u);
+}
+
+TEST_F(HostTest, ARefusalWaitsForTheStateThatItSaw) {
+    auto id = create("u_ann", "Plan");
+    log_->hold();
+    auto archived = send(archive, "u_ann", by_id(id));
+    auto refused = send(archive, "u_bob", by_id(id));
+    EXPECT_FALSE(*refused);
+    log_->release_all();
+    ASSERT_TRUE(*refused);
+    EXPECT_EQ((**refused).error().status, 404);
+}
+
+TEST_F(HostTest, AFoldThatBreaksItsPromiseRecordsNothingAndAfterThreeStopsTheService) {
+    auto id = create("u_ann", "Plan");
+    auto digest = host_->digest();
+    for (int i = 0; i < 3; ++i) {
+        auto failed = answered(post, "u_ann", R"({"title":"poison"})");
+        ASSERT_FALSE(failed);
+        EXPECT_EQ(failed.error().code, "apply_failed");
+        EXPECT_EQ(failed.error().cause, "a fold that breaks its promise");
+        EXPECT_EQ(host_->applied(), 1u);
+        EXPECT_EQ(host_->digest(), digest);
+        if (i == 0) EXPECT_TRUE(answered(get, "u_ann", by_id(id)));
+    }
+    EXPECT_EQ(answered(get, "u_ann", by_id(id)).error().code, "service_stopped");
+    restart();
+    EXPECT_TRUE(answered(get, "u_ann", by_id(id)));
+}
+
+TEST_F(HostTest, WithoutSpaceCommandsAreRefusedAndReadsGoOn) {
+    auto id = create("u_ann", "Plan");
+    log_->set_space(false);
+    EXPECT_EQ(answered(post, "u_ann", R"({"title":"More"})").error().status, 507);
+    EXPECT_TRUE(answered(get, "u_ann", by_id(id)));
+    log_->set_space(true);
+    create("u_ann", "More");
+}
+
+TEST_F(HostTest, TimeNeverGoesBackInTheLog) {
+    create("u_ann", "First");
+    auto before = log_->status().last_time;
+    clock_.set_wall(clock_.wall() - Duration::hours(1));
+    create("u_ann", "Second");
+    EXPECT_EQ(log_->status().last_time, before);
+}
+
+}  // namespace
+}  // namespace gantry::runtime
