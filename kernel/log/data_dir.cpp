@@ -9,11 +9,12 @@
 namespace gantry::log {
 namespace {
 
-constexpr std::array<std::string_view, 20> network_file_systems = {
-    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "coda", "gfs2", "gpfs", "lustre", "ncpfs", "ocfs2",
-    "beegfs", "orangefs", "glusterfs", "virtiofs"};
-constexpr std::array<std::string_view, 9> network_fuse = {"fuse.sshfs", "fuse.s3fs", "fuse.glusterfs", "fuse.ceph", "fuse.ceph-fuse",
-                                                          "fuse.rclone", "fuse.davfs", "fuse.juicefs", "fuse.mount.glusterfs"};
+constexpr std::array<std::string_view, 20> network_file_systems = {"nfs",   "nfs4",  "cifs",   "smb",      "smb2",      "smb3",    "smbfs",
+                                                                   "9p",    "afs",   "ceph",   "coda",     "gfs2",      "gpfs",    "lustre",
+                                                                   "ncpfs", "ocfs2", "beegfs", "orangefs", "glusterfs", "virtiofs"};
+constexpr std::array<std::string_view, 9> network_fuse = {"fuse.sshfs", "fuse.s3fs",      "fuse.glusterfs",
+                                                          "fuse.ceph",  "fuse.ceph-fuse", "fuse.rclone",
+                                                          "fuse.davfs", "fuse.juicefs",   "fuse.mount.glusterfs"};
 constexpr std::string_view format_prefix = "gantry-data ";
 
 Problem refused(std::string_view code, std::string_view detail, std::string cause) {
@@ -26,7 +27,9 @@ Result<void> check_format(std::string const& path, std::string_view text) {
     int found = 0;
     bool ours = text.starts_with(format_prefix) &&
                 std::from_chars(text.data() + format_prefix.size(), text.data() + text.size(), found).ec == std::errc();
-    if (!ours) return fail(refused("data_format", "The directory holds no data of this program.", path + "/FORMAT isn't ours; name another directory"));
+    if (!ours)
+        return fail(
+            refused("data_format", "The directory holds no data of this program.", path + "/FORMAT isn't ours; name another directory"));
     if (found == DataDirectory::format) return {};
     auto remedy = found < DataDirectory::format ? "run `gantry log upgrade`" : "run the release that wrote it, or a newer one";
     return fail(refused("data_format", fmt::format("The data has format {}, this program reads {}.", found, DataDirectory::format),
@@ -36,7 +39,8 @@ Result<void> check_format(std::string const& path, std::string_view text) {
 }  // namespace
 
 bool is_network_file_system(std::string_view name) {
-    return (std::ranges::find(network_file_systems, name) != network_file_systems.end()) || (std::ranges::find(network_fuse, name) != network_fuse.end());
+    return (std::ranges::find(network_file_systems, name) != network_file_systems.end()) ||
+           (std::ranges::find(network_fuse, name) != network_fuse.end());
 }
 
 Result<DataDirectory> DataDirectory::open(Disk& disk, std::string path) {
@@ -44,8 +48,9 @@ Result<DataDirectory> DataDirectory::open(Disk& disk, std::string path) {
     TRY_VOID(disk.make_directories(path));
     TRY_ASSIGN(auto kind, disk.file_system(path));
     if (is_network_file_system(kind))
-        return fail(refused("data_on_network", "The data would lie on a network file system.",
-                            fmt::format("{} is on {}, where neither locks nor syncs can be trusted; name a directory on a local disk", path, kind)));
+        return fail(refused(
+            "data_on_network", "The data would lie on a network file system.",
+            fmt::format("{} is on {}, where neither locks nor syncs can be trusted; name a directory on a local disk", path, kind)));
     TRY_ASSIGN(auto lock, disk.lock(path + "/LOCK"));
     auto file = path + "/FORMAT";
     TRY_ASSIGN(bool known, disk.exists(file));

@@ -21,7 +21,8 @@ constexpr std::size_t tail_bytes = 24;  // magic, size of the content, checksum 
 std::string encode_head(Snapshots::Meta const& m) {
     std::string out(head_magic);
     put_fixed(out, version), put_fixed(out, std::uint32_t(chunk_bytes));
-    put_fixed(out, m.position), put_fixed(out, m.incarnation), put_fixed(out, m.fingerprint), put_fixed(out, m.time.us), put_fixed(out, m.chain);
+    put_fixed(out, m.position), put_fixed(out, m.incarnation), put_fixed(out, m.fingerprint), put_fixed(out, m.time.us),
+        put_fixed(out, m.chain);
     put_fixed(out, std::uint32_t(0)), put_fixed(out, crc32c(out));
     return out;
 }
@@ -29,7 +30,8 @@ std::string encode_head(Snapshots::Meta const& m) {
 std::optional<Snapshots::Meta> decode_head(std::string_view bytes) {
     ByteReader in(bytes);
     Snapshots::Meta m;
-    bool ours = in.bytes(head_magic.size()) == head_magic && in.fixed<std::uint32_t>() == version && in.fixed<std::uint32_t>() == chunk_bytes;
+    bool ours =
+        in.bytes(head_magic.size()) == head_magic && in.fixed<std::uint32_t>() == version && in.fixed<std::uint32_t>() == chunk_bytes;
     m.position = in.fixed<std::uint64_t>(), m.incarnation = in.fixed<std::uint64_t>(), m.fingerprint = in.fixed<std::uint64_t>();
     m.time.us = in.fixed<std::int64_t>(), m.chain = in.fixed<std::uint64_t>();
     in.fixed<std::uint32_t>();
@@ -216,8 +218,10 @@ class FileSnapshots final : public Snapshots {
         for (auto it = names.rbegin(); it != names.rend(); ++it) {
             auto path = directory_ + "/" + *it;
             auto file = disk_.open(path, Open::existing_read);
-            if (good < keep && file && FileSource::open(std::move(*file))) ++good;
-            else TRY_VOID(disk_.remove(path));
+            if (good < keep && file && FileSource::open(std::move(*file)))
+                ++good;
+            else
+                TRY_VOID(disk_.remove(path));
         }
         return {};
     }
@@ -228,6 +232,8 @@ class FileSnapshots final : public Snapshots {
 
 }  // namespace
 
-std::unique_ptr<Snapshots> file_snapshots(Disk& disk, std::string directory) { return std::make_unique<FileSnapshots>(disk, std::move(directory)); }
+std::unique_ptr<Snapshots> file_snapshots(Disk& disk, std::string directory) {
+    return std::make_unique<FileSnapshots>(disk, std::move(directory));
+}
 
 }  // namespace gantry::log

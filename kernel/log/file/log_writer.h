@@ -11,7 +11,8 @@ namespace gantry::log {
 class LogWriter {
    public:
     // `from` is what the first batch continues, `number` that of the first segment.
-    LogWriter(Disk& disk, std::string directory, Options options, Clock& clock, Random& random, Chained from = {}, std::uint64_t number = 1);
+    LogWriter(Disk& disk, std::string directory, Options options, Clock& clock, Random& random, Chained from = {},
+              std::uint64_t number = 1);
     // Takes an encoded batch (its place is sealed here). Another incarnation or other schemas begin another segment.
     Result<void> add(std::string_view encoded, std::string_view schemas);
     // Encodes a batch without events behind all others, as the first of a new history.

@@ -32,8 +32,8 @@ Result<void> copy(Disk& disk, std::string const& from, std::string const& to) {
 
 // The first damage in the order of the log, and what was good before it.
 struct Place {
-    std::size_t index = 0;                // of the first name that isn't wholly good
-    std::shared_ptr<Segment> half;        // set if the damaged segment is good up to `end`
+    std::size_t index = 0;          // of the first name that isn't wholly good
+    std::shared_ptr<Segment> half;  // set if the damaged segment is good up to `end`
     std::uint64_t end = 0;
     std::shared_ptr<Segment> last_whole;  // the segment before `index`
     Chained reached;
@@ -42,7 +42,8 @@ struct Place {
 
 class Repairer {
    public:
-    Repairer(Disk& disk, std::string const& directory, std::vector<std::string> names) : disk_(disk), directory_(directory), names_(std::move(names)) {}
+    Repairer(Disk& disk, std::string const& directory, std::vector<std::string> names)
+        : disk_(disk), directory_(directory), names_(std::move(names)) {}
 
     // Follows the log up to `damage`, the first that verify found.
     Result<void> locate(Damage const& damage) {
@@ -96,7 +97,8 @@ class Repairer {
         TRY_ASSIGN(auto file, disk_.open(from, Open::existing_write));
         std::string zeros(1 << 20, '\0');
         for (auto at = place_.end; at < place_.half->file_bytes; at += zeros.size())
-            TRY_VOID(file->write(at, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(zeros.size(), place_.half->file_bytes - at)))));
+            TRY_VOID(file->write(
+                at, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(zeros.size(), place_.half->file_bytes - at)))));
         return file->sync();
     }
 
@@ -113,7 +115,8 @@ std::string RepairReport::text() const {
     std::string out;
     for (auto& d : damages) out += damaged(d).cause + "\n";
     out += fmt::format("Kept: up to position {}. ", last_kept);
-    out += last_lost > last_kept ? fmt::format("Lost: positions {} to {} at least.\n", last_kept + 1, last_lost) : "Lost: no position that is known of.\n";
+    out += last_lost > last_kept ? fmt::format("Lost: positions {} to {} at least.\n", last_kept + 1, last_lost)
+                                 : "Lost: no position that is known of.\n";
     for (auto& file : aside) out += fmt::format("Kept aside: {}\n", file);
     if (incarnation != 0) out += fmt::format("New incarnation: {}\n", incarnation_text(incarnation));
     return out;

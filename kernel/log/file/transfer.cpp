@@ -48,14 +48,16 @@ class Importer {
         if (kind == frame_batch) return batch();
         if (kind != frame_end) return bad("a frame of an unknown kind");
         ByteReader end(frame_);
-        if (end.fixed<std::uint64_t>() != report.batches || end.fixed<std::uint64_t>() != reached_.chain) return bad("the end doesn't match");
+        if (end.fixed<std::uint64_t>() != report.batches || end.fixed<std::uint64_t>() != reached_.chain)
+            return bad("the end doesn't match");
         return false;
     }
     Result<Chained> base() {
         char bytes[8 + 4 + 5 + 32];
         TRY_VOID(take(bytes));
         ByteReader in({bytes, sizeof bytes});
-        bool ours = in.bytes(8) == export_magic && in.fixed<std::uint32_t>() == export_version && in.fixed<char>() == frame_base && in.fixed<std::uint32_t>() == 32;
+        bool ours = in.bytes(8) == export_magic && in.fixed<std::uint32_t>() == export_version && in.fixed<char>() == frame_base &&
+                    in.fixed<std::uint32_t>() == 32;
         if (!ours) return bad("it is no export of this version");
         reached_.next = in.fixed<std::uint64_t>(), reached_.chain = in.fixed<std::uint64_t>();
         reached_.time.us = in.fixed<std::int64_t>(), reached_.epoch = in.fixed<std::uint64_t>();
@@ -79,9 +81,11 @@ class Importer {
     Result<bool> batch() {
         BatchHeader h;
         BatchView view;
-        if (frame_.size() < batch_header_bytes || !decode_header(frame_.data(), 0, 0, h) || h.length != frame_.size()) return bad("a batch header is damaged");
+        if (frame_.size() < batch_header_bytes || !decode_header(frame_.data(), 0, 0, h) || h.length != frame_.size())
+            return bad("a batch header is damaged");
         if (auto why = decode_body(h, frame_.data(), cursors_, view)) return bad(why);
-        if (h.first != reached_.next || chain_after(reached_.chain, frame_.data(), h.length) != h.chain) return bad("a batch doesn't continue the one before it");
+        if (h.first != reached_.next || chain_after(reached_.chain, frame_.data(), h.length) != h.chain)
+            return bad("a batch doesn't continue the one before it");
         TRY_VOID(writer->add(frame_, schemas));
         reached_ = {h.first + h.count, h.chain, h.time, h.epoch};
         ++report.batches, report.events += h.count, report.end = reached_.next - 1, report.incarnation = h.incarnation;
@@ -130,7 +134,8 @@ Result<void> export_log(Disk& disk, std::string const& directory, Sink const& si
     return put_frame(sink, frame_end, tail);
 }
 
-Result<VerifyReport> import_log(Disk& disk, std::string const& directory, Fill const& source, Options const& options, Clock& clock, Random& random) {
+Result<VerifyReport> import_log(Disk& disk, std::string const& directory, Fill const& source, Options const& options, Clock& clock,
+                                Random& random) {
     TRY_ASSIGN(auto taken, disk.list(directory));
     if (!taken.empty()) return fail(409, "log_exists", "The directory isn't empty; name another one.");
     auto beside = directory + ".import";  // it gets its name when it is complete

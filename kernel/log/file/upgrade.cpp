@@ -70,7 +70,9 @@ Result<UpgradeReport> upgrade(Disk& disk, std::string const& directory, Options 
     TRY_ASSIGN(auto newest, disk.open(directory + "/" + names.back(), Open::existing_read));
     TRY_ASSIGN(report.from, read_version(*newest, directory + "/" + names.back()));
     if (report.from == format_version) return report;
-    if (report.from != 0) return fail(500, "log_format", fmt::format("The log has format version {}: run the release that wrote it, or a newer one.", report.from));
+    if (report.from != 0)
+        return fail(500, "log_format",
+                    fmt::format("The log has format version {}: run the release that wrote it, or a newer one.", report.from));
     TRY_VOID(disk.make_directories(fresh));
     TRY_ASSIGN(auto stale, disk.list(fresh));
     for (auto& name : stale) TRY_VOID(disk.remove(fresh + "/" + name));

@@ -36,7 +36,9 @@ class MemorySnapshots final : public Snapshots {
         std::string bytes;
         TRY_VOID(write([&](std::string_view more) { return bytes.append(more), Result<void>(); }));
         std::lock_guard lock(mutex_);
-        std::erase_if(kept_, [&](Kept const& k) { return k.meta.position == meta.position && k.meta.fingerprint == meta.fingerprint && k.meta.incarnation == meta.incarnation; });
+        std::erase_if(kept_, [&](Kept const& k) {
+            return k.meta.position == meta.position && k.meta.fingerprint == meta.fingerprint && k.meta.incarnation == meta.incarnation;
+        });
         kept_.push_back({meta, std::make_shared<std::string const>(std::move(bytes))});
         std::ranges::sort(kept_, {}, [](Kept const& k) { return k.meta.position; });
         if (kept_.size() > std::size_t(keep)) kept_.erase(kept_.begin(), kept_.end() - keep);
