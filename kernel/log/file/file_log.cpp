@@ -150,6 +150,7 @@ Result<void> FileLog::close() {
     TRY_VOID(wait_durable());
     {
         std::lock_guard lock(mutex_);
+        if (failed_) return fail(closed());
         BatchView mark;
         mark.kind = BatchKind::checkpoint, mark.time = appended_.time;
         if (fits(encoded_size(mark))) (void)append_locked(mark);  // without it the close is only less clean
