@@ -123,7 +123,8 @@ TEST(Incarnation, HasAText) {
         EXPECT_EQ(parse_incarnation(incarnation_text(id)), id);
     }
     EXPECT_EQ(incarnation_text(~Incarnation{0}), "fzzzzzzzzzzzz");
-    for (auto wrong : {"", "gzzzzzzzzzzzz", "fzzzzzzzzzzz", "fzzzzzzzzzzzzz", "fzzzzzzzzzzzl", "Fzzzzzzzzzzzz"}) EXPECT_FALSE(parse_incarnation(wrong)) << wrong;
+    for (auto wrong : {"", "gzzzzzzzzzzzz", "fzzzzzzzzzzz", "fzzzzzzzzzzzzz", "fzzzzzzzzzzzl", "Fzzzzzzzzzzzz"})
+        EXPECT_FALSE(parse_incarnation(wrong)) << wrong;
 }
 
 }  // namespace

@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <set>
 
-#include "kernel/log/testing.h"
 #include "kernel/log/faulty/simulated_disk.h"
 #include "kernel/log/file/file_log.h"
 #include "kernel/log/memory/memory_log.h"
+#include "kernel/log/testing.h"
 
 namespace gantry::log {
 namespace {
@@ -83,7 +83,6 @@ std::unique_ptr<Place> make_place(std::string_view name) {
     if (name == "Simulated") return std::make_unique<SimulatedPlace>();
     return std::make_unique<RealPlace>();
 }
-
 
 struct Seen {
     BatchKind kind;

@@ -55,9 +55,7 @@ class FileLogTest : public testing::Test {
         b.count = count, b.events = events, b.time = std::max(clock.wall(), log->status().last_time), b.caller = "u_ann";
         return log->append(b);
     }
-    void run() {
-        while (committer.run_once());
-    }
+    void run() { while (committer.run_once()); }
     // Several groups, so that all but the last are known to have been durable.
     void fill(int groups, std::size_t payload_bytes = 100) {
         for (int i = 0; i < groups; ++i) {

@@ -46,7 +46,8 @@ TEST(SimulatedDisk, KeepsWhatWasSyncedAndAnyPartOfTheRest) {
         EXPECT_FALSE(file->write(0, "x"));  // of a process that is no more
         auto now = content(disk, "/d/f");
         ASSERT_EQ(now.size(), 1024u);
-        for (int sector : {0, 1}) ASSERT_TRUE(now.substr(std::size_t(sector) * 512, 512) == std::string(512, now[std::size_t(sector) * 512]));
+        for (int sector : {0, 1})
+            ASSERT_TRUE(now.substr(std::size_t(sector) * 512, 512) == std::string(512, now[std::size_t(sector) * 512]));
         kept |= now == std::string(1024, 'b'), lost |= now == std::string(1024, 'a'), torn |= now[0] != now[1023];
     }
     EXPECT_TRUE(kept && lost && torn);

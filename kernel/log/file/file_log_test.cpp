@@ -76,7 +76,7 @@ TEST_F(FileLogTest, SpaceIsReservedBeforeItIsNeeded) {
     EXPECT_GT(taken, 16);  // the rest of the first segment and the whole spare
     EXPECT_TRUE(fatal.empty());
     EXPECT_EQ(log->status().durable, Position(taken));
-    EXPECT_EQ(count_events(*log), std::uint64_t(taken));  // reads go on
+    EXPECT_EQ(count_events(*log), std::uint64_t(taken));          // reads go on
     EXPECT_EQ(append(1, 20'000 - 200).error().code, "log_busy");  // and what comes nevertheless is refused, not half written
     disk.set_capacity(~std::uint64_t{0});
     EXPECT_FALSE(log->has_space(1000));  // asks for another try
@@ -136,8 +136,10 @@ TEST_F(FileLogTest, AFailureAtEveryCallEndsTheProcessAndLosesNothingAcknowledged
         }
         disk.fail_at(0);
         log.reset();
-        if (call % 2) disk.kill();
-        else disk.crash();
+        if (call % 2)
+            disk.kill();
+        else
+            disk.crash();
         auto again = try_open();
         ASSERT_TRUE(again) << again.error().cause;
         EXPECT_GE((*again)->status().durable, acknowledged);
@@ -360,7 +362,9 @@ TEST(FileLogThreads, ManyLogsAndReadersAtOnce) {
     options.segment_bytes_min = 64 << 10, options.segment_bytes_max = 256 << 10;
     Committer committer;
     std::vector<std::unique_ptr<FileLog>> logs;
-    for (int i = 0; i < 3; ++i) logs.push_back(*FileLog::open(system_disk(), committer, fmt::format("{}/{}", at.path(), i), options, "", system_clock(), system_random()));
+    for (int i = 0; i < 3; ++i)
+        logs.push_back(
+            *FileLog::open(system_disk(), committer, fmt::format("{}/{}", at.path(), i), options, "", system_clock(), system_random()));
     constexpr int batches = 2000;
     std::atomic<int> failures = 0;
     std::vector<std::thread> threads;
