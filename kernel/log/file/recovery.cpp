@@ -123,9 +123,9 @@ Result<Evidence> look_behind(File& file, SegmentHeader const& header, std::uint6
             if (word == 0) continue;
             found.last_nonzero = at + std::min<std::size_t>(i + 8, n);
             BatchHeader batch;
-            if (i + batch_header_bytes <= n && decode_header(buffer.data() + i, header.salt, std::uint32_t(at + i), batch) &&
-                batch.durable > offset)
-                found.was_durable = true;
+            if (i + batch_header_bytes > n || !decode_header(buffer.data() + i, header.salt, std::uint32_t(at + i), batch)) continue;
+            found.was_durable |= batch.durable > offset;
+            found.last = std::max(found.last, batch.first + batch.count - 1);
         }
         if (n < buffer.size()) return found;
     }

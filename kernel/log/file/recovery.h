@@ -44,6 +44,7 @@ Result<std::optional<Damage>> walk_segment(File& file, Segment& segment, Segment
 struct Evidence {
     bool was_durable = false;
     std::uint64_t last_nonzero = 0;  // offset behind the last byte that isn't zero
+    Position last = 0;               // highest position that a batch header there speaks of
 };
 Result<Evidence> look_behind(File& file, SegmentHeader const& header, std::uint64_t offset);
 

@@ -18,14 +18,16 @@ Result<std::string> free_name(Disk& disk, std::string const& path) {
     }
 }
 
-Result<void> copy(Disk& disk, std::string const& from, std::string const& to) {
+// Copies the first `good` bytes, then writes zeros up to `size`; durable.
+Result<void> copy(Disk& disk, std::string const& from, std::string const& to, std::uint64_t good, std::uint64_t size) {
     TRY_ASSIGN(auto in, disk.open(from, Open::existing_read));
     TRY_ASSIGN(auto out, disk.open(to, Open::create_new));
+    TRY_VOID(out->allocate(size));
     std::string chunk(1 << 20, '\0');
-    for (std::uint64_t at = 0;; at += chunk.size()) {
+    for (std::uint64_t at = 0; at < good; at += chunk.size()) {
+        chunk.resize(std::size_t(std::min<std::uint64_t>(chunk.size(), good - at)));
         TRY_ASSIGN(auto n, in->read(at, chunk));
         TRY_VOID(out->write(at, std::string_view(chunk).substr(0, n)));
-        if (n < chunk.size()) break;
     }
     return out->sync();
 }
@@ -88,18 +90,18 @@ class Repairer {
         report.aside.push_back(name);
         return {};
     }
+    // The shorter form takes the name in one step.
     Result<void> cut_half(RepairReport& report) {
-        auto& from = place_.half->path;
-        TRY_ASSIGN(auto name, free_name(disk_, from));
-        TRY_VOID(copy(disk_, from, name));
-        TRY_VOID(disk_.sync_directory(directory_));
+        auto& half = *place_.half;
+        TRY_ASSIGN(auto name, free_name(disk_, half.path));
+        TRY_VOID(copy(disk_, half.path, name, half.file_bytes, half.file_bytes));
         report.aside.push_back(name);
-        TRY_ASSIGN(auto file, disk_.open(from, Open::existing_write));
-        std::string zeros(1 << 20, '\0');
-        for (auto at = place_.end; at < place_.half->file_bytes; at += zeros.size())
-            TRY_VOID(file->write(
-                at, std::string_view(zeros).substr(0, std::size_t(std::min<std::uint64_t>(zeros.size(), place_.half->file_bytes - at)))));
-        return file->sync();
+        auto beside = directory_ + "/spare-cut.tmp";
+        TRY_ASSIGN(bool stale, disk_.exists(beside));
+        if (stale) TRY_VOID(disk_.remove(beside));
+        TRY_VOID(copy(disk_, half.path, beside, place_.end, half.file_bytes));
+        TRY_VOID(disk_.rename(beside, half.path));
+        return disk_.sync_directory(directory_);
     }
 
     Disk& disk_;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "kernel/base/crc32c.h"
 #include "kernel/base/varint.h"
 #include "kernel/log/file/log_writer.h"
 #include "kernel/log/file/recovery.h"
@@ -13,11 +14,12 @@ namespace {
 
 constexpr std::string_view export_magic = "GANTRYEX";
 constexpr std::uint32_t export_version = 1;
+constexpr std::uint32_t frame_bytes_max = 1u << 30;
 enum Frame : char { frame_base = 'h', frame_schemas = 's', frame_batch = 'b', frame_end = 'e' };
 
 Result<void> put_frame(Sink const& sink, char kind, std::string_view bytes) {
     std::string head(1, kind);
-    put_fixed(head, std::uint32_t(bytes.size()));
+    put_fixed(head, std::uint32_t(bytes.size())), put_fixed(head, crc32c(bytes));
     TRY_VOID(sink(head));
     return sink(bytes);
 }
@@ -36,14 +38,7 @@ class Importer {
     std::optional<LogWriter> writer;  // set once base() is known
 
     Result<bool> next() {  // false: the end frame
-        char head[5];
-        TRY_VOID(take(head));
-        ByteReader in({head, 5});
-        char kind = in.fixed<char>();
-        auto size = in.fixed<std::uint32_t>();
-        if (size > UINT32_MAX / 2) return bad("a frame is too long");
-        frame_.resize(size);
-        TRY_VOID(take(frame_));
+        TRY_ASSIGN(char kind, frame());
         if (kind == frame_schemas) return schemas = frame_, true;
         if (kind == frame_batch) return batch();
         if (kind != frame_end) return bad("a frame of an unknown kind");
@@ -53,14 +48,16 @@ class Importer {
         return false;
     }
     Result<Chained> base() {
-        char bytes[8 + 4 + 5 + 32];
-        TRY_VOID(take(bytes));
-        ByteReader in({bytes, sizeof bytes});
-        bool ours = in.bytes(8) == export_magic && in.fixed<std::uint32_t>() == export_version && in.fixed<char>() == frame_base &&
-                    in.fixed<std::uint32_t>() == 32;
-        if (!ours) return bad("it is no export of this version");
-        reached_.next = in.fixed<std::uint64_t>(), reached_.chain = in.fixed<std::uint64_t>();
-        reached_.time.us = in.fixed<std::int64_t>(), reached_.epoch = in.fixed<std::uint64_t>();
+        char magic[12];
+        TRY_VOID(take(magic));
+        ByteReader in({magic, sizeof magic});
+        if (in.bytes(8) != export_magic || in.fixed<std::uint32_t>() != export_version) return bad("it is no export of this version");
+        TRY_ASSIGN(char kind, frame());
+        if (kind != frame_base) return bad("it doesn't say where it begins");
+        ByteReader base(frame_);
+        reached_.next = base.fixed<std::uint64_t>(), reached_.chain = base.fixed<std::uint64_t>();
+        reached_.time.us = base.fixed<std::int64_t>(), reached_.epoch = base.fixed<std::uint64_t>();
+        if (!base.ok()) return bad("it doesn't say where it begins");
         return reached_;
     }
 
@@ -77,6 +74,19 @@ class Importer {
             out = out.subspan(n), read_ += n;
         }
         return {};
+    }
+    // Fills frame_ and returns its kind.
+    Result<char> frame() {
+        char head[9];
+        TRY_VOID(take(head));
+        ByteReader in({head, sizeof head});
+        char kind = in.fixed<char>();
+        auto size = in.fixed<std::uint32_t>(), crc = in.fixed<std::uint32_t>();
+        if (size > frame_bytes_max) return bad("a frame is too long");
+        frame_.resize(size);
+        TRY_VOID(take(frame_));
+        if (crc32c(frame_) != crc) return bad("a frame's checksum is wrong");
+        return kind;
     }
     Result<bool> batch() {
         BatchHeader h;

@@ -69,6 +69,7 @@ class Verifier {
         report_.end = std::max(report_.end, reached_.next - 1);
         if (malformed) return damage(*malformed), Result<void>();
         TRY_ASSIGN(auto behind, look_behind(file, s.header, end));
+        if (behind.was_durable) report_.end = std::max(report_.end, behind.last);
         if (newest && !behind.was_durable) {
             report_.torn_bytes = behind.last_nonzero - end;
             return {};
