@@ -54,6 +54,7 @@ class Committer {
         std::mutex mutex;
         std::condition_variable wake, idle;
         std::deque<Client*> queue;
+        std::atomic<std::size_t> waiting = 0;  // queue.size(), readable without the mutex
         Client* busy = nullptr;
         bool asleep = false;
         bool stop = false;
@@ -62,6 +63,7 @@ class Committer {
     void wake(int lane, Client& client);
     Client* take(Lane& lane, int index);  // under the lane's lock
     void step(Lane& lane, int index, std::unique_lock<std::mutex>& lock, Client& client);
+    bool soon(Lane& lane, std::unique_lock<std::mutex>& lock);
     void run(int lane);
     void retry_missing();
 

@@ -66,7 +66,7 @@ Result<Position> FileLog::append_locked(BatchView const& batch) {
     stored.first = appended_.next, stored.epoch = epoch_, stored.incarnation = incarnation_;
     appended_.chain = encode(stored, appended_.chain, pending_);
     appended_.next += batch.count, appended_.time = batch.time;
-    ++batches_appended_;
+    arrived_.store(++batches_appended_, std::memory_order_relaxed);
     plan(bytes);
     committer_.wake_commit(*this);
     return stored.first;

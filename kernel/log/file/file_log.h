@@ -60,6 +60,7 @@ class FileLog final : public Log, private Committer::Client {
     bool prepare_spare() override;
     bool spare_is_missing() override;
     bool take_pending();
+    void gather();
     Result<void> commit_taken();
     std::uint64_t fitting(std::uint64_t room) const;
     void publish(std::vector<Segment::Mark> const& marks, std::uint64_t batches, std::uint64_t bytes);
@@ -114,6 +115,8 @@ class FileLog final : public Log, private Committer::Client {
 
     std::mutex cut_mutex_;  // taken before mutex_
     std::deque<std::string> doomed_;  // segments that were cut and are still there
+
+    std::atomic<std::uint64_t> arrived_ = 0;  // batches, a hint for gather()
 
     mutable std::mutex mutex_;
     std::condition_variable durable_changed_;

@@ -16,6 +16,11 @@ Problem clock_behind(std::string const& directory, Time last, Time wall) {
                           format_time(wall));
     return p;
 }
+Problem upgrade_interrupted(std::string const& directory) {
+    Problem p{500, "log_format", "An upgrade of the log was interrupted."};
+    p.cause = directory + ".upgrade exists; run `gantry log upgrade` again";
+    return p;
+}
 }  // namespace
 
 FileLog::FileLog(Disk& disk, Committer& committer, std::string directory, Options options, std::string schemas, Clock& clock, Random& random)
@@ -36,6 +41,8 @@ Result<void> FileLog::start(ClockAhead ahead) {
     SegmentHeader shape;
     shape.schemas = schemas_;
     header_bytes_ = encode_header(shape).size();
+    TRY_ASSIGN(bool interrupted, disk_.exists(directory_ + ".upgrade"));
+    if (interrupted) return fail(upgrade_interrupted(directory_));
     TRY_VOID(disk_.make_directories(directory_));
     TRY_VOID(remove_spares());
     TRY_ASSIGN(auto recovered, recover(disk_, directory_));

@@ -17,6 +17,8 @@ constexpr std::string_view magic = "GANTRYLG";
 constexpr std::size_t fixed_bytes = 88;
 constexpr std::uint64_t header_bytes_max = 256u << 20;
 
+std::uint32_t load_crc(char const* p) { return ByteReader({p, 4}).fixed<std::uint32_t>(); }
+
 bool parse_number(std::string_view digits, std::uint64_t& out) {
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
     return error == std::errc() && end == digits.data() + digits.size();
@@ -37,7 +39,14 @@ std::string encode_header(SegmentHeader& h) {
     return out;
 }
 
-Result<SegmentHeader> read_header(File& file, std::string const& path) {
+Result<std::uint32_t> read_version(File& file, std::string const& path) {
+    char bytes[12];
+    TRY_ASSIGN(auto size, file.read(0, bytes));
+    if (size < sizeof bytes || std::memcmp(bytes, magic.data(), magic.size()) != 0) return fail(damaged({path, 0, 0, "no segment header"}));
+    return ByteReader({bytes + magic.size(), 4}).fixed<std::uint32_t>();
+}
+
+Result<SegmentHeader> read_header(File& file, std::string const& path, std::uint32_t version) {
     auto bad = [&](std::uint64_t offset, char const* what) { return fail(damaged({path, offset, 0, what})); };
     char bytes[fixed_bytes];
     TRY_ASSIGN(auto size, file.read(0, bytes));
@@ -45,7 +54,9 @@ Result<SegmentHeader> read_header(File& file, std::string const& path) {
     ByteReader in({bytes + magic.size(), fixed_bytes - magic.size()});
     SegmentHeader h;
     h.version = in.fixed<std::uint32_t>(), h.header_bytes = in.fixed<std::uint32_t>();
-    if (h.version != format_version) {
+    bool whole = crc32c(bytes, fixed_bytes - 4) == load_crc(bytes + fixed_bytes - 4);
+    if (!whole) return bad(0, "the segment header's checksum is wrong");
+    if (h.version != version) {
         Problem p{500, "log_format", fmt::format("The log has format version {}, this program reads {}.", h.version, format_version)};
         p.cause = fmt::format("{}: {}", path, h.version < format_version ? "run `gantry log upgrade`" : "run a newer release");
         return fail(std::move(p));
@@ -56,7 +67,6 @@ Result<SegmentHeader> read_header(File& file, std::string const& path) {
     h.salt = in.fixed<std::uint32_t>();
     auto schema_bytes = in.fixed<std::uint32_t>();
     auto schema_crc = in.fixed<std::uint32_t>();
-    if (in.fixed<std::uint32_t>() != crc32c(bytes, fixed_bytes - 4)) return bad(0, "the segment header's checksum is wrong");
     if (schema_bytes > header_bytes_max || h.header_bytes < fixed_bytes + schema_bytes) return bad(0, "the segment header is malformed");
     h.schemas.resize(schema_bytes);
     TRY_ASSIGN(size, file.read(fixed_bytes, h.schemas));

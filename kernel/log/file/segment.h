@@ -30,7 +30,8 @@ struct SegmentHeader {
 };
 std::string encode_header(SegmentHeader& header);
 // Reads and checks it. Problems: "log_damaged", "log_format" (another version of the format).
-Result<SegmentHeader> read_header(File& file, std::string const& path);
+Result<SegmentHeader> read_header(File& file, std::string const& path, std::uint32_t version = format_version);
+Result<std::uint32_t> read_version(File& file, std::string const& path);
 
 // "<first, 20 digits>-<number, 8 digits>.log": sorting the names sorts the segments.
 std::string segment_name(Position first, std::uint64_t number);
