@@ -38,6 +38,17 @@ Section make_section(std::string_view name, codec::Type const& type, std::vector
     return out;
 }
 
+Section make_section(std::string_view name, codec::Type const& type, std::vector<std::pair<std::string_view, std::string_view>> const& docs) {
+    std::vector<KeyDoc> by_offset;
+    for (auto const& [key, doc] : docs) {
+        auto field = std::ranges::find(type.fields, key, &codec::Field::name);
+        GANTRY_ASSERT(field != type.fields.end(), "a doc names a key of its section");
+        by_offset.emplace_back(field->offset, doc);
+    }
+    Scratch defaults(type);
+    return make_section(name, type, by_offset, defaults.get());
+}
+
 void Config::declare(Section section) {
     GANTRY_ASSERT(values_.empty(), "sections are declared before anything is loaded");
     GANTRY_ASSERT(std::ranges::find(sections_, section.name, &Section::name) == sections_.end(), "a section is declared once");

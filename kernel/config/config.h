@@ -33,6 +33,7 @@ struct KeyDoc {
         static_assert(sizeof offset == sizeof member, "a pointer to a data member is its offset (Itanium ABI)");
         std::memcpy(&offset, &member, sizeof offset);
     }
+    KeyDoc(std::size_t member_offset, std::string_view sentence) : offset(member_offset), doc(sentence) {}
     std::size_t offset = 0;
     std::string doc;
     std::string unit;  // "bytes", "requests a second"; empty where the type says it
@@ -64,6 +65,8 @@ struct Section {
 // Asserts that each key has exactly one doc, that the name is fit, and that each type can be set from text: a scalar, an optional of one,
 // a list of them (comma-separated in flags and environment), or a Secret of those.
 Section make_section(std::string_view name, codec::Type const& type, std::vector<KeyDoc> const& docs, void const* defaults);
+// The same from names: {"window", "How long completed runs stay."}; the defaults are those of a default-constructed object.
+Section make_section(std::string_view name, codec::Type const& type, std::vector<std::pair<std::string_view, std::string_view>> const& docs);
 template <class S>
 Section section(std::string_view name, std::vector<KeyDoc> const& docs) {
     S const defaults{};

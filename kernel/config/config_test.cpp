@@ -113,6 +113,21 @@ TEST(Config, AKeyTellsHowItIsSpelled) {
     EXPECT_TRUE(config.sections()[0].keys[7].secret);
 }
 
+struct SmallSettings {
+    std::optional<Duration> window;
+    Bounded<1, 9> tries = 3;
+};
+RECORD(SmallSettings, window, tries);
+
+TEST(Config, ASectionFromNames) {
+    auto made = make_section("small", codec::type_of<SmallSettings>(), {{"tries", "How often."}, {"window", "How long."}});
+    ASSERT_EQ(made.keys.size(), 2u);
+    EXPECT_EQ(made.keys[0].name, "window");
+    EXPECT_EQ(made.keys[0].doc, "How long.");
+    EXPECT_EQ(made.keys[1].fallback, "3");
+    EXPECT_DEATH(make_section("small", codec::type_of<SmallSettings>(), {{"tires", "How often."}}), "names a key");
+}
+
 TEST(Config, EveryTypeFromTheFile) {
     TomlFile file("[server]\nlisten = \"[::1]:1\"\nio_threads = 256\nwindow = \"90d\"\nhosts = [\"a,b\", \"c\"]\nmode = \"read_only\"\n"
                   "verbose = true\nratio = 2\ntoken = \"hush\"\nsince = 2026-01-31T12:00:00+01:00\n");
