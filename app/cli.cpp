@@ -11,6 +11,7 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/terminal.h"
+#include "app/version.h"
 #include "kernel/codec/json.h"
 
 namespace gantry::app {
@@ -28,10 +29,11 @@ constexpr char const* exit_codes =
 void declare(CLI::App& app, Action& action) {
     app.footer(exit_codes);
     app.require_subcommand(0, 1);
+    app.set_version_flag("--version", fmt::format("gantry {}", version()), "The same as gantry version.");
     add_serve(app, action);
     add_import(app, action);
-    //add_log(app, action);
-    //add_call(app, action);
+    add_log(app, action);
+    add_call(app, action);
     //add_new(app, action);
     add_config(app, action);
     add_completions(app, action);
@@ -82,6 +84,8 @@ int run(int argc, char const* const* argv) {
         app.parse(argc, argv);
     } catch (CLI::CallForHelp const&) {
         return print(chosen(app).help()) ? exit_ok : exit_failed;
+    } catch (CLI::CallForVersion const& asked) {
+        return print(std::string(asked.what()) + "\n") ? exit_ok : exit_failed;
     } catch (CLI::ParseError const& error) {
         return usage_error(app, error);
     }

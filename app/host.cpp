@@ -26,17 +26,16 @@ Result<ListenAddress> checked(ServerSettings const& server) {
     return parse_listen(server.listen.view());
 }
 
-std::string source_of(config::Config const& config, std::string_view flag) {
+std::string source_of(config::Config const& config, std::string_view name) {
     for (auto const& origin : config.show())
-        if (origin.key->flag() == flag) return origin.source;
+        if (origin.key->section == "server" && origin.key->name == name) return origin.source;
     return {};
 }
 
-// Says whose value it was: "--server.listen: [server] listen: expected …".
+// Says whose value it was: "GANTRY_SERVER_LISTEN: [server] listen: expected …".
 int refuse(config::Config const& config, Problem const& problem) {
-    std::string_view key = problem.code == "log_level_invalid" ? "log-level" : problem.code == "log_place_invalid" ? "log" : "listen";
-    std::string flag = fmt::format("--server.{}", key);
-    complain(fmt::format("{}: {}: {}", source_of(config, flag), flag, problem.detail));
+    std::string_view key = problem.code == "log_level_invalid" ? "log_level" : problem.code == "log_place_invalid" ? "log" : "listen";
+    complain(fmt::format("{}: [server] {}: {}", source_of(config, key), key, problem.detail));
     return exit_usage;
 }
 

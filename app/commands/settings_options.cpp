@@ -9,6 +9,7 @@
 
 #include "app/exit_codes.h"
 #include "app/terminal.h"
+#include "kernel/codec/json.h"
 
 namespace gantry::app {
 namespace {
@@ -28,6 +29,14 @@ void add_key(CLI::App& command, config::Key const& key, std::shared_ptr<GivenSet
         ->type_name("VALUE")->group(fmt::format("[{}]", key.section));
 }
 
+std::string near_option(CLI::App const& command, std::string const& wrong) {
+    std::vector<std::string> known;
+    for (auto* option : command.get_options())
+        for (auto const& name : option->get_lnames()) known.push_back("--" + name);
+    std::vector<std::string_view> views(known.begin(), known.end());
+    return std::string(codec::nearest(wrong, views));
+}
+
 }  // namespace
 
 std::shared_ptr<GivenSettings> add_settings_options(CLI::App& command) {
@@ -44,6 +53,8 @@ int with_settings(CLI::App const& command, GivenSettings given, std::function<in
     for (auto const& extra : command.remaining()) {
         if (!extra.starts_with("--") || extra.size() < 3) return complain(fmt::format("there is no option '{}'", extra)), exit_usage;
         auto equals = extra.find('=');
+        if (auto near = near_option(command, extra.substr(0, equals)); extra.find('.') == extra.npos)
+            return complain(fmt::format("there is no option '{}'{}", extra, near.empty() ? "" : fmt::format(", did you mean {}?", near))), exit_usage;
         given.flags.push_back({extra.substr(2, equals == extra.npos ? extra.npos : equals - 2), equals == extra.npos ? "" : extra.substr(equals + 1)});
     }
     return run(given);
