@@ -3,6 +3,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/codec/schema.h"
 #include "kernel/codec/shape.h"
+#include "kernel/codec/written.h"
 
 namespace gantry::codec {
 namespace {
@@ -21,33 +22,10 @@ struct Plan {
     std::vector<std::size_t> target = {};  // today's field, alternative or enum value of each written member
 };
 
-struct Written {
-    EventType type;
-    Shape shape;
+struct Written : detail::WrittenEvent {
     std::uint32_t today = EventReader::none;
     Plan plan;
 };
-
-Result<std::vector<Written>> read_schema(std::string_view blob) {
-    auto malformed = [](std::string_view why) { return fail(500, "event_schema_malformed", why); };
-    ByteReader in(blob);
-    auto version = in.fixed<std::uint8_t>();
-    if (!in.ok() || version != 1) return malformed(fmt::format("the event schema has version {}, this release reads version 1", version));
-    std::uint64_t n = in.varint();
-    if (!in.ok() || n > in.left()) return malformed("the event schema ends early");
-    std::vector<Written> out(n);
-    for (auto& w : out) {
-        std::uint64_t number = in.varint();
-        w.type.name = in.string();
-        auto flags = in.fixed<std::uint8_t>();
-        w.type.ignorable = flags & 1;
-        w.type.number = std::uint32_t(number);
-        if (!in.ok() || number >= EventReader::none || flags > 1 || !detail::read_shape(in, w.shape) || w.shape.kind != Kind::record)
-            return malformed(fmt::format("the event schema can't be read at event type \"{}\"", w.type.name));
-    }
-    if (!in.done()) return malformed("the event schema goes on after its end");
-    return out;
-}
 
 class Planner {
    public:
@@ -341,13 +319,15 @@ Result<void> plan_event(Written& w, Type const& event, std::span<Rename const> r
 
 Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view blob, Type const& event, std::span<Rename const> renames) {
     GANTRY_ASSERT(event.kind == Kind::variant, "events are a variant of records");
-    TRY_ASSIGN(auto written, read_schema(blob));
+    TRY_ASSIGN(auto read, detail::read_schema(blob));
+    std::vector<Written> written;
+    for (auto& event_type : read) written.push_back({std::move(event_type), EventReader::none, {}});
     for (auto& w : written) TRY_VOID(plan_event(w, event, renames));
     return std::make_unique<Reader>(event, std::move(written));
 }
 
 Result<std::vector<EventType>> event_types(std::string_view blob) {
-    TRY_ASSIGN(auto written, read_schema(blob));
+    TRY_ASSIGN(auto written, detail::read_schema(blob));
     std::vector<EventType> out;
     for (auto& w : written) out.push_back(std::move(w.type));
     return out;

@@ -1,0 +1,21 @@
+#pragma once
+#include <CLI/App.hpp>
+#include <functional>
+
+// One function a subcommand: it declares the subcommand's options on `app` and, once that subcommand was chosen and parsed, puts what is to
+// be done into `action`, which gives the exit code. Each lives in the file of its name.
+namespace gantry::app {
+
+using Action = std::function<int()>;
+
+void add_serve(CLI::App& app, Action& action);
+void add_import(CLI::App& app, Action& action);
+void add_log(CLI::App& app, Action& action);
+void add_call(CLI::App& app, Action& action);
+void add_new(CLI::App& app, Action& action);
+void add_config(CLI::App& app, Action& action);
+void add_completions(CLI::App& app, Action& action);
+void add_version(CLI::App& app, Action& action);
+void add_help(CLI::App& app, Action& action);
+
+}  // namespace gantry::app

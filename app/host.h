@@ -1,0 +1,17 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernel/config/config.h"
+
+// What the command line needs of the services and of the process that hosts them (kernel/runtime).
+namespace gantry::app {
+
+std::vector<std::string> service_names();             // of app/services.cpp, in that order
+std::vector<config::Section> service_sections();      // of those that have settings
+
+// Serves until SIGTERM or SIGINT, and gives the exit code. `services`: names, each known; empty: all. Prints "listening http://ADDR:PORT"
+// on standard output once the server is ready.
+int host_services(config::Config const& config, std::vector<std::string> const& services);
+
+}  // namespace gantry::app

@@ -1,0 +1,82 @@
+#include "app/settings.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+
+#include "app/host.h"
+#include "app/terminal.h"
+
+namespace gantry::app {
+namespace {
+
+config::Section server_section() {
+    using S = ServerSettings;
+    return config::section<S>(
+        "server",
+        {{&S::listen, "Address and port to serve on: ADDR:PORT, [ADDR6]:PORT; port 0 picks a free one."},
+         {&S::data, "Directory of all data: DATA/<site>/<service>."},
+         {&S::log, "Where the logs are instead: file:DIR, or memory: for a server that forgets everything when it ends."},
+         {&S::io_threads, "Threads that serve connections; 0: one for each processor."},
+         {&S::services, "Services to serve; none named: all."},
+         {&S::log_level, "Least level of log lines, of all and of single modules: info, or info,http=debug.", "", config::Change::at_once},
+         {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."}});
+}
+
+config::Section http_section() {
+    using S = HttpSettings;
+    return config::section<S>("http", {{&S::target_bytes, "Longest path and query; beyond: 414.", "bytes"},
+                                       {&S::head_bytes, "Longest request line and headers; beyond: 431.", "bytes"},
+                                       {&S::header_count, "Most headers of a request; beyond: 431."},
+                                       {&S::inflate_ratio, "Most that a compressed body may grow; beyond: 413."},
+                                       {&S::pipelined, "Most requests of one connection in flight; beyond: reading pauses."},
+                                       {&S::connections, "Most connections; beyond: 503."},
+                                       {&S::head_timeout, "Longest time from a request's first byte to its last header; beyond: 408."},
+                                       {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
+                                       {&S::idle_timeout, "Longest time that a connection stays open without a request."},
+                                       {&S::write_timeout, "Longest time without a byte of the answer taken by the client."}});
+}
+
+std::vector<std::string> process_environment() {
+    std::vector<std::string> out;
+    for (char** entry = environ; entry && *entry; ++entry) out.emplace_back(*entry);
+    return out;
+}
+
+}  // namespace
+
+config::Config declared_config() {
+    config::Config config;
+    config.declare(server_section());
+    config.declare(http_section());
+    for (auto& section : service_sections()) config.declare(std::move(section));
+    return config;
+}
+
+bool load_config(config::Config& config, GivenSettings const& given) {
+    config::Sources sources{{}, process_environment(), given.flags};
+    if (!given.file.empty()) sources.file = given.file;
+    auto loaded = config.load(sources);
+    if (!loaded) complain(config::explain(loaded.error()));
+    return loaded.has_value();
+}
+
+Result<ListenAddress> parse_listen(std::string_view text) {
+    auto wrong = [&] {
+        return fail(400, "listen_invalid", fmt::format("expected ADDR:PORT like 127.0.0.1:8080 or [::1]:0, found \"{}\"", text));
+    };
+    bool const bracketed = text.starts_with('[');
+    auto const colon = text.rfind(':');
+    if (colon == text.npos) return wrong();
+    std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
+    if (bracketed && (host.size() < 3 || host.back() != ']')) return wrong();
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    if (host.empty() || (!bracketed && host.find(':') != host.npos)) return wrong();
+    ListenAddress out{std::string(host)};
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return wrong();
+    return out;
+}
+
+}  // namespace gantry::app

@@ -1,0 +1,59 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/base/text.h"
+#include "kernel/base/time.h"
+#include "kernel/config/config.h"
+
+namespace gantry::app {
+
+// [server]: the process as a whole.
+struct ServerSettings {
+    Text<1, 300> listen = "127.0.0.1:8080";
+    Text<1, 4000> data = "./data";
+    Text<0, 4000> log;
+    Bounded<0, 256> io_threads = 0;
+    std::vector<std::string> services;
+    Text<1, 1000> log_level = "info";
+    Duration stop_timeout = Duration::seconds(30);
+};
+RECORD(ServerSettings, listen, data, log, io_threads, services, log_level, stop_timeout);
+
+// [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.
+struct HttpSettings {
+    Bounded<256, 1 << 20> target_bytes = 8 * 1024;
+    Bounded<1024, 1 << 20> head_bytes = 32 * 1024;
+    Bounded<8, 10'000> header_count = 100;
+    Bounded<1, 100'000> inflate_ratio = 200;
+    Bounded<1, 10'000> pipelined = 64;
+    Bounded<1, 1'000'000> connections = 10'000;
+    Duration head_timeout = Duration::seconds(10);
+    Duration body_timeout = Duration::seconds(30);
+    Duration idle_timeout = Duration::seconds(75);
+    Duration write_timeout = Duration::seconds(30);
+};
+RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout, idle_timeout,
+       write_timeout);
+
+// Every key that this program knows: its own sections, then those of the services.
+config::Config declared_config();
+
+// --config FILE and flags, as the command line gave them; the environment is taken from the process.
+struct GivenSettings {
+    std::string file;  // empty: none
+    std::vector<config::Flag> flags;
+};
+// Loads; false, after each fault was said on standard error.
+bool load_config(config::Config& config, GivenSettings const& given);
+
+struct ListenAddress {
+    std::string host;  // "127.0.0.1", "::1", "localhost"; without brackets
+    std::uint16_t port = 0;  // 0: the system picks one
+};
+// "127.0.0.1:8080", "[::1]:0", "localhost:80".
+Result<ListenAddress> parse_listen(std::string_view text);
+
+}  // namespace gantry::app
