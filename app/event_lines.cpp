@@ -75,7 +75,8 @@ std::string EventLines::without_events(log::BatchView const& batch) const {
     auto time = format_time(batch.time);
     if (form_ == LineForm::people)
         return fmt::format("{:>10}  {:<27}  {:<16}  {}  epoch {}, incarnation {}\n", "-", styled(Stream::out, Style::dim, time), "",
-                           styled(Stream::out, Style::yellow, kind_name(batch.kind)), batch.epoch, log::incarnation_text(batch.incarnation));
+                           styled(Stream::out, Style::yellow, kind_name(batch.kind)), batch.epoch,
+                           log::incarnation_text(batch.incarnation));
     return fmt::format("{{\"before\":{},\"time\":\"{}\",\"kind\":\"{}\",\"epoch\":{},\"incarnation\":\"{}\"}}\n", batch.first, time,
                        kind_name(batch.kind), batch.epoch, log::incarnation_text(batch.incarnation));
 }

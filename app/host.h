@@ -7,8 +7,8 @@
 // What the command line needs of the services and of the process that hosts them (kernel/runtime).
 namespace gantry::app {
 
-std::vector<std::string> service_names();             // of app/services.cpp, in that order
-std::vector<config::Section> service_sections();      // of those that have settings
+std::vector<std::string> service_names();         // of app/services.cpp, in that order
+std::vector<config::Section> service_sections();  // of those that have settings
 
 // Serves until SIGTERM or SIGINT, and gives the exit code. `services`: names, each known; empty: all. Prints "listening http://ADDR:PORT"
 // on standard output once the server is ready.

@@ -32,7 +32,8 @@ std::optional<std::string> problem_text(std::string_view body, int status) {
         }
     }
     for (std::string_view id : {"instance", "oops_id"})
-        if (auto value = text_of(object, id); !value.empty()) out += fmt::format("\n  {}: {}", id == "instance" ? "request" : "error report", value);
+        if (auto value = text_of(object, id); !value.empty())
+            out += fmt::format("\n  {}: {}", id == "instance" ? "request" : "error report", value);
     return out;
 }
 

@@ -11,9 +11,10 @@
 namespace gantry::app {
 
 Exit exit_of(Problem const& problem) {
-    constexpr std::array<std::string_view, 11> refused = {"data_locked",  "data_format",    "data_on_network", "log_damaged",
-                                                          "log_format",   "clock_behind",   "import_damaged",  "event_schema_malformed",
-                                                          "log_exists",   "event_type_unknown", "event_shape_unreadable"};
+    constexpr std::array<std::string_view, 11> refused = {
+        "data_locked", "data_format",        "data_on_network",       "log_damaged",
+        "log_format",  "clock_behind",       "import_damaged",        "event_schema_malformed",
+        "log_exists",  "event_type_unknown", "event_shape_unreadable"};
     return std::ranges::find(refused, problem.code) != refused.end() ? exit_data : exit_failed;
 }
 

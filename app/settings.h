@@ -35,8 +35,8 @@ struct HttpSettings {
     Duration idle_timeout = Duration::seconds(75);
     Duration write_timeout = Duration::seconds(30);
 };
-RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout, idle_timeout,
-       write_timeout);
+RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout,
+       idle_timeout, write_timeout);
 
 // Every key that this program knows: its own sections, then those of the services.
 config::Config declared_config();
@@ -50,7 +50,7 @@ struct GivenSettings {
 bool load_config(config::Config& config, GivenSettings const& given);
 
 struct ListenAddress {
-    std::string host;  // "127.0.0.1", "::1", "localhost"; without brackets
+    std::string host;        // "127.0.0.1", "::1", "localhost"; without brackets
     std::uint16_t port = 0;  // 0: the system picks one
 };
 // "127.0.0.1:8080", "[::1]:0", "localhost:80".

@@ -51,7 +51,8 @@ bool add_headers(CallOptions const& o, client::Headers& out) {
 bool add_body(CallOptions const& o, client::Request& request) {
     if (o.body.empty()) return true;
     bool const lines = o.body.starts_with('@') && o.body.ends_with(".ndjson");
-    if (!find(request.headers, "content-type")) request.headers.emplace_back("Content-Type", lines ? "application/x-ndjson" : "application/json");
+    if (!find(request.headers, "content-type"))
+        request.headers.emplace_back("Content-Type", lines ? "application/x-ndjson" : "application/json");
     if (o.body != "-" && !o.body.starts_with('@')) return request.body = o.body, true;
     std::string path = o.body == "-" ? "/dev/stdin" : o.body.substr(1);
     std::shared_ptr<std::FILE> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return f ? std::fclose(f) : 0; });
@@ -112,13 +113,18 @@ void add_call(CLI::App& app, Action& action) {
     auto o = std::make_shared<CallOptions>();
     command->add_option("METHOD", o->method, "GET, POST, …")->required();
     command->add_option("PATH", o->path, "Path and query.")->required();
-    command->add_option("BODY", o->body, "The body itself, @FILE, or - for standard input. JSON unless -H says otherwise; @….ndjson is NDJSON.");
+    command->add_option("BODY", o->body,
+                        "The body itself, @FILE, or - for standard input. JSON unless -H says otherwise; @….ndjson is NDJSON.");
     command->add_option("--server", o->server, "The server.")->type_name("URL")->capture_default_str();
-    command->add_option("-H,--header", o->headers, "'Name: value'; may be repeated.")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command->add_option("-H,--header", o->headers, "'Name: value'; may be repeated.")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command->add_flag("--json", o->json, "The answer as it came, a problem document too.");
     command->add_flag("--stream", o->stream, "Ask for server-sent events and print them as they come.");
     command->add_flag("-i,--include", o->include, "Status and headers, on standard error.");
-    command->add_option("--timeout", o->timeout_s, "Longest wait for the whole answer; 0: none.")->type_name("SECONDS")->capture_default_str();
+    command->add_option("--timeout", o->timeout_s, "Longest wait for the whole answer; 0: none.")
+        ->type_name("SECONDS")
+        ->capture_default_str();
     command->callback([&action, o] { action = [o] { return call(*o); }; });
 }
 

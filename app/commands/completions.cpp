@@ -13,7 +13,7 @@ namespace gantry::app {
 namespace {
 
 struct Node {
-    std::string path;  // "log cat"; empty for the program
+    std::string path;                                                    // "log cat"; empty for the program
     std::vector<std::pair<std::string, std::string>> commands, options;  // name, help
 };
 
@@ -58,9 +58,12 @@ std::string quoted(std::string text, bool colons) {
     std::string out = "'";
     for (char c : text) {
         if (c == '\n') c = ' ';
-        if (c == '\'') out += colons ? "'\\''" : "\\'";
-        else if (c == '\\' || (colons && c == ':')) out.append("\\").push_back(c);
-        else out.push_back(c);
+        if (c == '\'')
+            out += colons ? "'\\''" : "\\'";
+        else if (c == '\\' || (colons && c == ':'))
+            out.append("\\").push_back(c);
+        else
+            out.push_back(c);
     }
     return out + "'";
 }
@@ -80,7 +83,8 @@ std::string zsh(std::vector<Node> const& nodes) {
     for (auto const& node : nodes) {
         out += fmt::format("        \"{}\") known=(", node.path);
         for (auto const* list : {&node.commands, &node.options})
-            for (auto const& [name, help] : *list) out += fmt::format("\n            {}", quoted(name, true).substr(0, name.size() + 1) + ":" + quoted(help, true).substr(1));
+            for (auto const& [name, help] : *list)
+                out += fmt::format("\n            {}", quoted(name, true).substr(0, name.size() + 1) + ":" + quoted(help, true).substr(1));
         out += ") ;;\n";
     }
     return out + "    esac\n    _describe gantry known\n    _files\n}\ncompdef _gantry gantry\n";

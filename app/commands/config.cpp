@@ -20,7 +20,7 @@ struct ShownKey {
 RECORD(ShownKey, section, key, value, source, doc, expected, unit, flag, variable, needs_restart);
 
 ShownKey shown(config::Origin const& o) {
-    return {o.key->section,  o.key->name, o.value,          o.source,      o.key->doc,
+    return {o.key->section,  o.key->name, o.value,       o.source,          o.key->doc,
             o.key->expected, o.key->unit, o.key->flag(), o.key->variable(), o.key->change == config::Change::needs_restart};
 }
 

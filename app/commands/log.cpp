@@ -6,7 +6,10 @@
 namespace gantry::app {
 
 void add_log_options(CLI::App& command, LogOptions& options) {
-    command.add_option("--data", options.data, "Directory of all data.")->type_name("DIR")->envname("GANTRY_SERVER_DATA")->capture_default_str();
+    command.add_option("--data", options.data, "Directory of all data.")
+        ->type_name("DIR")
+        ->envname("GANTRY_SERVER_DATA")
+        ->capture_default_str();
     command.add_option("--site", options.site, "Site.")->capture_default_str();
     command.add_flag("--json", options.json, "For programs: one JSON object, or one a line.");
     command.add_option("SERVICE", options.service, "Whose log.")->required();

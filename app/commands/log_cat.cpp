@@ -31,7 +31,8 @@ LineForm form_of(CatOptions const& o) { return o.json || !is_terminal(Stream::ou
 // Why reading stopped before the end: a torn tail of the newest segment is normal, damage elsewhere is not.
 int stopped_at(LogReader const& reader, log::Damage const& damage, EventLines const& lines) {
     if (!reader.at_newest()) return complain(log::damaged(damage)), exit_data;
-    complain(fmt::format("the last batch is torn or just being written ({} at offset {}); `gantry log verify` tells", damage.file, damage.offset));
+    complain(fmt::format("the last batch is torn or just being written ({} at offset {}); `gantry log verify` tells", damage.file,
+                         damage.offset));
     return lines.unreadable() ? exit_partial : exit_ok;
 }
 
@@ -75,7 +76,8 @@ int follow(LogReader& reader, EventLines& lines) {
     std::signal(SIGTERM, [](int) { stopped = 1; });
     while (!stopped) {
         bool written = true;
-        auto stop = reader.advance([&](log::BatchView const& b) { return lines.batch(b, [&](std::string const& l) { return written = print(l); }); });
+        auto stop = reader.advance(
+            [&](log::BatchView const& b) { return lines.batch(b, [&](std::string const& l) { return written = print(l); }); });
         if (!stop) return complain(stop.error()), exit_of(stop.error());
         if (!written) return exit_failed;
         if (*stop && !reader.at_newest()) return stopped_at(reader, **stop, lines);
@@ -97,7 +99,8 @@ int tail(CatOptions const& o) {
     filter.from.position = after + 1;
     EventLines lines(filter, form_of(o));
     bool written = true;
-    auto stop = reader->advance([&](log::BatchView const& b) { return lines.batch(b, [&](std::string const& l) { return written = print(l); }); });
+    auto stop =
+        reader->advance([&](log::BatchView const& b) { return lines.batch(b, [&](std::string const& l) { return written = print(l); }); });
     if (!stop) return complain(stop.error()), exit_of(stop.error());
     if (!written) return exit_failed;
     if (o.follow) return follow(*reader, lines);
@@ -105,8 +108,9 @@ int tail(CatOptions const& o) {
 }
 
 void add_filter(CLI::App& command, CatOptions& o) {
-    command.add_option("--type", o.filter.types, "Only events of this type; may be repeated.")->expected(1)->multi_option_policy(
-        CLI::MultiOptionPolicy::TakeAll);
+    command.add_option("--type", o.filter.types, "Only events of this type; may be repeated.")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command.add_flag("--all", o.filter.without_events, "Also what is no event: a writer's turn, a new history, a checkpoint.");
 }
 

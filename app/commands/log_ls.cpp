@@ -23,7 +23,8 @@ RECORD(LogListed, site, service, begin, end, segments, bytes, incarnation, last_
 Result<LogListed> look_at(log::Disk& disk, std::string const& data, std::string const& site, std::string const& service) {
     TRY_ASSIGN(auto reader, LogReader::open(disk, fmt::format("{}/{}/{}/log", data, site, service), ~log::Position{0} - 1));
     TRY_VOID(reader.advance([](auto const&) { return true; }));
-    LogListed out{site, service, reader.begin(), reader.end(), reader.segments(), reader.bytes(), log::incarnation_text(reader.incarnation()), {}};
+    LogListed out{
+        site, service, reader.begin(), reader.end(), reader.segments(), reader.bytes(), log::incarnation_text(reader.incarnation()), {}};
     if (reader.last_time().us != 0) out.last_time = reader.last_time();
     return out;
 }
@@ -46,8 +47,10 @@ int list(std::string const& data, bool json) {
         auto services = disk.list(data + "/" + site);
         for (auto const& service : services ? *services : std::vector<std::string>()) {
             auto found = look_at(disk, data, site, service);
-            if (found) logs.push_back(*found);
-            else if (found.error().code != "log_not_found") complain(found.error()), exit = exit_of(found.error());
+            if (found)
+                logs.push_back(*found);
+            else if (found.error().code != "log_not_found")
+                complain(found.error()), exit = exit_of(found.error());
         }
     }
     if (logs.empty() && exit == exit_ok) return complain(fmt::format("there is no log in {}", data)), exit_failed;

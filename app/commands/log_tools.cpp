@@ -61,12 +61,17 @@ Result<void> must_exist(std::string const& directory) {
 }
 
 int show(log::VerifyReport const& r, bool json) {
-    VerifyShown shown{r.ok(), r.segments, r.batches, r.events, r.bytes, r.begin, r.end, log::incarnation_text(r.incarnation), r.torn_bytes, places(r.damages)};
+    VerifyShown shown{r.ok(),       r.segments,       r.batches, r.events, r.bytes, r.begin, r.end, log::incarnation_text(r.incarnation),
+                      r.torn_bytes, places(r.damages)};
     std::string out = codec::to_json(shown) + "\n";
     if (!json) {
-        out = fmt::format("{} events ({} to {}) in {} batches, {} segments, {}\n", r.events, r.begin, r.end, r.batches, r.segments, format_bytes(r.bytes));
-        if (r.torn_bytes) out += fmt::format("{} bytes behind the last whole batch were never acknowledged; the next start cuts them\n", r.torn_bytes);
-        for (auto const& d : r.damages) out += fmt::format("{} {} at offset {}, position {}: {}\n", styled(Stream::out, Style::red, "damaged:"), d.file, d.offset, d.position, d.what);
+        out = fmt::format("{} events ({} to {}) in {} batches, {} segments, {}\n", r.events, r.begin, r.end, r.batches, r.segments,
+                          format_bytes(r.bytes));
+        if (r.torn_bytes)
+            out += fmt::format("{} bytes behind the last whole batch were never acknowledged; the next start cuts them\n", r.torn_bytes);
+        for (auto const& d : r.damages)
+            out += fmt::format("{} {} at offset {}, position {}: {}\n", styled(Stream::out, Style::red, "damaged:"), d.file, d.offset,
+                               d.position, d.what);
         out += r.ok() ? styled(Stream::out, Style::green, "whole") + "\n" : "see what a repair would cut: gantry log repair --dry-run\n";
     }
     if (!print(out)) return exit_failed;
@@ -101,7 +106,8 @@ Stdio open_stream(std::string const& path, char const* mode) {
 int stream_failed(std::string const& path) { return complain(fmt::format("{}: {}", path, std::strerror(errno))), exit_failed; }
 
 int export_to(LogOptions const& o, std::string const& path) {
-    if (path == "-" && is_terminal(Stream::out)) return complain("an export is binary: name a FILE, or send standard output elsewhere"), exit_usage;
+    if (path == "-" && is_terminal(Stream::out))
+        return complain("an export is binary: name a FILE, or send standard output elsewhere"), exit_usage;
     if (auto there = must_exist(o.directory()); !there) return failed(there.error());
     auto out = open_stream(path, "wbx");
     if (!out) return stream_failed(path);
@@ -135,8 +141,9 @@ int upgrade(LogOptions const& o) {
     auto r = log::upgrade(disk, o.directory(), {}, system_clock(), system_random());
     if (!r) return failed(r.error());
     UpgradeShown shown{r->from, r->to, r->batches, r->kept};
-    auto people = r->from == r->to ? fmt::format("The log has the current format, {}.\n", r->to)
-                                   : fmt::format("From format {} to {}: {} batches. The old form is in {}.\n", r->from, r->to, r->batches, r->kept);
+    auto people = r->from == r->to
+                      ? fmt::format("The log has the current format, {}.\n", r->to)
+                      : fmt::format("From format {} to {}: {} batches. The old form is in {}.\n", r->from, r->to, r->batches, r->kept);
     return print(o.json ? codec::to_json(shown) + "\n" : people) ? exit_ok : exit_failed;
 }
 

@@ -25,8 +25,12 @@ void add_key(CLI::App& command, config::Key const& key, std::shared_ptr<GivenSet
     auto take = [given, flag](std::vector<std::string> const& values) {
         for (auto const& value : values) given->flags.push_back({flag, value});
     };
-    command.add_option_function<std::vector<std::string>>(names, take, about)->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->type_name("VALUE")->group(fmt::format("[{}]", key.section));
+    command.add_option_function<std::vector<std::string>>(names, take, about)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->type_name("VALUE")
+        ->group(fmt::format("[{}]", key.section));
 }
 
 std::string near_option(CLI::App const& command, std::string const& wrong) {
@@ -54,8 +58,10 @@ int with_settings(CLI::App const& command, GivenSettings given, std::function<in
         if (!extra.starts_with("--") || extra.size() < 3) return complain(fmt::format("there is no option '{}'", extra)), exit_usage;
         auto equals = extra.find('=');
         if (auto near = near_option(command, extra.substr(0, equals)); extra.find('.') == extra.npos)
-            return complain(fmt::format("there is no option '{}'{}", extra, near.empty() ? "" : fmt::format(", did you mean {}?", near))), exit_usage;
-        given.flags.push_back({extra.substr(2, equals == extra.npos ? extra.npos : equals - 2), equals == extra.npos ? "" : extra.substr(equals + 1)});
+            return complain(fmt::format("there is no option '{}'{}", extra, near.empty() ? "" : fmt::format(", did you mean {}?", near))),
+                   exit_usage;
+        given.flags.push_back(
+            {extra.substr(2, equals == extra.npos ? extra.npos : equals - 2), equals == extra.npos ? "" : extra.substr(equals + 1)});
     }
     return run(given);
 }

@@ -38,7 +38,8 @@ Section make_section(std::string_view name, codec::Type const& type, std::vector
     return out;
 }
 
-Section make_section(std::string_view name, codec::Type const& type, std::vector<std::pair<std::string_view, std::string_view>> const& docs) {
+Section make_section(std::string_view name, codec::Type const& type,
+                     std::vector<std::pair<std::string_view, std::string_view>> const& docs) {
     std::vector<KeyDoc> by_offset;
     for (auto const& [key, doc] : docs) {
         auto field = std::ranges::find(type.fields, key, &codec::Field::name);

@@ -28,7 +28,7 @@ enum class Change { needs_restart, at_once };
 // What a section says about one of its keys.
 struct KeyDoc {
     template <class S, class M>
-    KeyDoc(M S::*member, std::string_view sentence, std::string_view unit_name = {}, Change when_changed = Change::needs_restart)
+    KeyDoc(M S::* member, std::string_view sentence, std::string_view unit_name = {}, Change when_changed = Change::needs_restart)
         : doc(sentence), unit(unit_name), change(when_changed) {
         static_assert(sizeof offset == sizeof member, "a pointer to a data member is its offset (Itanium ABI)");
         std::memcpy(&offset, &member, sizeof offset);
@@ -66,7 +66,8 @@ struct Section {
 // a list of them (comma-separated in flags and environment), or a Secret of those.
 Section make_section(std::string_view name, codec::Type const& type, std::vector<KeyDoc> const& docs, void const* defaults);
 // The same from names: {"window", "How long completed runs stay."}; the defaults are those of a default-constructed object.
-Section make_section(std::string_view name, codec::Type const& type, std::vector<std::pair<std::string_view, std::string_view>> const& docs);
+Section make_section(std::string_view name, codec::Type const& type,
+                     std::vector<std::pair<std::string_view, std::string_view>> const& docs);
 template <class S>
 Section section(std::string_view name, std::vector<KeyDoc> const& docs) {
     S const defaults{};

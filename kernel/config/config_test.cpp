@@ -129,8 +129,9 @@ TEST(Config, ASectionFromNames) {
 }
 
 TEST(Config, EveryTypeFromTheFile) {
-    TomlFile file("[server]\nlisten = \"[::1]:1\"\nio_threads = 256\nwindow = \"90d\"\nhosts = [\"a,b\", \"c\"]\nmode = \"read_only\"\n"
-                  "verbose = true\nratio = 2\ntoken = \"hush\"\nsince = 2026-01-31T12:00:00+01:00\n");
+    TomlFile file(
+        "[server]\nlisten = \"[::1]:1\"\nio_threads = 256\nwindow = \"90d\"\nhosts = [\"a,b\", \"c\"]\nmode = \"read_only\"\n"
+        "verbose = true\nratio = 2\ntoken = \"hush\"\nsince = 2026-01-31T12:00:00+01:00\n");
     Config config = declared();
     ASSERT_TRUE(config.load({.file = file.path}));
     auto s = config.get<ServerSettings>("server");
@@ -179,18 +180,21 @@ TEST(Config, AListTakesEachOfItsFlags) {
 
 TEST(Config, WrongKeysNameTheNearest) {
     EXPECT_EQ(fault_of_file("[server]\nlisen = \"x\"\n"), "gantry.toml:2:1: there is no key [server] lisen, did you mean [server] listen?");
-    EXPECT_EQ(fault_of_file("listen = \"x\"\n"), "gantry.toml:1:1: there is no key listen outside a section, did you mean [server] listen?");
+    EXPECT_EQ(fault_of_file("listen = \"x\"\n"),
+              "gantry.toml:1:1: there is no key listen outside a section, did you mean [server] listen?");
     EXPECT_EQ(fault_of_file("[serve]\nlisten = \"x\"\n"), "gantry.toml:2:1: there is no key [serve] listen, did you mean [server] listen?");
     EXPECT_EQ(fault_of_file("[zoo]\n"), "gantry.toml:1:2: there is no section [zoo]");
     EXPECT_EQ(fault_of_file("[server]\n"), "loaded");
-    EXPECT_EQ(fault_of_environment({"GANTRY_SERVER_LISTE=x"}), "GANTRY_SERVER_LISTE: there is no such key, did you mean GANTRY_SERVER_LISTEN?");
+    EXPECT_EQ(fault_of_environment({"GANTRY_SERVER_LISTE=x"}),
+              "GANTRY_SERVER_LISTE: there is no such key, did you mean GANTRY_SERVER_LISTEN?");
     EXPECT_EQ(fault_of_environment({"GANTRY_OTHER=x"}), "GANTRY_OTHER: there is no such key");
     EXPECT_EQ(fault_of_flags({{"server.io-thread", "1"}}), "--server.io-thread: there is no such key, did you mean --server.io-threads?");
     EXPECT_EQ(fault_of_flags({{"server.io_threads", "1"}}), "loaded") << "'_' and '-' are the same in a flag";
 }
 
 TEST(Config, WrongValuesSayWhatWasExpected) {
-    EXPECT_EQ(fault_of_file("[server]\nio_threads = 0\n"), "gantry.toml:2:1: [server] io_threads: expected an integer from 1 to 256, found 0");
+    EXPECT_EQ(fault_of_file("[server]\nio_threads = 0\n"),
+              "gantry.toml:2:1: [server] io_threads: expected an integer from 1 to 256, found 0");
     EXPECT_EQ(fault_of_file("[server]\nio_threads = 257\n"),
               "gantry.toml:2:1: [server] io_threads: expected an integer from 1 to 256, found 257");
     EXPECT_EQ(fault_of_file("[server]\nio_threads = \"8\"\n"),

@@ -165,8 +165,7 @@ Result<void> Config::load(Sources const& sources) {
     if (sources.file) TRY_VOID(loader.take_file(*sources.file));
     loader.take_environment(sources.environment);
     loader.take_flags(sources.flags);
-    if (!loader.faults.empty())
-        return fail(Problem{400, "config_invalid", "the configuration has faults", std::move(loader.faults)});
+    if (!loader.faults.empty()) return fail(Problem{400, "config_invalid", "the configuration has faults", std::move(loader.faults)});
     values_ = std::move(loader.values);
     return {};
 }

@@ -55,7 +55,8 @@ Result<std::vector<TomlKey>> read_toml(std::string_view text, std::string const&
     if (!parsed) {
         auto const at = parsed.error().source().begin;
         auto const why = std::string(parsed.error().description());
-        return fail(Problem{400, "config_invalid", "the configuration is no TOML", {{fmt::format("{}:{}:{}", file, at.line, at.column), why}}});
+        return fail(
+            Problem{400, "config_invalid", "the configuration is no TOML", {{fmt::format("{}:{}:{}", file, at.line, at.column), why}}});
     }
     std::vector<TomlKey> keys;
     collect(parsed.table(), "", keys);

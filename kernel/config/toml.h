@@ -13,7 +13,7 @@ namespace gantry::config {
 enum class TomlKind { text, integer, real, boolean, offset_time, list, other };
 struct TomlValue {
     TomlKind kind{};
-    std::string text;                    // of a scalar, as the environment would give it
+    std::string text;                      // of a scalar, as the environment would give it
     std::vector<TomlValue> elements = {};  // of a list
 };
 struct TomlKey {

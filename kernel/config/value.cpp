@@ -42,9 +42,7 @@ std::string set_quietly(Type const& type, void* out, std::span<std::string const
 
 }  // namespace
 
-Type const& bare(Type const& type) {
-    return type.kind == Kind::secret || type.kind == Kind::optional ? bare(type.element()) : type;
-}
+Type const& bare(Type const& type) { return type.kind == Kind::secret || type.kind == Kind::optional ? bare(type.element()) : type; }
 
 bool settable(Type const& type) {
     Type const& inside = bare(type);

@@ -12,7 +12,8 @@ namespace gantry::config {
 codec::Type const& bare(codec::Type const& type);
 bool settable(codec::Type const& type);
 
-// Sets a member from its parts: one text, or the elements of a list. Empty, or the fault: "expected …, found …"; of a secret without the latter.
+// Sets a member from its parts: one text, or the elements of a list. Empty, or the fault: "expected …, found …"; of a secret without the
+// latter.
 std::string set(codec::Type const& type, void* out, std::span<std::string const> parts);
 // The elements of a list as flags and environment give them; anything else is one part.
 std::vector<std::string> split(codec::Type const& type, std::string_view text);

@@ -46,7 +46,8 @@ void append_json_value(std::string& out, LogField::Value const& value) {
 }
 
 void append_logfmt_text(std::string& out, std::string_view text) {
-    bool plain = !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\'; });
+    bool plain = !text.empty() &&
+                 std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\'; });
     if (plain) return void(out.append(text));
     codec::append_json_string(out, printable(text));
 }

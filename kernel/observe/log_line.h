@@ -80,12 +80,13 @@ class Logger {
     LogSink& sink_;
     LogFormat format_;
     mutable std::mutex mutex_;
-    Level least_ = Level::info;                        // guarded by mutex_
+    Level least_ = Level::info;                         // guarded by mutex_
     std::map<std::string, Level, std::less<>> levels_;  // guarded by mutex_
-    std::string buffer_;                               // guarded by mutex_
+    std::string buffer_;                                // guarded by mutex_
 };
 
-// The logger of the process: standard error, logfmt if that is a terminal. A test puts its own in its place; null brings the first one back.
+// The logger of the process: standard error, logfmt if that is a terminal. A test puts its own in its place; null brings the first one
+// back.
 Logger& process_logger();
 void set_process_logger(Logger* logger);
 inline void log_line(Level level, std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {}) {

@@ -55,8 +55,8 @@ class Histogram {
     std::atomic<std::uint64_t> sum_{0};
 };
 
-// Names are snake_case, with the unit last: "http_requests_total", "log_sync_us". What is asked for by the same name is the same object, and
-// lives as long as the registry; a name asked for as both kinds is a bug.
+// Names are snake_case, with the unit last: "http_requests_total", "log_sync_us". What is asked for by the same name is the same object,
+// and lives as long as the registry; a name asked for as both kinds is a bug.
 class Metrics {
    public:
     Counter& counter(std::string_view name, std::string_view help);
@@ -64,7 +64,7 @@ class Metrics {
 
     struct Listed {
         std::string_view name, help;
-        Counter const* counter = nullptr;      // one of the two
+        Counter const* counter = nullptr;  // one of the two
         Histogram const* histogram = nullptr;
     };
     std::vector<Listed> list() const;  // by name

@@ -21,15 +21,19 @@ struct Captured {
 
 TEST(LogLine, JsonCarriesEveryKindOfField) {
     Captured c(LogFormat::json);
-    c.logger.line(Level::warning, "http", "no \"answer\"", {{"client", "10.0.0.1"}, {"open", 17}, {"share", 0.5}, {"last", true}, {"big", ~0ull}});
+    c.logger.line(Level::warning, "http", "no \"answer\"",
+                  {{"client", "10.0.0.1"}, {"open", 17}, {"share", 0.5}, {"last", true}, {"big", ~0ull}});
     EXPECT_EQ(c.sink.text, R"({"time":"2023-11-14T22:13:20.000007Z","level":"warning","module":"http","message":"no \"answer\"",)"
-                           R"("client":"10.0.0.1","open":17,"share":0.5,"last":true,"big":18446744073709551615})" "\n");
+                           R"("client":"10.0.0.1","open":17,"share":0.5,"last":true,"big":18446744073709551615})"
+                           "\n");
 }
 
 TEST(LogLine, LogfmtQuotesWhatNeedsIt) {
     Captured c(LogFormat::logfmt);
-    c.logger.line(Level::error, "log", "disk full", {{"path", "/var/x"}, {"why", "no space left"}, {"empty", ""}, {"pair", "a=b"}, {"n", -3}});
-    EXPECT_EQ(c.sink.text, "2023-11-14T22:13:20.000007Z error log: disk full path=/var/x why=\"no space left\" empty=\"\" pair=\"a=b\" n=-3\n");
+    c.logger.line(Level::error, "log", "disk full",
+                  {{"path", "/var/x"}, {"why", "no space left"}, {"empty", ""}, {"pair", "a=b"}, {"n", -3}});
+    EXPECT_EQ(c.sink.text,
+              "2023-11-14T22:13:20.000007Z error log: disk full path=/var/x why=\"no space left\" empty=\"\" pair=\"a=b\" n=-3\n");
 }
 
 TEST(LogLine, HostileTextStaysOneLineOfValidUtf8) {
