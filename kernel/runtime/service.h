@@ -104,6 +104,7 @@ class Call {
     virtual Ctx const& ctx() const = 0;
     virtual void record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;  // its payload was appended to events()
     virtual std::string& payload() = 0;
+    virtual codec::Sealer const* sealer() const = 0;
     virtual At next_at() const = 0;
     virtual void applying() = 0;  // from here on a failure means that apply broke its promise
     virtual Result<void> end_write(codec::Type const& reply, void const* value, int status) = 0;
@@ -145,7 +146,7 @@ void apply_event(State& state, Event const& event, At const& at) {
 template <class State, class Event>
 void record_events(Call& call, State& state, std::vector<Event> const& events) {
     for (std::uint64_t i = 0; i < events.size(); ++i) {
-        std::visit([&](auto const& e) { codec::put(call.payload(), e); }, events[i]);
+        std::visit([&](auto const& e) { codec::put(call.payload(), e, call.sealer()); }, events[i]);
         call.record(std::uint32_t(events[i].index()), i);
     }
     call.applying();
@@ -213,6 +214,8 @@ struct ServiceDecl {
     Result<void> (*tick)(Call&) = nullptr;
     codec::Type const* settings = nullptr;  // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
+    // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
+    std::optional<Duration> (*retention)(void const* settings) = nullptr;
 };
 
 // --- declare<Service>() ------------------------------------------------------------------------------------------------------
@@ -344,6 +347,8 @@ ServiceDecl declare() {
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();
+        if constexpr (requires(typename Service::Settings const& s) { Service::retention(s); })
+            decl.retention = [](void const* s) { return Service::retention(*static_cast<typename Service::Settings const*>(s)); };
     }
     return decl;
 }
