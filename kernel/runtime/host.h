@@ -114,8 +114,9 @@ class Host {
     ~Host();
 
     // Loads the newest good snapshot, or the baseline that the log begins with, and folds the log after it. Fails with what makes the log
-    // unreadable: "log_damaged", "event_type_unknown", "event_shape_unreadable", … `progress` is told now and then how far it came.
-    using Progress = std::function<void(Position done, Position end)>;
+    // unreadable: "log_damaged", "event_type_unknown", "event_shape_unreadable", … `progress` is told now and then how far it came, and
+    // ends the start ("stopped") by returning false.
+    using Progress = std::function<bool(Position done, Position end)>;
     Result<void> start(Progress const& progress = {});
     bool ready() const { return ready_.load(std::memory_order_acquire); }
     Position replayed() const { return replayed_.load(std::memory_order_relaxed); }

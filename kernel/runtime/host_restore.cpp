@@ -98,8 +98,9 @@ Result<void> Host::replay_into(State& state, Progress const& progress) {
             state.last_time = std::max(state.last_time, batch.time);
         }
         replayed_.store(state.last, std::memory_order_relaxed);
-        if (progress && state.last >= told + progress_every) progress(told = state.last, end);
-        return true;
+        if (!progress || state.last < told + progress_every || progress(told = state.last, end)) return true;
+        outcome = fail(503, "stopped", "the start was ended");
+        return false;
     };
     TRY_VOID(parts_.log.scan(state.last, [&](log::BatchView const& batch) { return visit({&batch, 1}); }));
     return outcome;

@@ -1,0 +1,13 @@
+#include "app/services.h"
+
+// The visible list: a service is part of the program because it stands here.
+
+namespace gantry::app {
+
+std::vector<runtime::ServiceDecl> all_services() {
+    return {
+        // services: end of list (`gantry new service` adds a line above this one)
+    };
+}
+
+}  // namespace gantry::app
