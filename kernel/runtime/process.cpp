@@ -187,7 +187,11 @@ class Process {
     Result<void> listen() {
         std::vector<Host*> hosts;
         for (auto& served : served_) hosts.push_back(served.host.get());
-        edge_ = std::make_unique<Edge>(std::move(hosts));
+        edge_ = std::make_unique<Edge>(std::move(hosts), EdgeOptions{.files = options_.files,
+                                                                     .files_security_policy = options_.files_security_policy,
+                                                                     .version = options_.version,
+                                                                     .reports = &*reports_,
+                                                                     .threads = &*threads_});
         server_.emplace(*threads_, *edge_, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
