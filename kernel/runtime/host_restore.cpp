@@ -85,12 +85,13 @@ Result<void> Host::replay_into(State& state, Progress const& progress) {
     Position told = state.last;
     Result<void> outcome;
     auto visit = [&](std::span<log::BatchView const> run) {
-        if (!reader || reader_id != run.front().schemas_id) {
+        bool const events = std::ranges::any_of(run, [](auto const& batch) { return batch.count > 0; });
+        if (events && (!reader || reader_id != run.front().schemas_id)) {
             auto made = codec::make_event_reader(run.front().schemas, *decl_.event, decl_.renames);
             if (!made) return outcome = std::unexpected(std::move(made.error())), false;
             reader = std::move(*made), reader_id = run.front().schemas_id;
         }
-        outcome = decl_.replay(state.service.get(), run, *reader, parts_.sealer, state.last);
+        if (events) outcome = decl_.replay(state.service.get(), run, *reader, parts_.sealer, state.last);
         if (!outcome) return false;
         for (auto const& batch : run) {
             if (batch.idempotency && batch.first > state.last) remember(state, batch);
