@@ -78,6 +78,14 @@ class Table : public state::Tracked {
         change(slots_.mut(slot).row);
         return true;
     }
+    // The row of the key, or a default one put there.
+    template <class Change>
+    void change_or_put(Key const& key, Change&& change) {
+        if (this->change(key, change)) return;
+        Row row{};
+        change(row);
+        put(key, std::move(row));
+    }
     bool erase(Key const& key) {
         auto hash = state::key_hash(key);
         auto slot = lookup(hash, key);
@@ -103,6 +111,19 @@ class Table : public state::Tracked {
             order_.ascend(probe, step, by_key(after));
         else if (auto first = order_.first())
             order_.ascend(*first, step, by_key());
+    }
+    // The same downwards, from the last row.
+    template <class Visit>
+    void walk_back(Visit&& visit) const {
+        note_all();
+        auto last = order_.last();
+        if (!last) return;
+        auto step = [&](std::uint32_t slot) {
+            Slot const& s = slots_[slot];
+            return state::reading && !state::may_see(s.row, state::reading->viewer()) ? true : bool(visit(s.key, s.row));
+        };
+        auto const newest = *last;
+        if (step(newest)) order_.descend(newest, step, by_key());
     }
     // Rows in all, whoever may see them: for limits and metrics, not for answers.
     std::size_t size() const { return index_.size(); }
