@@ -120,6 +120,13 @@ class Log {
     using Visitor = std::function<bool(BatchView const&)>;
     virtual Result<void> scan(Position after, Visitor const& visit) const = 0;
 
+    // The same in runs: consecutive batches whose bytes are in memory together, so that a replay can look ahead across batches. All of a
+    // run have the same schemas; only the last one may have cursors.
+    using RunVisitor = std::function<bool(std::span<BatchView const>)>;
+    virtual Result<void> scan_runs(Position after, RunVisitor const& visit) const {
+        return scan(after, [&](BatchView const& batch) { return visit({&batch, 1}); });
+    }
+
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;
 

@@ -143,6 +143,8 @@ class Host {
     // The newest touch of any of the keys.
     Position newest(std::span<state::KeyHash const> keys) const;
     std::uint64_t digest();
+    // The state as it lies there, for tools and tests that know that nothing else runs.
+    void const* state_for_tools() const { return state_.service.get(); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     log::Log& log() { return parts_.log; }
     std::string const& incarnation() const { return incarnation_text_; }

@@ -103,7 +103,7 @@ Result<void> Host::replay_into(State& state, Progress const& progress) {
         outcome = fail(503, "stopped", "the start was ended");
         return false;
     };
-    TRY_VOID(parts_.log.scan(state.last, [&](log::BatchView const& batch) { return visit({&batch, 1}); }));
+    TRY_VOID(parts_.log.scan_runs(state.last, visit));
     return outcome;
 }
 

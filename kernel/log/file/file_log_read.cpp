@@ -7,6 +7,7 @@
 namespace gantry::log {
 namespace {
 constexpr std::size_t scan_chunk_bytes = 1 << 20;
+constexpr std::size_t run_batches_max = 1024;
 constexpr std::size_t find_chunk_bytes = 128 << 10;  // a mark's distance and a little more
 
 Problem position_gone(Position position, Position begin) {
@@ -34,8 +35,9 @@ FileLog::Extent FileLog::extent(std::size_t index, Position at) const {
     return e;
 }
 
-// Visits the batches of an extent; false when the visitor has enough. An end at the wrong place is damage.
-Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor const& each) const {
+// Visits the batches of an extent; false when the visitor has enough. An end at the wrong place is damage. `refill` is called before the
+// memory of the batches that were visited is used again, and at the end.
+Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor const& each, std::function<bool()> const& refill) const {
     auto opened = disk_.open(e.segment->path, Open::existing_read);
     if (!opened) {
         std::lock_guard lock(mutex_);
@@ -47,8 +49,12 @@ Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor co
     Segment marks;
     for (;;) {
         auto before = walk.reached();
+        if (refill && !walk.next_is_here() && !refill()) return false;
         TRY_ASSIGN(auto step, walk.next());
-        if (step == SegmentWalk::Step::damage) return fail(damaged(walk.damage()));
+        if (step == SegmentWalk::Step::damage) {
+            if (refill && !refill()) return false;
+            return fail(damaged(walk.damage()));
+        }
         if (step == SegmentWalk::Step::end) break;
         if (e.marking) marks.mark(before, walk.batch_offset());
         if (!each(walk.batch())) return false;
@@ -63,18 +69,41 @@ Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor co
     return true;
 }
 
+std::vector<FileLog::Extent> FileLog::extents(Position after) const {
+    std::vector<Extent> out;
+    std::lock_guard lock(mutex_);
+    for (auto i = index_of(after); i < segments_.size(); ++i) out.push_back(extent(i, after));
+    return out;
+}
+
+static bool is_after(BatchView const& batch, Position after) { return batch.count > 0 ? batch.last() > after : batch.first > after; }
+
 Result<void> FileLog::scan(Position after, Visitor const& visitor) const {
-    std::vector<Extent> extents;
-    {
-        std::lock_guard lock(mutex_);
-        for (auto i = index_of(after); i < segments_.size(); ++i) extents.push_back(extent(i, after));
-    }
-    for (auto& e : extents) {
-        TRY_ASSIGN(bool more, visit(e, scan_chunk_bytes, [&](BatchView const& batch) {
-                       bool wanted = batch.count > 0 ? batch.last() > after : batch.first > after;
-                       return !wanted || visitor(batch);
-                   }));
+    for (auto& e : extents(after)) {
+        TRY_ASSIGN(bool more,
+                   visit(e, scan_chunk_bytes, [&](BatchView const& batch) { return !is_after(batch, after) || visitor(batch); }));
         if (!more) break;
+    }
+    return {};
+}
+
+Result<void> FileLog::scan_runs(Position after, RunVisitor const& visitor) const {
+    std::vector<BatchView> run;
+    run.reserve(run_batches_max);
+    auto flush = [&] {
+        bool const more = run.empty() || visitor(run);
+        run.clear();
+        return more;
+    };
+    auto take = [&](BatchView const& batch) {
+        if (!is_after(batch, after)) return true;
+        run.push_back(batch);
+        return (batch.cursors.empty() && run.size() < run_batches_max) || flush();
+    };
+    for (auto& e : extents(after)) {
+        auto more = visit(e, scan_chunk_bytes, take, flush);
+        if (!more) return std::unexpected(std::move(more.error()));
+        if (!*more) break;
     }
     return {};
 }

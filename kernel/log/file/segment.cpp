@@ -134,6 +134,12 @@ char const* SegmentWalk::out_of_line() const {
     return nullptr;
 }
 
+bool SegmentWalk::next_is_here() const {
+    if (at_ < buffer_offset_ || at_ + batch_header_bytes > buffer_offset_ + filled_) return false;
+    auto const length = stored_length(buffer_.get() + (at_ - buffer_offset_));
+    return length != 0 && at_ + length <= buffer_offset_ + filled_;
+}
+
 Result<SegmentWalk::Step> SegmentWalk::next() {
     TRY_ASSIGN(bool more, have(batch_header_bytes));
     if (!more) {

@@ -72,6 +72,9 @@ class SegmentWalk {
                 Check check = Check::checksums, std::size_t chunk_bytes = 1 << 20);
     Result<Step> next();
 
+    // Whether next() finds its batch in memory, so that the views of earlier ones outlive it (but for their cursors).
+    bool next_is_here() const;
+
     BatchView const& batch() const { return view_; }
     BatchHeader const& stored() const { return stored_; }
     std::string_view bytes() const { return {buffer_.get() + (batch_at_ - buffer_offset_), stored_.length}; }
