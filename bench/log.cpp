@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
     std::atomic<std::uint64_t> durable = 0, syncs = 0;
     auto log = open_log(flags.text("dir"));
     std::uint64_t const first = log->status().end;
-    std::uint64_t appended = first;
+    std::uint64_t appended = first, began_us = std::uint64_t(log->status().last_time.us);
     durable = first;
     log->on_durable([&](log::Position p) {
         syncs.fetch_add(1, std::memory_order_relaxed);
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     while (now_ns() < end) {
         auto seen = durable.load(std::memory_order_acquire);
         for (; appended - seen < inflight; ++appended) {
-            auto done = log->append(batch_of(made[appended % made.size()], 1, std::int64_t(1'700'000'000'000'000 + appended)));
+            auto done = log->append(batch_of(made[appended % made.size()], 1, std::int64_t(began_us + appended)));
             if (!done) die(fmt::format("log: {}", done.error().code));
         }
         durable.wait(seen, std::memory_order_acquire);  // all that may be in flight is: sleep until more is durable

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/base/hash.h"
+#include "kernel/http/server.h"
 #include "kernel/runtime/host.h"
 
 namespace gantry::runtime {
@@ -20,6 +21,7 @@ class AnswerCache {
 
     struct Entry {
         std::string target, body, etag, position;
+        std::string prepared;  // what follows the Date of a 200 that isn't compressed; empty: put it together each time
         Host const* host = nullptr;
         RouteDecl const* route = nullptr;
         Seen seen;
@@ -41,6 +43,7 @@ class AnswerCache {
         if (!slot) slot = std::make_unique<Entry>();
         bytes_ += body.size() - slot->body.size();
         slot->target = target, slot->body = std::move(body), slot->etag = std::move(etag), slot->position = std::move(position);
+        slot->prepared = prepare(*slot, route);
         slot->host = &host, slot->route = &route, slot->seen = seen, slot->made_at_ns = now_ns;
     }
     void clear() {
@@ -49,6 +52,13 @@ class AnswerCache {
     }
 
    private:
+    static std::string prepare(Entry const& entry, RouteDecl const& route) {
+        if (route.deprecated) return {};
+        std::string out = "Content-Type: application/json\r\nETag: " + entry.etag + "\r\nGantry-Position: " + entry.position +
+                          "\r\nCache-Control: no-cache\r\n";
+        if (entry.body.size() >= http::compress_from_bytes) out += "Vary: Accept-Encoding\r\n";
+        return out + "Content-Length: " + std::to_string(entry.body.size()) + "\r\n\r\n" + entry.body;
+    }
     static std::size_t slot_of(std::string_view target) { return hash64(target) & (entries - 1); }
     std::vector<std::unique_ptr<Entry>> slots_{entries};
     std::size_t bytes_ = 0;

@@ -85,10 +85,22 @@ void Edge::handle(http::Exchange& exchange) {
 
 bool Edge::answer_from_cache(http::Exchange& exchange) {
     auto const& head = exchange.head();
-    if (head.method != http::Method::Get || head.find("Gantry-After")) return false;
+    if (head.method != http::Method::Get) return false;
+    std::string_view if_none_match;
+    bool accepts_gzip = false;
+    for (auto const& header : head.headers) {
+        if (header.name.size() == 12 && http::equals_ignoring_case(header.name, "Gantry-After")) return false;
+        if (header.name.size() == 13 && http::equals_ignoring_case(header.name, "If-None-Match")) if_none_match = header.value;
+        if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
+            accepts_gzip = http::accepts_gzip(header.value);
+    }
     auto const* entry = lane(exchange.io_thread()).cache.find(head.target, options_.clock->steady_ns());
     if (!entry) return false;
-    write_read(exchange.response(), *entry->route, entry->body, entry->etag, entry->position, head.header("If-None-Match"));
+    bool const packed = accepts_gzip && entry->body.size() >= http::compress_from_bytes;
+    if (if_none_match.empty() && !packed && !entry->prepared.empty())
+        exchange.response().prepared(entry->prepared);
+    else
+        write_read(exchange.response(), *entry->route, entry->body, entry->etag, entry->position, if_none_match);
     return true;
 }
 
