@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -40,14 +41,25 @@ class In {
     }
 };
 
-// Order-dependent digest of whole states, for comparisons between binaries, replays and backends.
+// Order-dependent digest of whole states, for comparisons between binaries, replays and backends. In which pieces a state is written
+// doesn't matter.
 class Digest final : public Out {
    public:
-    void write(void const* bytes, std::size_t size) override { value_ = hash64({static_cast<char const*>(bytes), size}, value_ ^ size); }
-    std::uint64_t value() const { return value_; }
+    void write(void const* bytes, std::size_t size) override {
+        auto const* from = static_cast<char const*>(bytes);
+        while (size > 0) {
+            auto const n = std::min(size, sizeof block_ - filled_);
+            std::memcpy(block_ + filled_, from, n);
+            filled_ += n, from += n, size -= n;
+            if (filled_ == sizeof block_) value_ = hash64({block_, filled_}, value_), filled_ = 0;
+        }
+    }
+    std::uint64_t value() const { return hash64({block_, filled_}, value_); }
 
    private:
     std::uint64_t value_ = 0x67616e747279;
+    std::size_t filled_ = 0;
+    char block_[4096];
 };
 
 // Rows that may be written as they lie in memory.
