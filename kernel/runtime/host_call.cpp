@@ -24,7 +24,10 @@ std::string_view bytes_of(auto const& array) { return {reinterpret_cast<char con
 }  // namespace
 
 HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
-    : host_(host), request_(request), reading_(viewer), ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings} {}
+    : host_(host),
+      request_(request),
+      reading_(viewer),
+      ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {}
 
 Result<void const*> HostCall::begin_read() {
     host_.lock_.lock_shared();

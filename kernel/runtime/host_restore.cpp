@@ -16,7 +16,7 @@ constexpr Position snapshot_after = 1 << 20;  // events: what a start then repla
 // Gathers small writes into pieces of a megabyte.
 class SnapshotOut final : public state::Out {
    public:
-    explicit SnapshotOut(log::Snapshots::Sink const& sink) : sink_(sink) { buffer_.reserve(piece_bytes); }
+    SnapshotOut(log::Snapshots::Sink const& sink, codec::Sealer const* sealer) : Out(sealer), sink_(sink) { buffer_.reserve(piece_bytes); }
     void write(void const* bytes, std::size_t size) override {
         buffer_.append(static_cast<char const*>(bytes), size);
         if (buffer_.size() >= piece_bytes) flush();
@@ -36,7 +36,7 @@ class SnapshotOut final : public state::Out {
 
 class SnapshotIn final : public state::In {
    public:
-    explicit SnapshotIn(log::Snapshots::Source& source) : source_(source) {}
+    SnapshotIn(log::Snapshots::Source& source, codec::Sealer const* sealer) : In(sealer), source_(source) {}
     bool read(void* bytes, std::size_t size) override {
         auto got = source_.read({static_cast<char*>(bytes), size});
         if (!got) failed_ = std::move(got);
@@ -65,7 +65,7 @@ Result<bool> Host::load_snapshot(State& state) {
     auto const status = parts_.log.status();
     auto found = parts_.snapshots->newest(status.incarnation, decl_.state.fingerprint, status.durable);
     if (!found || !*found) return false;
-    SnapshotIn in(**found);
+    SnapshotIn in(**found, parts_.sealer);
     std::uint32_t form;
     bool good = in.number(form) && form == kernel_section && state.remembered.load(in) && decl_.state.load(state.service.get(), in) &&
                 in.left() == 0;
@@ -131,7 +131,7 @@ Result<void> Host::save_snapshot() {
     auto const status = parts_.log.status();
     log::Snapshots::Meta const meta{position, status.incarnation, decl_.state.fingerprint, time, status.chain};
     TRY_VOID(parts_.snapshots->save(meta, [&](log::Snapshots::Sink const& sink) {
-        SnapshotOut out(sink);
+        SnapshotOut out(sink, parts_.sealer);
         out.number(kernel_section);
         remembered.save(out);
         decl_.state.save(view.get(), out);

@@ -14,6 +14,7 @@
 #include "kernel/log/file/file_log.h"
 #include "kernel/log/memory/memory_log.h"
 #include "kernel/log/snapshots_file.h"
+#include "kernel/log/subject_keys_file.h"
 #include "kernel/net/net.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
@@ -119,7 +120,7 @@ class Process {
             auto const site = options_.data_dir + "/" + options_.site;
             TRY_VOID(disk_.make_directories(site));
             TRY_ASSIGN(hash_key_, site_key(disk_, site + "/request.key", random_));
-            keys_ = std::make_unique<codec::MemorySubjectKeys>(random_);
+            TRY_ASSIGN(keys_, log::open_subject_keys(disk_, site + "/subject.keys", random_));
         }
         sealer_ = codec::make_sealer(*keys_, random_);
         return {};

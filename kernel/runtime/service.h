@@ -13,6 +13,7 @@
 #include "kernel/base/text.h"
 #include "kernel/base/time.h"
 #include "kernel/codec/binary.h"
+#include "kernel/codec/keyed_hash.h"
 #include "kernel/codec/schema.h"
 #include "kernel/codec/type.h"
 #include "kernel/log/log.h"
@@ -38,10 +39,13 @@ struct Ctx {
     Position next = 0;  // position of the first event that this command records
     Random& random;
     void const* settings = nullptr;
+    codec::HashKey const* hash_key = nullptr;
 
     Str const& caller() const { return viewer.id; }
     // A new id: the prefix and 20 characters, sorted by time.
     std::string fresh(std::string_view prefix) const { return fresh_id(prefix, now.us, random); }
+    // The subject under which a person's values are sealed: the same for the same name or address, and neither readable in it.
+    Str subject_of(std::string_view name) const { return Str(codec::pseudonym(*hash_key, name)); }
     template <class Settings>
     Settings const& configured() const {
         return *static_cast<Settings const*>(settings);

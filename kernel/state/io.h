@@ -9,12 +9,18 @@
 
 #include "kernel/base/hash.h"
 
+namespace gantry::codec {
+struct Sealer;
+}
+
 // How tables go into snapshots and digests.
 namespace gantry::state {
 
 class Out {
    public:
+    explicit Out(codec::Sealer const* sealer_of_personal = nullptr) : sealer(sealer_of_personal) {}
     virtual ~Out() = default;
+    codec::Sealer const* const sealer;  // of Personal values in rows; null: they are written in clear (digests, tests)
     virtual void write(void const* bytes, std::size_t size) = 0;
     template <class T>
     void number(T v) {
@@ -25,7 +31,9 @@ class Out {
 };
 class In {
    public:
+    explicit In(codec::Sealer const* sealer_of_personal = nullptr) : sealer(sealer_of_personal) {}
     virtual ~In() = default;
+    codec::Sealer const* const sealer;
     virtual bool read(void* bytes, std::size_t size) = 0;  // false: the source ended or is damaged
     virtual std::uint64_t left() const = 0;
     template <class T>

@@ -137,7 +137,7 @@ class Table : public state::Tracked {
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             buffer.clear();
             buffer += slots_[i].used ? '\1' : '\0';
-            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row);
+            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row, out.sealer);
             out.text(buffer);
         }
         free_.save(out);
@@ -150,7 +150,8 @@ class Table : public state::Tracked {
             if (!in.text(buffer) || buffer.empty()) return false;
             Slot borrowed;
             ByteReader reader{std::string_view(buffer).substr(1)};
-            if (buffer[0] && (!codec::get(reader, borrowed.key) || !codec::get(reader, borrowed.row) || !reader.done())) return false;
+            if (buffer[0] && (!codec::get(reader, borrowed.key) || !codec::get(reader, borrowed.row, in.sealer) || !reader.done()))
+                return false;
             borrowed.used = buffer[0] != 0;
             Slot const& owning = borrowed;
             slots_.push_back(owning);

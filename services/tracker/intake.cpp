@@ -10,8 +10,8 @@ std::string_view text_of(std::optional<T> const& text) {
     return text ? text->view() : std::string_view();
 }
 
-// Whose a name is: the mail address in "Ann Lee <ann@example.org>", else the whole.
-std::string subject_of(std::string_view who) {
+// By what a person goes: the mail address in "Ann Lee <ann@example.org>", else the whole.
+std::string address_of(std::string_view who) {
     auto const from = who.rfind('<'), to = who.rfind('>');
     std::string out(from != who.npos && to != who.npos && from + 1 < to ? who.substr(from + 1, to - from - 1) : who);
     std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
@@ -42,7 +42,7 @@ Result<Taken> Intake::take(NewReport const& report) {
     e.source = Text<0, 1000>(text_of(report.source)), e.reporter = Word(reporter), e.stage = report.stage, e.at = at;
     e.result = Text<0, 100>(text_of(report.result)), e.id = Text<0, 200>(text_of(report.id));
     e.url = Text<0, 2000>(text_of(report.url)), e.note = Text<0, 2000>(text_of(report.note));
-    if (report.who) e.who = Personal<Text<1, 200>>{*report.who, Str(subject_of(*report.who))};
+    if (report.who) e.who = Personal<Text<1, 200>>{*report.who, cx_.subject_of(address_of(*report.who))};
     events_.push_back(std::move(e));
     return Taken{Outcome::recorded, RunId{run->n}};
 }

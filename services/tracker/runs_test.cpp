@@ -202,7 +202,7 @@ TEST(Runs, WhoIsPersonalAndToldInTheHistory) {
                         .reporter = "u_local",
                         .stage = "building",
                         .at = noon,
-                        .who = Personal<Text<1, 200>>{"Ann Lee <Ann@Example.org>", "ann@example.org"}});
+                        .who = Personal<Text<1, 200>>{"Ann Lee <Ann@Example.org>", codec::pseudonym({}, "ann@example.org")}});
     EXPECT_EQ(t.run(1).stages[0].who, "Ann Lee <Ann@Example.org>");
 }
 
