@@ -83,13 +83,13 @@ int run(int argc, char const* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (CLI::CallForHelp const&) {
-        return print(chosen(app).help()) ? exit_ok : exit_failed;
+        return print(help_of(chosen(app))) ? exit_ok : exit_failed;
     } catch (CLI::CallForVersion const& asked) {
         return print(std::string(asked.what()) + "\n") ? exit_ok : exit_failed;
     } catch (CLI::ParseError const& error) {
         return usage_error(app, error);
     }
-    if (!action) return print(chosen(app).help()) ? exit_usage : exit_failed;
+    if (!action) return print(help_of(chosen(app))) ? exit_usage : exit_failed;
     return action();
 }
 

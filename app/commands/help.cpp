@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,10 +21,16 @@ int help_on(CLI::App& app, std::vector<std::string> const& path) {
         if (subs.empty()) return complain(fmt::format("there is no command '{}'", fmt::join(path, " "))), exit_usage;
         at = subs.front();
     }
-    return print(at->help()) ? exit_ok : exit_failed;
+    return print(help_of(*at)) ? exit_ok : exit_failed;
 }
 
 }  // namespace
+
+std::string help_of(CLI::App const& command) {
+    std::string path;
+    for (auto const* at = &command; at; at = at->get_parent()) path = path.empty() ? at->get_name() : at->get_name() + " " + path;
+    return command.get_formatter()->make_help(&command, path, CLI::AppFormatMode::Normal);
+}
 
 void add_help(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("help", "Explain a command: gantry help log cat.");
