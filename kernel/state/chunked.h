@@ -11,6 +11,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/state/io.h"
 #include "kernel/state/portable.h"
+#include "kernel/state/slab.h"
 
 namespace gantry::state {
 
@@ -124,10 +125,11 @@ class Chunked {
         Chunk* chunk = nullptr;
         bool shared = false;
     };
-    static Chunk* make() { return new Chunk(); }
-    static Chunk* make_for_overwrite() { return new Chunk; }
+    using Memory = Slab<sizeof(Chunk)>;
+    static Chunk* make() { return new (Memory::take()) Chunk(); }
+    static Chunk* make_for_overwrite() { return new (Memory::take()) Chunk; }
     static void release(Chunk* c) {
-        if (c && c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete c;
+        if (c && c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) c->~Chunk(), Memory::give(c);
     }
     [[gnu::noinline]] void unshare(Entry& e) {
         if (e.chunk->refs.load(std::memory_order_acquire) != 1) {
