@@ -20,7 +20,8 @@ from measure import Lab, Missing, row  # noqa: E402
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 # word for --only, measurement, needs --peers, does it judge a goal
-# Those of the disk come before those that write much, with others between them: a virtual disk that has written its fill is slower for a while.
+# Those of the disk come before those that write much, with others between them: a virtual disk that has written its fill is slower
+# for a while.
 MEASUREMENTS = [
     ("disk", rows_disk.idle_disk, False, False),
     ("commands", rows_http.durable_commands, False, True),
