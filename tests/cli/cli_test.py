@@ -191,6 +191,38 @@ class Data(Case):
         self.assertTrue(list((self.data / "main/tracker/snapshots").iterdir()))
 
 
+class Tls(Case):
+    def test_a_certificate_makes_it_https_and_is_read_again_on_sighup(self):
+        if not shutil.which("openssl"):
+            self.skipTest("openssl is not installed; make setup installs it")
+        key, certificate = self.place / "key.pem", self.place / "cert.pem"
+
+        def issue(name):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                            f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                           check=True, capture_output=True)
+
+        def shown(port):
+            done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}"], input="", capture_output=True, text=True, timeout=30)
+            return done.stdout
+
+        issue("first")
+        with Server("--log", "memory:", "--http.tls-certificate", certificate, "--http.tls-key", key) as server:
+            self.assertTrue(server.url.startswith("https://127.0.0.1:"))
+            port = server.url.rsplit(":", 1)[1]
+            self.assertIn("CN = first", shown(port))
+            issue("second")
+            server.process.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                if "CN = second" in shown(port):
+                    break
+            self.assertIn("CN = second", shown(port))
+            certificate.write_text("nonsense")
+            server.process.send_signal(signal.SIGHUP)
+            self.assertIn("CN = second", shown(port))
+        gantry("serve", "--log", "memory:", "--http.tls-certificate", certificate, "--http.tls-key", key, code=1)
+
+
 class Logs(Case):
     def test_what_lies_in_a_log_can_be_listed_and_read(self):
         self.filled(5)
