@@ -16,7 +16,7 @@ namespace {
 
 class Gantry final : public Store {
    public:
-    explicit Gantry(std::string const& directory) : log_(open_log(directory)) {}
+    explicit Gantry(std::string const& directory) : log_(open_log(directory)), time_us_(log_->status().last_time.us) {}
     ~Gantry() override { done(log_->close()); }
     std::string sync_mode() const override { return "fdatasync a group of batches"; }
 
@@ -27,8 +27,10 @@ class Gantry final : public Store {
         done(log_->wait_durable());
     }
     void replay(Visitor const& visit) override {
-        done(log_->scan(0, [&](log::BatchView const& batch) {
-            for (ByteReader in(batch.events); !in.done();) in.varint(), visit(in.string());
+        done(log_->scan_runs(0, [&](std::span<log::BatchView const> run) {
+            for (auto& batch : run) {
+                for (ByteReader in(batch.events); !in.done();) in.varint(), visit(in.string());
+            }
             return true;
         }));
     }
@@ -41,7 +43,7 @@ class Gantry final : public Store {
 
     std::unique_ptr<log::Log> log_;
     std::string events_;
-    std::int64_t time_us_ = 1'700'000'000'000'000;
+    std::int64_t time_us_;
 };
 
 }  // namespace

@@ -120,6 +120,13 @@ class Log {
     using Visitor = std::function<bool(BatchView const&)>;
     virtual Result<void> scan(Position after, Visitor const& visit) const = 0;
 
+    // The same by runs of consecutive batches, so that a replay can look ahead across batches of one event: never empty, at most
+    // run_batches_max of them and (unless it is one batch) about run_bytes_max bytes, all with the same schemas. All views of a run live
+    // until the visitor returns. What is good in front of damage is visited before the Problem is returned.
+    using RunVisitor = std::function<bool(std::span<BatchView const>)>;
+    static constexpr std::size_t run_batches_max = 256, run_bytes_max = 1u << 20;
+    virtual Result<void> scan_runs(Position after, RunVisitor const& visit) const = 0;
+
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;
 

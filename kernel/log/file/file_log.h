@@ -34,6 +34,7 @@ class FileLog final : public Log, private Committer::Client {
     void on_durable(std::function<void(Position)> callback) override;
     Result<void> wait_durable() override;
     Result<void> scan(Position after, Visitor const& visit) const override;
+    Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
@@ -89,7 +90,14 @@ class FileLog final : public Log, private Committer::Client {
     };
     Extent extent(std::size_t index, Position at) const;  // under mutex_
     std::size_t index_of(Position at) const;              // under mutex_
-    Result<bool> visit(Extent const& extent, std::size_t chunk_bytes, Visitor const& each) const;
+    struct Wanted {
+        Position after = 0;
+        std::size_t chunk_bytes = 0;
+        std::size_t run_batches = 1;  // at most so many at once
+    };
+    std::vector<Extent> extents(Position after) const;
+    Result<bool> visit(Extent const& extent, Wanted const& wanted, RunVisitor const& visitor) const;
+    void note_marks(Segment& segment, std::vector<Segment::Mark> marks) const;
 
     // Constant after construction.
     Disk& disk_;
