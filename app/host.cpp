@@ -1,18 +1,19 @@
 #include "app/host.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
-#include "app/problems.h"
-#include "app/settings.h"
-#include "app/terminal.h"
-#include "kernel/observe/log_line.h"
-#if GANTRY_WITH_RUNTIME
 #include <algorithm>
 
+#include "app/problems.h"
 #include "app/services.h"
+#include "app/settings.h"
+#include "app/terminal.h"
+#include "app/version.h"
+#include "console/console.h"
 #include "kernel/http/server.h"
+#include "kernel/observe/log_line.h"
 #include "kernel/runtime/process.h"
-#endif
 
 namespace gantry::app {
 namespace {
@@ -39,11 +40,6 @@ int refuse(config::Config const& config, Problem const& problem) {
     return exit_usage;
 }
 
-}  // namespace
-
-#if GANTRY_WITH_RUNTIME
-
-namespace {
 http::Limits limits_of(HttpSettings const& settings) {
     http::Limits limits;
     limits.target_bytes = std::size_t(settings.target_bytes), limits.head_bytes = std::size_t(settings.head_bytes);
@@ -53,6 +49,16 @@ http::Limits limits_of(HttpSettings const& settings) {
     limits.idle_timeout = settings.idle_timeout, limits.write_timeout = settings.write_timeout;
     return limits;
 }
+
+std::span<runtime::StaticFile const> console_files() {
+    static auto const files = [] {
+        std::vector<runtime::StaticFile> out;
+        for (auto const& a : console::assets()) out.push_back({a.path, a.content_type, a.etag, a.body, a.gzip_body});
+        return out;
+    }();
+    return files;
+}
+
 }  // namespace
 
 std::vector<std::string> service_names() {
@@ -64,45 +70,32 @@ std::vector<std::string> service_names() {
 std::vector<config::Section> service_sections() {
     std::vector<config::Section> out;
     for (auto const& service : all_services())
-        if (service.settings) out.push_back(*service.settings);
+        if (service.settings) out.push_back(config::make_section(service.name, *service.settings, service.settings_docs));
     return out;
 }
 
-// Assumed of kernel/runtime/process.h:
-//     struct ServiceDecl { std::string_view name; std::optional<config::Section> settings; … };
-//     struct ProcessOptions { std::string data_dir, listen_address; std::uint16_t port; std::string log; int io_threads;
-//         std::vector<ServiceDecl> services; config::Config const* config; http::Limits limits; Duration stop_timeout;
-//         std::function<void(std::string_view url)> on_ready; };
-//     Result<void> serve(ProcessOptions);   // until SIGTERM or SIGINT
 int host_services(config::Config const& config, std::vector<std::string> const& services) {
     auto const server = config.get<ServerSettings>("server");
+    auto const http = config.get<HttpSettings>("http");
     auto address = checked(server);
     if (!address) return refuse(config, address.error());
     runtime::ProcessOptions options;
     options.data_dir = server.data.str(), options.log = server.log.str();
-    options.listen_address = address->host, options.port = address->port;
+    options.tls = {http.tls_certificate.str(), http.tls_key.str()};
+    options.listen = {address->host, address->port, !options.tls.certificate_file.empty()};
     options.io_threads = int(server.io_threads), options.stop_timeout = server.stop_timeout;
-    options.config = &config, options.limits = limits_of(config.get<HttpSettings>("http"));
+    options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;
+    options.config = &config, options.limits = limits_of(http), options.version = version();
+    options.files = console_files(), options.files_security_policy = console::content_security_policy;
     for (auto& decl : all_services())
         if (services.empty() || std::ranges::find(services, decl.name) != services.end()) options.services.push_back(std::move(decl));
     options.on_ready = [](std::string_view url) { print(fmt::format("listening {}\n", url)); };
+    ::umask(077);  // what lies in the data directory is nobody else's business
     auto served = runtime::serve(std::move(options));
     if (served) return exit_ok;
+    if (served.error().code == "listen_refused") return refuse(config, served.error());
     complain(served.error());
     return exit_of(served.error());
 }
-
-#else
-
-std::vector<std::string> service_names() { return {}; }
-std::vector<config::Section> service_sections() { return {}; }
-int host_services(config::Config const& config, std::vector<std::string> const&) {
-    auto address = checked(config.get<ServerSettings>("server"));
-    if (!address) return refuse(config, address.error());
-    complain("this build has no services");
-    return exit_failed;
-}
-
-#endif
 
 }  // namespace gantry::app

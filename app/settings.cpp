@@ -21,21 +21,26 @@ config::Section server_section() {
          {&S::io_threads, "Threads that serve connections; 0: one for each processor."},
          {&S::services, "Services to serve; none named: all."},
          {&S::log_level, "Least level of log lines, of all and of single modules: info, or info,http=debug.", "", config::Change::at_once},
-         {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."}});
+         {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."},
+         {&S::memory_max_mib, "Most memory for the state of a service; beyond: commands get 507, reads go on. 0: no limit.", "MiB"},
+         {&S::accept_clock_behind, "Open a log although its last event is more than a minute ahead of this machine's clock."}});
 }
 
 config::Section http_section() {
     using S = HttpSettings;
-    return config::section<S>("http", {{&S::target_bytes, "Longest path and query; beyond: 414.", "bytes"},
-                                       {&S::head_bytes, "Longest request line and headers; beyond: 431.", "bytes"},
-                                       {&S::header_count, "Most headers of a request; beyond: 431."},
-                                       {&S::inflate_ratio, "Most that a compressed body may grow; beyond: 413."},
-                                       {&S::pipelined, "Most requests of one connection in flight; beyond: reading pauses."},
-                                       {&S::connections, "Most connections; beyond: 503."},
-                                       {&S::head_timeout, "Longest time from a request's first byte to its last header; beyond: 408."},
-                                       {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
-                                       {&S::idle_timeout, "Longest time that a connection stays open without a request."},
-                                       {&S::write_timeout, "Longest time without a byte of the answer taken by the client."}});
+    return config::section<S>("http",
+                              {{&S::target_bytes, "Longest path and query; beyond: 414.", "bytes"},
+                               {&S::head_bytes, "Longest request line and headers; beyond: 431.", "bytes"},
+                               {&S::header_count, "Most headers of a request; beyond: 431."},
+                               {&S::inflate_ratio, "Most that a compressed body may grow; beyond: 413."},
+                               {&S::pipelined, "Most requests of one connection in flight; beyond: reading pauses."},
+                               {&S::connections, "Most connections; beyond: 503."},
+                               {&S::head_timeout, "Longest time from a request's first byte to its last header; beyond: 408."},
+                               {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
+                               {&S::idle_timeout, "Longest time that a connection stays open without a request."},
+                               {&S::write_timeout, "Longest time without a byte of the answer taken by the client."},
+                               {&S::tls_certificate, "PEM file of the certificate and its chain; set: HTTPS only. SIGHUP reads it again."},
+                               {&S::tls_key, "PEM file of the certificate's key."}});
 }
 
 std::vector<std::string> process_environment() {

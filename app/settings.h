@@ -19,8 +19,10 @@ struct ServerSettings {
     std::vector<std::string> services;
     Text<1, 1000> log_level = "info";
     Duration stop_timeout = Duration::seconds(30);
+    Bounded<0, 1 << 30> memory_max_mib = 0;
+    bool accept_clock_behind = false;
 };
-RECORD(ServerSettings, listen, data, log, io_threads, services, log_level, stop_timeout);
+RECORD(ServerSettings, listen, data, log, io_threads, services, log_level, stop_timeout, memory_max_mib, accept_clock_behind);
 
 // [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.
 struct HttpSettings {
@@ -34,9 +36,11 @@ struct HttpSettings {
     Duration body_timeout = Duration::seconds(30);
     Duration idle_timeout = Duration::seconds(75);
     Duration write_timeout = Duration::seconds(30);
+    Text<0, 4000> tls_certificate;
+    Text<0, 4000> tls_key;
 };
 RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout,
-       idle_timeout, write_timeout);
+       idle_timeout, write_timeout, tls_certificate, tls_key);
 
 // Every key that this program knows: its own sections, then those of the services.
 config::Config declared_config();

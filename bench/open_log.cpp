@@ -1,16 +1,19 @@
 #include "bench/open_log.h"
 
-#include <fmt/format.h>
-
 #include "bench/tool.h"
+#include "kernel/codec/schema.h"
+#include "kernel/log/file/committer.h"
 #include "kernel/log/file/file_log.h"
+#include "services/tracker/tracker.h"
 
 namespace gantry::bench {
 
 std::unique_ptr<log::Log> open_log(std::string const& directory) {
-    static log::Committer committer;  // outlives every log, which main owns
-    auto opened = log::FileLog::open(log::system_disk(), committer, directory, {}, {}, system_clock(), system_random());
-    if (!opened) die(fmt::format("log: {}: {}", opened.error().code, opened.error().cause));
+    static log::Committer committer;
+    auto opened =
+        log::FileLog::open(log::system_disk(), committer, directory, {}, codec::encode_event_schema(codec::type_of<tracker::Event>()),
+                           system_clock(), system_random(), log::ClockAhead::accept);
+    if (!opened) die(fmt::format("log: {}: {} {}", opened.error().code, opened.error().detail, opened.error().cause));
     return std::move(*opened);
 }
 

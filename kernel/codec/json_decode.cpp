@@ -60,7 +60,7 @@ std::size_t field_index(Type const& record, std::string_view name, std::size_t h
 
 class Decoder {
    public:
-    explicit Decoder(JsonLimits limits) : limits_(limits) {}
+    explicit Decoder(JsonLimits limits, std::span<std::string_view const> bound = {}) : limits_(limits), bound_(bound) {}
 
     void value(Type const& type, void* out, od::value v, Path const& path, std::size_t depth) {
         switch (type.kind) {
@@ -154,7 +154,8 @@ class Decoder {
     }
 
     void record(Type const& type, void* out, od::object& fields, Path const& path, std::size_t depth, bool in_variant) {
-        std::uint64_t seen = 0;  // RECORD takes at most 52 members
+        std::uint64_t const bound = depth == 0 ? fields_named(type, bound_) : 0;
+        std::uint64_t seen = bound;  // RECORD takes at most 52 members
         bool type_seen = false;
         std::size_t next = 0;
         for (auto f : fields) {
@@ -167,7 +168,7 @@ class Decoder {
             } else if (std::size_t i = field_index(type, name, next); i == type.fields.size()) {
                 unknown_field(type, name, at, in_variant);
             } else if (next = i + 1; seen >> i & 1) {
-                fault(at, fmt::format("field {} is given twice", detail::quoted(name)));
+                fault(at, fmt::format("field {} is given {}", detail::quoted(name), bound >> i & 1 ? "by the path already" : "twice"));
             } else {
                 seen |= std::uint64_t(1) << i;
                 value(type.fields[i].type(), member(out, type.fields[i]), field.value(), at, depth + 1);
@@ -175,6 +176,14 @@ class Decoder {
             if (stop_) return;
         }
         absent_fields(type, out, seen, path);
+    }
+
+    static std::uint64_t fields_named(Type const& type, std::span<std::string_view const> names) {
+        std::uint64_t mask = 0;
+        for (std::size_t i = 0; i < type.fields.size(); ++i)
+            for (auto name : names)
+                if (type.fields[i].name == name) mask |= std::uint64_t(1) << i;
+        return mask;
     }
 
     void absent_fields(Type const& type, void* out, std::uint64_t seen, Path const& path) {
@@ -301,6 +310,7 @@ class Decoder {
     }
 
     JsonLimits limits_;
+    std::span<std::string_view const> bound_;
     std::vector<Fault> faults_;
     bool quiet_ = false, stop_ = false, broken_ = false, too_deep_ = false;
 };
@@ -379,10 +389,11 @@ void decode_container(Decoder& decoder, ThreadState& state, Type const& type, vo
 
 }  // namespace
 
-Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded, JsonLimits limits) {
+Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded, JsonLimits limits,
+                         std::span<std::string_view const> bound) {
     std::string_view text = trimmed(json);
     if (text.empty()) return not_json(json, limits);
-    Decoder decoder(limits);
+    Decoder decoder(limits, bound);
     ThreadState& state = thread_state(text.size() + 2);
     bool container = text[0] == '{' || text[0] == '[';
     if (!container || !padded || !padding_is_harmless(text)) {

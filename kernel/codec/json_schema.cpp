@@ -39,14 +39,22 @@ std::string object_schema(Type const& record, std::string_view variant_name, Com
                        required.empty() ? "" : fmt::format("\"required\":[{}],", required));
 }
 
+// A page of a list is named after what it lists.
+std::string component_name(Type const& type) {
+    if (type.name == "Page" && !type.fields.empty() && type.fields[0].type().kind == Kind::list)
+        return fmt::format("PageOf{}", type.fields[0].type().element().name);
+    return std::string(type.name);
+}
+
 // Two records of one name (from different namespaces) keep apart: the second becomes Name2.
 std::string record_schema(Type const& type, Components& components) {
     std::string schema = object_schema(type, "", components);
-    std::string name(type.name);
+    std::string const wanted = component_name(type);
+    std::string name = wanted;
     for (int n = 2;; ++n) {
         auto [at, fresh] = components.try_emplace(name, schema);
         if (fresh || at->second == schema) return fmt::format("{{\"$ref\":\"#/components/schemas/{}\"}}", name);
-        name = fmt::format("{}{}", type.name, n);
+        name = fmt::format("{}{}", wanted, n);
     }
 }
 

@@ -254,12 +254,15 @@ Connection::Awaitable Connection::run() {
         char* const to = tls_ ? raw_in_.data() : in_.room(wanted);
         auto [error, n] = co_await socket_.async_read_some(asio::buffer(to, tls_ ? raw_in_.size() : in_.room_size()), use_tuple);
         if (dead_) break;
-        if (!error)
+        if (!error) {
             on_bytes(n);
-        else if (error == asio::error::eof)
+            // The others first: by the time they are served the next request is often here, and one read finds it without a wait.
+            if (reading_ == Reading::Head && first_ == next_ && !dead_) co_await asio::post(socket_.get_executor(), use_tuple);
+        } else if (error == asio::error::eof) {
             peer_closed();
-        else
+        } else {
             kill();
+        }
     }
 }
 

@@ -256,7 +256,7 @@ void append_json_string(std::string& out, std::string_view text) {
     out += '"';
 }
 
-void append_problem_json(std::string& out, Problem const& problem) {
+void append_problem_json(std::string& out, Problem const& problem, std::string_view instance, std::string_view oops_id) {
     out += R"({"type":"about:blank","title":)";
     append_json_string(out, reason_phrase(problem.status));
     fmt::format_to(std::back_inserter(out), R"(,"status":{},"code":)", problem.status);
@@ -272,6 +272,8 @@ void append_problem_json(std::string& out, Problem const& problem) {
         }
         out += ']';
     }
+    if (!instance.empty()) out += R"(,"instance":)", append_json_string(out, instance);
+    if (!oops_id.empty()) out += R"(,"oops_id":)", append_json_string(out, oops_id);
     out += '}';
 }
 

@@ -8,7 +8,6 @@
 namespace gantry::http {
 namespace {
 
-constexpr std::size_t compress_from_bytes = 1024;
 constexpr std::size_t length_width = 10;
 constexpr std::size_t shift_up_to_bytes = 16 * 1024;
 
@@ -187,6 +186,16 @@ void Response::raw(std::string_view complete_answer) {
     GANTRY_ASSERT(s->phase == Slot::Phase::Open, "raw() is a whole answer");
     if (connection_->core().stopping.load(std::memory_order_relaxed)) s->keep_alive = false;
     connection_->target(sequence_).append(complete_answer);
+    connection_->finish(sequence_);
+}
+
+void Response::prepared(std::string_view rest) {
+    begin(200);
+    Slot* s = connection_->slot(sequence_);
+    if (!s) return;
+    std::string& out = connection_->target(sequence_);
+    connection_->end_headers(*s, out);
+    out.append(rest);
     connection_->finish(sequence_);
 }
 

@@ -20,6 +20,9 @@ namespace gantry::http {
 
 class Connection;  // inside server.cpp
 
+// A compressible body below this is sent as it is.
+inline constexpr std::size_t compress_from_bytes = 1024;
+
 // Limits, each with what happens beyond it.
 struct Limits {
     std::size_t target_bytes = 8 * 1024;    // 414 uri_too_long
@@ -88,6 +91,9 @@ class Response {
     StreamWriter stream(std::uint64_t content_length);
     // Ready bytes from the status line to the end of the body, framing included. The caller answers for HEAD; Date is not added.
     void raw(std::string_view complete_answer);
+    // A 200 whose headers and body were put together before: `rest` starts behind the Date, has Content-Length, and is not compressed.
+    // The caller answers for HEAD.
+    void prepared(std::string_view rest);
     void problem(Problem const& problem);  // application/problem+json, with Retry-After when it says so
 
     bool is_head_request() const;

@@ -124,6 +124,21 @@ class LogContract : public testing::TestWithParam<std::string> {
             return true;
         });
         EXPECT_TRUE(done) << done.error().cause;
+        std::size_t at = 0;
+        auto in_runs = log->scan_runs(after, [&](std::span<BatchView const> run) {
+            EXPECT_FALSE(run.empty());
+            for (auto const& b : run) {
+                if (at == seen.size()) return ADD_FAILURE() << "a run shows more than a scan", false;
+                EXPECT_EQ(b.first, seen[at].first);
+                EXPECT_EQ(b.chain, seen[at].chain);
+                EXPECT_EQ(b.note, seen[at].note);
+                EXPECT_EQ(b.schemas_id, run.front().schemas_id);
+                ++at;
+            }
+            return true;
+        });
+        EXPECT_TRUE(in_runs);
+        EXPECT_EQ(at, seen.size()) << "runs show what a scan shows";
         return seen;
     }
     std::vector<Position> firsts(Position after = 0) {

@@ -1,5 +1,7 @@
 #include "kernel/net/net.h"
 
+#include <sched.h>
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -116,8 +118,14 @@ void Timer::cancel() {
         });
 }
 
+// Those that this process may run on: more threads would only take turns.
+static int processors() {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
 IoThreads::IoThreads(int count) : impl_(std::make_unique<Impl>()) {
-    if (count <= 0) count = int(std::max(1u, std::thread::hardware_concurrency()));
+    if (count <= 0) count = processors();
     for (int i = 0; i < count; ++i) impl_->loops.push_back(std::make_shared<Loop>());
     for (int i = 0; i < count; ++i) {
         Loop& loop = *impl_->loops[std::size_t(i)];

@@ -2,192 +2,313 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-#include <string_view>
+#include <algorithm>
+#include <charconv>
 
-#include "kernel/base/assert.h"
-#include "kernel/base/hash.h"
 #include "kernel/codec/json.h"
+#include "kernel/http/message.h"
+#include "kernel/observe/log_line.h"
+#include "kernel/runtime/answer_cache.h"
+#include "kernel/runtime/any_value.h"
+#include "kernel/runtime/bulk.h"
+#include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/if_match.h"
+#include "kernel/runtime/openapi.h"
+#include "kernel/runtime/reply.h"
 
 namespace gantry::runtime {
-
 namespace {
 
-std::vector<std::string_view> segments_of(std::string_view path) {
-    std::vector<std::string_view> out;
-    while (!path.empty() && path.front() == '/') {
-        path.remove_prefix(1);
-        auto end = std::min(path.find('/'), path.size());
-        if (end > 0 || !path.empty()) out.push_back(path.substr(0, end));
-        path.remove_prefix(end);
-    }
-    return out;
+constexpr int lanes_max = 256;  // IO threads of a process
+constexpr std::string_view openapi_file = "openapi.json";
+
+// The caller's own id if it is short and plain, else a new one.
+std::string request_id_of(http::RequestHead const& head, Time now, Random& random) {
+    auto given = head.header("X-Request-Id");
+    bool const plain = !given.empty() && given.size() <= 64 && std::ranges::all_of(given, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.' || c == ':';
+    });
+    return plain ? std::string(given) : fresh_id("q_", now.us, random);
 }
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-// RFC 3986 §2.1; in a query '+' is a blank. Nothing for a broken escape.
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_blank) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%') {
-            if (i + 2 >= text.size() || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return {};
-            out += char(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-            i += 2;
-        } else {
-            out += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-        }
-    }
-    return out;
-}
-codec::Field const* field_named(codec::Type const& type, std::string_view name) {
-    for (auto const& field : type.fields)
-        if (field.name == name) return &field;
-    return nullptr;
-}
-std::unexpected<Problem> invalid(std::string pointer, std::string detail) {
-    Problem problem{400, "request_invalid", "the request has a fault: see errors"};
-    problem.faults.push_back({std::move(pointer), std::move(detail)});
-    return std::unexpected(std::move(problem));
-}
-Result<void> set_field(codec::Type const& type, void* out, std::string_view name, std::string const& pointer, std::string_view encoded,
-                       bool query) {
-    auto const* field = field_named(type, name);
-    if (!field) {
-        std::vector<std::string_view> known;
-        for (auto const& f : type.fields) known.push_back(f.name);
-        auto near = codec::nearest(name, known);
-        return invalid(pointer,
-                       near.empty() ? "there is no such parameter" : fmt::format("there is no such parameter; did you mean '{}'?", near));
-    }
-    auto text = percent_decode(encoded, query);
-    if (!text) return invalid(pointer, "'%' must be followed by two hexadecimal digits");
-    auto set = codec::decode_scalar(field->type(), static_cast<char*>(out) + field->offset, *text);
-    if (!set) return invalid(pointer, set.error().detail);
-    return {};
-}
-Result<void> bind_query(codec::Type const& type, void* out, std::string_view query) {
-    while (!query.empty()) {
-        auto end = std::min(query.find('&'), query.size());
-        auto part = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-        if (part.empty()) continue;
-        auto equals = std::min(part.find('='), part.size());
-        auto name = percent_decode(part.substr(0, equals), true);
-        if (!name) return invalid("?", "'%' must be followed by two hexadecimal digits");
-        TRY_VOID(set_field(type, out, *name, "?" + *name, part.substr(std::min(equals + 1, part.size())), true));
-    }
-    return {};
-}
-
-void write_answer(http::Response response, Result<Answer> const& answer, std::string const& position, std::string const& if_none_match,
-                  bool read) {
-    if (!answer) return response.problem(answer.error());
-    if (!read) {
-        response.begin(answer->status).header("Content-Type", "application/json").header("Gantry-Position", position).body(answer->body);
-        return;
-    }
-    auto etag = fmt::format("\"{:016x}\"", hash64(answer->body));
-    if (if_none_match == etag) return response.begin(304).header("ETag", etag).header("Gantry-Position", position).empty();
-    response.begin(answer->status).header("Content-Type", "application/json").header("ETag", etag).header("Gantry-Position", position);
-    response.header("Cache-Control", "no-cache").body(answer->body);
+bool is_ndjson(http::RequestHead const& head) {
+    auto type = head.header("Content-Type");
+    return http::equals_ignoring_case(type.substr(0, std::min(type.find(';'), type.size())), "application/x-ndjson");
 }
 
 }  // namespace
 
-struct Edge::Target {
-    Host* host;
-    RouteDecl const* route;
-    std::vector<std::string> segments;  // "notes", "v1", "{id}"
-};
-namespace {
-// A command whose input isn't all in its path has the rest in its body.
-template <class Target>
-bool takes_body(Target const& target) {
-    std::size_t in_path = 0;
-    for (auto const& segment : target.segments) in_path += segment.starts_with('{');
-    return target.route->command && target.route->input->fields.size() > in_path;
-}
-}  // namespace
-struct Edge::Match {
-    Target const* target = nullptr;
-    std::vector<std::string_view> segments;
-    bool path_known = false;
+struct Edge::Lane {
+    AnswerCache cache;
+    SeededRandom random{system_random().next()};  // of request ids: unlikely to meet is enough
 };
 
-Edge::Edge(std::vector<Host*> hosts) : local_{Str("u_local")} {
-    for (Host* host : hosts)
-        for (auto const& route : host->decl().routes) {
-            auto path = fmt::format("/{}/v{}{}", host->decl().name, int(route.version), route.path == "/" ? "" : route.path);
-            Target target{host, &route, {}};
-            for (auto segment : segments_of(path)) {
-                if (segment.starts_with('{'))
-                    GANTRY_ASSERT(field_named(*route.input, segment.substr(1, segment.size() - 2)),
-                                  "a {field} of a path is a field of the input");
-                target.segments.emplace_back(segment);
-            }
-            targets_.push_back(std::move(target));
+Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
+    : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max), local_{Str("u_local")} {
+    for (Host* host : hosts_) {
+        std::vector<Version> versions;
+        for (auto const& route : host->decl().routes)
+            if (std::ranges::find(versions, route.version) == versions.end()) versions.push_back(route.version);
+        for (auto version : versions) {
+            auto body = openapi(host->decl(), version, options_.version);
+            auto etag = etag_of(body);
+            documents_.push_back(
+                {fmt::format("/{}/v{}/{}", host->decl().name, int(version), openapi_file), std::move(body), std::move(etag)});
         }
+    }
 }
 Edge::~Edge() = default;
 
-Edge::Match Edge::match(http::RequestHead const& head) const {
-    Match found;
-    found.segments = segments_of(head.path);
-    if (!found.segments.empty() && found.segments.back().empty()) found.segments.pop_back();
-    auto verb = head.method == http::Method::Head ? "GET" : http::method_name(head.method);
-    for (auto const& target : targets_) {
-        bool same = target.segments.size() == found.segments.size();
-        for (std::size_t i = 0; same && i < target.segments.size(); ++i)
-            same = target.segments[i].starts_with('{') || target.segments[i] == found.segments[i];
-        found.path_known = found.path_known || same;
-        if (same && target.route->verb == verb) {
-            found.target = &target;
-            break;
-        }
-    }
-    return found;
+Edge::Lane& Edge::lane(int io_thread) {
+    auto& slot = lanes_[std::size_t(io_thread)];
+    if (!slot) slot = std::make_unique<Lane>();
+    return *slot;
 }
 
 http::BodyPlan Edge::plan(http::RequestHead const& head) {
-    auto found = match(head);
-    return found.target && takes_body(*found.target) ? http::BodyPlan::whole() : http::BodyPlan::none();
+    if (head.method == http::Method::Get || head.method == http::Method::Head) return http::BodyPlan::none();
+    auto found = table_.match(http::method_name(head.method), head.path);
+    if (!found.target || !found.target->takes_body) return http::BodyPlan::none();
+    if (found.target->route->bulk && is_ndjson(head)) return http::BodyPlan::stream(options_.bulk_bytes_max);
+    return http::BodyPlan::whole(options_.body_bytes_max);
 }
 
 void Edge::handle(http::Exchange& exchange) {
     auto const& head = exchange.head();
-    if (auto open = http::check_loopback(head); !open) return exchange.response().problem(open.error());
-    auto found = match(head);
-    if (!found.target) {
-        if (found.path_known) return exchange.response().problem({405, "method_not_allowed", "this path knows other methods"});
-        return exchange.response().problem({404, "route_not_found", "there is nothing at this path"});
+    if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
+    if (answer_from_cache(exchange)) return;
+    auto found = table_.match(http::method_name(head.method), head.path);
+    if (found.target) return answer_route(exchange, found);
+    if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;
+    answer_unknown(exchange, found);
+}
+
+bool Edge::answer_from_cache(http::Exchange& exchange) {
+    auto const& head = exchange.head();
+    if (head.method != http::Method::Get) return false;
+    std::string_view if_none_match;
+    bool accepts_gzip = false;
+    for (auto const& header : head.headers) {
+        if (header.name.size() == 12 && http::equals_ignoring_case(header.name, "Gantry-After")) return false;
+        if (header.name.size() == 13 && http::equals_ignoring_case(header.name, "If-None-Match")) if_none_match = header.value;
+        if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
+            accepts_gzip = http::accepts_gzip(header.value);
     }
-    auto const& route = *found.target->route;
-    Host* host = found.target->host;
-    auto body = exchange.body();
-    auto bind = [&](codec::Type const& type, void* out) -> Result<void> {
-        if (takes_body(*found.target))
-            TRY_VOID(body.empty() ? codec::decode_json(type, out, "{}") : codec::decode_json(type, out, body, true));
-        for (std::size_t i = 0; i < found.segments.size(); ++i) {
-            std::string_view name = found.target->segments[i];
-            if (!name.starts_with('{')) continue;
-            TRY_VOID(set_field(type, out, name.substr(1, name.size() - 2), std::string(name), found.segments[i], false));
-        }
-        return bind_query(type, out, head.query);
+    auto const* entry = lane(exchange.io_thread()).cache.find(head.target, options_.clock->steady_ns());
+    if (!entry) return false;
+    bool const packed = accepts_gzip && entry->body.size() >= http::compress_from_bytes;
+    if (if_none_match.empty() && !packed && !entry->prepared.empty())
+        exchange.response().prepared(entry->prepared);
+    else
+        write_read(exchange.response(), *entry->route, entry->body, entry->etag, entry->position, if_none_match);
+    return true;
+}
+
+bool Edge::answer_file(http::Exchange& exchange) {
+    auto const& head = exchange.head();
+    auto const& files = options_.files;
+    auto found = std::ranges::lower_bound(files, head.path, {}, &StaticFile::path);
+    if (found == files.end() || found->path != head.path) return false;
+    auto response = exchange.response();
+    if (head.method != http::Method::Get && head.method != http::Method::Head) {
+        write_problem(response, {405, "method_not_allowed", "a file is read with GET"}, {}, {});
+        return true;
+    }
+    bool const same = none_match_names(head.header("If-None-Match"), found->etag);
+    bool const zipped = !found->gzip_body.empty() && http::accepts_gzip(head.header("Accept-Encoding"));
+    response.begin(same ? 304 : 200).header("ETag", found->etag).header("Cache-Control", "no-cache").no_compression();
+    response.header("Content-Security-Policy", options_.files_security_policy).header("X-Content-Type-Options", "nosniff");
+    response.header("Referrer-Policy", "no-referrer").header("Vary", "Accept-Encoding");
+    if (same) return response.empty(), true;
+    if (zipped) response.header("Content-Encoding", "gzip");
+    response.header("Content-Type", found->content_type).body(zipped ? found->gzip_body : found->body);
+    return true;
+}
+
+bool Edge::answer_document(http::Exchange& exchange) {
+    auto const& head = exchange.head();
+    auto found = std::ranges::find(documents_, head.path, &Document::path);
+    if (found == documents_.end() || (head.method != http::Method::Get && head.method != http::Method::Head)) return false;
+    auto response = exchange.response();
+    bool const same = none_match_names(head.header("If-None-Match"), found->etag);
+    response.begin(same ? 304 : 200).header("ETag", found->etag).header("Cache-Control", "no-cache");
+    if (same) return response.empty(), true;
+    response.header("Content-Type", "application/json").body(found->body);
+    return true;
+}
+
+bool Edge::answer_health(http::Exchange& exchange) {
+    auto const& head = exchange.head();
+    bool const asks = head.path == "/health/live" || head.path == "/health/ready" || head.path == "/health/writer";
+    if (!asks || (head.method != http::Method::Get && head.method != http::Method::Head)) return false;
+    bool const live = head.path == "/health/live";
+    bool const ready = std::ranges::all_of(hosts_, [](Host* host) { return host->ready(); });
+    auto response = exchange.response();
+    response.begin(live || ready ? 200 : 503).header("Content-Type", "application/json").header("Cache-Control", "no-store");
+    response.body_with([&](std::string& out) {
+        fmt::format_to(std::back_inserter(out), R"({{"status":"{}","services":[)", ready ? "ready" : live ? "live" : "starting");
+        for (Host* host : hosts_)
+            fmt::format_to(std::back_inserter(out), R"({}{{"name":"{}","ready":{},"events":{},"of":{}}})",
+                           host == hosts_.front() ? "" : ",", host->decl().name, host->ready(),
+                           host->ready() ? host->durable() : host->replayed(), host->log().status().durable);
+        out += "]}";
+    });
+    return true;
+}
+
+void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
+    auto const& head = exchange.head();
+    auto id = request_id_of(head, options_.clock->wall(), lane(exchange.io_thread()).random);
+    if (match.allowed.empty())
+        return write_problem(exchange.response(),
+                             {404, "route_not_found", "there is nothing at this path; /<service>/v1/openapi.json lists what is"}, id, {});
+    auto response = exchange.response();
+    auto const allowed = match.allowed + ", OPTIONS";
+    if (head.method == http::Method::Options) return response.begin(204).header("Allow", allowed).empty();
+    Problem const problem{405, "method_not_allowed", "this path takes " + allowed};
+    response.begin(405).header("Allow", allowed).header("Content-Type", "application/problem+json").header("X-Request-Id", id);
+    response.body_with([&](std::string& out) { http::append_problem_json(out, problem, id); });
+}
+
+void Edge::answer_route(http::Exchange& exchange, Match const& match) {
+    auto const& head = exchange.head();
+    Target const& target = *match.target;
+    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread()};
+    // A read says its id only with a problem.
+    if (target.route->command) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
+    auto refuse = [&](Problem const& problem) {
+        if (asked.request_id.empty()) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
+        write_problem(exchange.response(), problem, asked.request_id, {});
     };
-    auto deferred = exchange.defer();
-    host->call(route, local_, bind,
-               [host, deferred = std::move(deferred), read = !route.command,
-                if_none_match = std::string(head.header("If-None-Match"))](Result<Answer> answer) mutable {
-                   auto position = host->position_text(answer ? answer->position : host->durable());
-                   std::move(deferred).complete([answer = std::move(answer), position, if_none_match, read](http::Response& response) {
-                       write_answer(response, answer, position, if_none_match, read);
-                   });
-               });
+    if (!target.host->ready()) {
+        auto const done = target.host->replayed(), of = target.host->log().status().durable;
+        return refuse({503, "service_starting", fmt::format("the service is reading its log: {} of {} events", done, of), {}, {}, 1});
+    }
+    if (asked.key().size() > 255) return refuse({400, "request_invalid", "Idempotency-Key: expected at most 255 characters"});
+    if (target.route->bulk && target.route->command) {
+        bool const lines = is_ndjson(head);
+        if (lines || is_array(asked.body)) return start_bulk(exchange, asked, lines ? BulkForm::lines : BulkForm::array);
+    }
+    Position position = 0;
+    auto behind_host = behind(head.header("Gantry-After"), position);
+    if (!behind_host) return refuse(behind_host.error());
+    if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
+    run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
+}
+
+Result<Host*> Edge::behind(std::string_view after, Position& position) const {
+    while (!after.empty()) {
+        auto const end = std::min(after.find(','), after.size());
+        auto one = after.substr(0, end);
+        after.remove_prefix(std::min(end + 1, after.size()));
+        while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+        auto const equals = std::min(one.find('='), one.size()), dot = std::min(one.find('.'), one.size());
+        auto host = std::ranges::find_if(hosts_, [&](Host* h) { return h->decl().name == one.substr(0, equals); });
+        auto const* digits = one.data() + std::min(dot + 1, one.size());
+        auto [last, error] = std::from_chars(digits, one.data() + one.size(), position);
+        if (host == hosts_.end() || dot <= equals || error != std::errc() || last != one.data() + one.size())
+            return fail(400, "position_invalid",
+                        fmt::format("Gantry-After: expected service=position as in Gantry-Position, found \"{}\"", one));
+        if (one.substr(equals + 1, dot - equals - 1) != (*host)->incarnation())
+            return fail(410, "position_gone", "Gantry-After speaks of another history of this log: read again without it");
+        if (position > (*host)->durable()) return *host;
+    }
+    return nullptr;
+}
+
+template <class Defer, class Respond>
+void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
+    Target const& target = *asked.match.target;
+    Host& host = *target.host;
+    auto bind = [&](codec::Type const& type, void* out) {
+        return bind_request(asked.match, asked.head.query, asked.body, true, type, out);
+    };
+    auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
+    Bind const bind_read(bind_read_fn);
+    Seen seen;
+    Request request{.route = *target.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
+    request.lane = options_.threads ? asked.io_thread : -1;
+    if (target.route->command) {
+        request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
+        request.if_match = asked.head.header("If-Match");
+        if (target.read) request.same_path_read = target.read->route, request.bind_read = &bind_read;
+    } else {
+        request.seen = &seen;
+    }
+    ReplyTo to{&host,
+               target.route,
+               asked.request_id,
+               std::string(target.route->command ? std::string_view() : asked.head.header("If-None-Match")),
+               {}};
+    auto outcome = call(
+        host, request,
+        [&]() -> Done {
+            return [to, direct = request.lane >= 0, deferred = defer()](Result<Answer> answer) mutable {
+                if (direct) return write_outcome(deferred.response(), to, answer);
+                std::move(deferred).complete(
+                    [to, answer = std::move(answer)](http::Response& response) { write_outcome(response, to, answer); });
+            };
+        },
+        to.oops_id);
+    if (!outcome) return;
+    if (!*outcome && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    if (!*outcome || target.route->command) return write_outcome(respond(), to, *outcome);
+    auto etag = etag_of((*outcome)->body);
+    auto position = host.position_text((*outcome)->position);
+    write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
+    if (asked.head.method == http::Method::Get)
+        lane(asked.io_thread)
+            .cache.keep(asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag), std::move(position),
+                        options_.clock->steady_ns());
+}
+
+void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
+    auto const thread = asked->io_thread();
+    struct Once {
+        http::Deferred deferred;
+        bool settled = false;
+    };
+    auto once = std::make_shared<Once>(std::move(deferred));
+    auto too_late = [once, asked] {
+        if (std::exchange(once->settled, true)) return;
+        auto late = std::move(once->deferred);
+        write_problem(late.response(),
+                      {504,
+                       "position_not_reached",
+                       "the position of Gantry-After was not reached in time: it is not of this server, or far ahead",
+                       {},
+                       {},
+                       1},
+                      asked->view().request_id, {});
+    };
+    if (!options_.threads) return too_late();
+    auto timer = options_.threads->after(thread, options_.after_wait_max, too_late);
+    host.when_durable(position, thread, [this, once, asked, timer](Result<Answer>) mutable {
+        if (std::exchange(once->settled, true)) return;
+        timer.cancel();
+        auto held = std::move(once->deferred);
+        run(asked->view(), [&] { return std::move(held); }, [&] { return held.response(); });
+    });
+}
+
+std::optional<Result<Answer>> Edge::call(Host& host, Request const& request, Host::Later later, std::string& oops_id) {
+    auto outcome = host.call(request, std::move(later));
+    if (outcome && !*outcome && ((*outcome).error().code == "internal_error" || (*outcome).error().code == "apply_failed"))
+        oops_id = report(host, request, (*outcome).error());
+    return outcome;
+}
+
+std::string Edge::report(Host& host, Request const& request, Problem const& problem) {
+    if (!options_.reports) return {};
+    Failure failure{.service = host.decl().name,
+                    .request_id = request.request_id,
+                    .caller = request.viewer.id.view(),
+                    .route = &request.route,
+                    .problem = &problem,
+                    .position = host.position_text(host.applied())};
+    AnyValue input(*request.route.input);
+    if (request.bind(*request.route.input, input.get())) failure.input_type = request.route.input, failure.input = input.get();
+    return options_.reports->add(failure);
 }
 
 }  // namespace gantry::runtime

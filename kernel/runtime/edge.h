@@ -1,30 +1,77 @@
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/http/server.h"
+#include "kernel/net/net.h"
+#include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/reports.h"
+#include "kernel/runtime/static_file.h"
 
 namespace gantry::runtime {
 
-// The public surface: routes /<service>/v<n>/… to hosts over HTTP. Commands bind their input from the body, reads from the query, and both
-// from the {fields} of the path; every fault is a problem document. Open loopback mode (DESIGN §9) until credentials exist: the
-// caller is "u_local" with every scope.
+enum class BulkForm { lines, array };
+
+struct EdgeOptions {
+    std::span<StaticFile const> files = {};
+    std::string_view files_security_policy = {};
+    std::string version = "0";
+    Reports* reports = nullptr;         // outlives the edge; null: failures are log lines
+    net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
+    Clock* clock = &system_clock();
+    Random* random = &system_random();
+    Duration after_wait_max = Duration::seconds(5);
+    std::uint64_t body_bytes_max = 8 << 20;      // of a command's body
+    std::uint64_t bulk_bytes_max = 64ull << 30;  // of an NDJSON stream
+    std::size_t bulk_items_max = 10'000;         // of an array
+};
+
+// The public surface: routes /<service>/v<n>/… to hosts over HTTP, with positions, ETags, idempotency and bulk; the OpenAPI document of
+// each service and version; /health/live, /health/ready, /health/writer; and the console's files. Every fault is a problem document. Open
+// loopback mode (DESIGN §9) until credentials exist: the caller is "u_local" with every scope.
 class Edge final : public http::Handler {
    public:
-    // The hosts outlive the edge. GANTRY_ASSERTs that every {field} of a path is a field of the route's input.
-    explicit Edge(std::vector<Host*> hosts);
+    // The hosts outlive the edge.
+    explicit Edge(std::vector<Host*> hosts, EdgeOptions options = {});
     ~Edge() override;
 
     http::BodyPlan plan(http::RequestHead const& head) override;
     void handle(http::Exchange& exchange) override;
 
    private:
-    struct Target;
-    struct Match;
-    Match match(http::RequestHead const& head) const;
-    std::vector<Target> targets_;
+    friend class Bulk;
+    struct Lane;        // what belongs to one IO thread
+    struct Asked;       // one request to a route, as views
+    struct AskedLater;  // the same, owning
+    struct Document {
+        std::string path, body, etag;
+    };
+    Lane& lane(int io_thread);
+    bool answer_from_cache(http::Exchange& exchange);
+    bool answer_file(http::Exchange& exchange);
+    bool answer_document(http::Exchange& exchange);
+    bool answer_health(http::Exchange& exchange);
+    void answer_unknown(http::Exchange& exchange, Match const& match);
+    void answer_route(http::Exchange& exchange, Match const& match);
+    void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
+    // The host of which `Gantry-After` wants more than is durable, if any.
+    Result<Host*> behind(std::string_view after, Position& position) const;
+    template <class Defer, class Respond>
+    void run(Asked const& asked, Defer&& defer, Respond&& respond);
+    void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
+    // Runs one call, and reports a failure of ours: then `oops_id` is set.
+    std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);
+    std::string report(Host& host, Request const& request, Problem const& problem);
+
+    std::vector<Host*> hosts_;
+    RouteTable table_;
+    EdgeOptions options_;
+    std::vector<Document> documents_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
     Viewer local_;
 };
 

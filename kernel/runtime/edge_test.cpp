@@ -1,61 +1,7 @@
-#include "kernel/runtime/edge.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-
-#include "kernel/codec/json.h"
-#include "kernel/http/gantry/client.h"
-#include "kernel/log/file/committer.h"
-#include "kernel/log/file/file_log.h"
-#include "kernel/runtime/notes_for_test.h"
+#include "kernel/runtime/edge_fixture_test.h"
 
 namespace gantry::runtime {
 namespace {
-
-// The whole way: a real client, a real socket, the edge, the host and the file log on this machine's disk.
-class EdgeTest : public ::testing::Test {
-   protected:
-    EdgeTest() : directory_(std::filesystem::temp_directory_path() / ("gantry_edge_" + std::to_string(getpid()))) {
-        std::filesystem::remove_all(directory_);
-        start();
-    }
-    ~EdgeTest() override {
-        stop();
-        std::filesystem::remove_all(directory_);
-    }
-    void start() {
-        committer_ = std::make_unique<log::Committer>();
-        auto log = log::FileLog::open(log::system_disk(), *committer_, directory_.string(), {},
-                                      codec::encode_event_schema(codec::type_of<notes::Event>()), system_clock(), system_random());
-        ASSERT_TRUE(log) << log.error().cause;
-        log_ = std::move(*log);
-        host_ = std::make_unique<Host>(declare<notes::Service>(), Host::Parts{*log_, system_clock(), system_random()});
-        auto started = host_->start();
-        ASSERT_TRUE(started) << started.error().detail;
-        edge_ = std::make_unique<Edge>(std::vector<Host*>{host_.get()});
-        threads_ = std::make_unique<net::IoThreads>(2);
-        server_ = std::make_unique<http::Server>(*threads_, *edge_);
-        auto port = server_->listen({});
-        ASSERT_TRUE(port) << port.error().detail;
-        url_ = "http://127.0.0.1:" + std::to_string(*port);
-    }
-    void stop() {
-        server_->stop(Duration::seconds(2));
-        server_.reset(), threads_.reset(), edge_.reset();
-        EXPECT_TRUE(log_->close());
-        host_.reset(), log_.reset(), committer_.reset();
-    }
-    std::filesystem::path directory_;
-    std::string url_;
-    std::unique_ptr<log::Committer> committer_;
-    std::unique_ptr<log::FileLog> log_;
-    std::unique_ptr<Host> host_;
-    std::unique_ptr<Edge> edge_;
-    std::unique_ptr<net::IoThreads> threads_;
-    std::unique_ptr<http::Server> server_;
-};
 
 TEST_F(EdgeTest, ACommandIsDurableOverARestartAndReadsRevalidate) {
     client::Session session(url_);

@@ -1,17 +1,22 @@
 #pragma once
 #include <pthread.h>
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 
 #include "kernel/base/random.h"
 #include "kernel/base/result.h"
 #include "kernel/base/time.h"
+#include "kernel/codec/keyed_hash.h"
 #include "kernel/log/log.h"
+#include "kernel/runtime/baseline.h"
+#include "kernel/runtime/remembered.h"
 #include "kernel/runtime/service.h"
 #include "kernel/state/tracking.h"
 
@@ -36,14 +41,58 @@ class WriterFirstLock {
 // What a route answered, once everything that it rests on is durable.
 struct Answer {
     int status = 200;
-    std::string body;       // JSON
-    Position position = 0;  // the newest event that it rests on
+    std::string body;          // JSON
+    Position position = 0;     // the newest event that it rests on
+    bool replayed = false;     // the reply of an earlier command with the same Idempotency-Key
+    Time idempotency_until{};  // how long a repeat gets this reply; 0: the command had no key, or recorded nothing
 };
 
-// Fills a route's input from wherever the call came from.
-using Bind = std::function<Result<void>(codec::Type const& input, void* out)>;
-// Called once, from the calling thread or from the log's committer; must not block.
+// Fills a route's input from wherever the call came from. A view of a callable that outlives it.
+class Bind {
+   public:
+    template <class F>
+        requires(!std::is_same_v<std::remove_cvref_t<F>, Bind>)
+    Bind(F&& fill)
+        : context_(const_cast<void*>(static_cast<void const*>(std::addressof(fill)))),
+          call_([](void* context, codec::Type const& input, void* out) -> Result<void> {
+              return (*static_cast<std::remove_reference_t<F>*>(context))(input, out);
+          }) {}
+    Result<void> operator()(codec::Type const& input, void* out) const { return call_(context_, input, out); }
+
+   private:
+    void* context_;
+    Result<void> (*call_)(void*, codec::Type const&, void*);
+};
+
+// What a read looked up, and when: enough to tell later whether its answer is still right.
+struct Seen {
+    Position applied = 0;
+    std::uint64_t rebuilds = 0;
+    bool broad = true;  // too much to name
+    std::uint32_t count = 0;
+    std::array<state::KeyHash, state::Reading::keys_max> keys;
+};
+
+// One call of one route. Everything it points to lives until Host::call returns.
+struct Request {
+    RouteDecl const& route;
+    Viewer const& viewer;
+    Bind bind;
+    std::string_view request_id = {};
+    std::string_view idempotency_key = {};      // empty: none
+    std::string_view target = {}, body = {};    // what is compared when a key comes again
+    std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none
+    RouteDecl const* same_path_read = nullptr;  // whose answer `if_match` speaks of
+    Bind const* bind_read = nullptr;
+    Seen* seen = nullptr;  // filled by a read
+    int lane = -1;         // where a later answer is given: a number for Parts::post; -1: on the committer's thread
+};
+
+// Called once, from the calling thread or, by `lane`, later; must not block.
 using Done = std::move_only_function<void(Result<Answer>)>;
+
+// The strong ETag of a body.
+std::string etag_of(std::string_view body);
 
 // One service of one site: its state, folded from its log, and its commands and reads, from any thread. Nothing is answered before
 // what it rests on is durable, refusals included: a refusal rests on the state that it saw.
@@ -56,45 +105,108 @@ class Host {
         Random& random;
         codec::Sealer const* sealer = nullptr;
         void const* settings = nullptr;
+        log::Snapshots* snapshots = nullptr;
+        codec::HashKey hash_key = {};
+        std::uint64_t memory_bytes_max = 0;  // of the state; 0: no limit
+        // Runs a task on a lane: one task for all answers that became durable together. Null: they are given on the committer's thread.
+        std::function<void(int lane, std::move_only_function<void()>)> post = {};
     };
     Host(ServiceDecl decl, Parts parts);
+    ~Host();
 
-    // Folds the whole log. Fails with what makes the log unreadable: "log_damaged", "event_type_unknown", "event_shape_unreadable", …
-    Result<void> start();
+    // Loads the newest good snapshot, or the baseline that the log begins with, and folds the log after it. Fails with what makes the log
+    // unreadable: "log_damaged", "event_type_unknown", "event_shape_unreadable", … `progress` is told now and then how far it came, and
+    // ends the start ("stopped") by returning false.
+    using Progress = std::function<bool(Position done, Position end)>;
+    Result<void> start(Progress const& progress = {});
+    bool ready() const { return ready_.load(std::memory_order_acquire); }
+    Position replayed() const { return replayed_.load(std::memory_order_relaxed); }
 
-    void call(RouteDecl const& route, Viewer const& viewer, Bind const& bind, Done done);
+    // The outcome if it can be told at once; else nothing, and what `later()` gives is called when it can.
+    using Later = std::move_only_function<Done()>;
+    std::optional<Result<Answer>> call(Request const& request, Later later);
+    void call(RouteDecl const& route, Viewer const& viewer, Bind bind, Done done);  // the same, `done` in any case
+    // Tells when everything up to `position` is durable; at once if it is.
+    void when_durable(Position position, int lane, Done done);
+
     // Facts that time alone brings about, by the service's own rule. Does nothing for a service without one.
     Result<void> tick(Viewer const& kernel);
+    // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one; with a
+    // retention, writes a baseline each quarter of it and cuts the log below the newest one that is older.
+    Result<void> keep_house();
+    // A snapshot of now, unless the newest one is. Does nothing without Parts::snapshots.
+    Result<void> save_snapshot();
 
     ServiceDecl const& decl() const { return decl_; }
     Position applied() const { return applied_.load(std::memory_order_acquire); }
     Position durable() const { return durable_.load(std::memory_order_acquire); }
-    state::Stamps const& stamps() const { return stamps_; }
+    // Whether an answer made from what was seen would be the same now.
+    bool unchanged(Seen const& seen) const;
+    // The newest touch of any of the keys.
+    Position newest(std::span<state::KeyHash const> keys) const;
     std::uint64_t digest();
+    // The state as it lies there, for tools and tests that know that nothing else runs.
+    void const* state_for_tools() const { return state_.service.get(); }
+    std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
+    log::Log& log() { return parts_.log; }
+    std::string const& incarnation() const { return incarnation_text_; }
     std::string position_text(Position position) const;
+    codec::HashKey const& hash_key() const { return parts_.hash_key; }
 
    private:
     friend class HostCall;
-    struct Waiter {
-        Position position;
-        Done done;
+    struct Outcome {
         Result<Answer> answer;
+        Position rests_on = 0;
+        Position repeat_of = 0;  // the reply lies in the batch of this position
+        RouteDecl const* route = nullptr;
     };
-    void when_durable(Position position, Done done, Result<Answer> answer);
+    struct Waiter {
+        Position position = 0;
+        int lane = -1;
+        Done done;
+        Outcome outcome;
+    };
+    struct State {
+        std::unique_ptr<void, void (*)(void*)> service;
+        std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
+        Remembered remembered = {};
+        Position last = 0;
+        Time last_time = {};
+    };
+    Outcome run(Request const& request);
+    Result<Answer> settle(Outcome outcome) const;
+    Result<Answer> stored_reply(Outcome const& outcome) const;
+    void wait(Waiter waiter);
     void became_durable(Position position);
     Result<void> rebuild();
-    Result<void> replay_into(void* state, Position& last, Time& last_time);
+    Result<State> restore(Progress const& progress);
+    Result<bool> load_snapshot(State& state);
+    Result<void> replay_into(State& state, Progress const& progress);
+    static void remember(State& state, log::BatchView const& batch);
+    Result<void> measure_memory();
+    Result<bool> load_baseline(State& state);
+    Result<void> write_baseline();
+    Result<void> retain();
 
     ServiceDecl decl_;
     Parts parts_;
     WriterFirstLock lock_;
-    std::unique_ptr<void, void (*)(void*)> state_;
+    State state_;  // under lock_
     state::Stamps stamps_;
-    Time last_time_{};  // under lock_
     std::atomic<Position> applied_ = 0;
     std::atomic<Position> durable_ = 0;
+    std::atomic<Position> replayed_ = 0;
+    std::atomic<std::uint64_t> rebuilds_ = 0;
+    std::atomic<std::uint64_t> memory_bytes_ = 0;
+    std::atomic<bool> ready_ = false;
+    std::atomic<bool> memory_full_ = false;
     bool stopped_ = false;     // under lock_: apply broke its promise three times in a row
     int broken_promises_ = 0;  // under lock_
+    std::atomic<Position> snapshot_at_ = 0;
+    Time first_time_{};   // of the first batch in the log at the start
+    Position floor_ = 0;  // where the start ended: what came before has no stamps
+    std::string incarnation_text_;
     std::mutex waiters_mutex_;
     std::deque<Waiter> waiters_;  // by position
 };

@@ -13,6 +13,7 @@
 #include "kernel/base/text.h"
 #include "kernel/base/time.h"
 #include "kernel/codec/binary.h"
+#include "kernel/codec/keyed_hash.h"
 #include "kernel/codec/schema.h"
 #include "kernel/codec/type.h"
 #include "kernel/log/log.h"
@@ -38,10 +39,13 @@ struct Ctx {
     Position next = 0;  // position of the first event that this command records
     Random& random;
     void const* settings = nullptr;
+    codec::HashKey const* hash_key = nullptr;
 
     Str const& caller() const { return viewer.id; }
     // A new id: the prefix and 20 characters, sorted by time.
     std::string fresh(std::string_view prefix) const { return fresh_id(prefix, now.us, random); }
+    // The subject under which a person's values are sealed: the same for the same name or address, and neither readable in it.
+    Str subject_of(std::string_view name) const { return Str(codec::pseudonym(*hash_key, name)); }
     template <class Settings>
     Settings const& configured() const {
         return *static_cast<Settings const*>(settings);
@@ -104,6 +108,7 @@ class Call {
     virtual Ctx const& ctx() const = 0;
     virtual void record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;  // its payload was appended to events()
     virtual std::string& payload() = 0;
+    virtual codec::Sealer const* sealer() const = 0;
     virtual At next_at() const = 0;
     virtual void applying() = 0;  // from here on a failure means that apply broke its promise
     virtual Result<void> end_write(codec::Type const& reply, void const* value, int status) = 0;
@@ -145,7 +150,7 @@ void apply_event(State& state, Event const& event, At const& at) {
 template <class State, class Event>
 void record_events(Call& call, State& state, std::vector<Event> const& events) {
     for (std::uint64_t i = 0; i < events.size(); ++i) {
-        std::visit([&](auto const& e) { codec::put(call.payload(), e); }, events[i]);
+        std::visit([&](auto const& e) { codec::put(call.payload(), e, call.sealer()); }, events[i]);
         call.record(std::uint32_t(events[i].index()), i);
     }
     call.applying();
@@ -192,6 +197,10 @@ struct StateOps {
     std::unique_ptr<void, void (*)(void*)> (*view)(void const*);  // a copy: needs the lock, then stands still on its own
     void (*save)(void const*, state::Out&);
     bool (*load)(void*, state::In&);
+    // The same with the name of each member, in the portable form: a later binary skips a member that it no longer has, and a new one
+    // stays empty.
+    void (*save_portable)(void const*, state::Out&);
+    bool (*load_portable)(void*, state::In&);
     std::uint64_t (*digest)(void const*);
     std::vector<std::pair<std::string, std::uint64_t>> (*memory_bytes)(void const*);
     std::uint64_t fingerprint = 0;  // of the members' names and row types: what keys a snapshot
@@ -213,6 +222,8 @@ struct ServiceDecl {
     Result<void> (*tick)(Call&) = nullptr;
     codec::Type const* settings = nullptr;  // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
+    // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
+    std::optional<Duration> (*retention)(void const* settings) = nullptr;
 };
 
 // --- declare<Service>() ------------------------------------------------------------------------------------------------------
@@ -244,6 +255,30 @@ StateOps state_ops() {
     ops.load = [](void* p, state::In& in) {
         bool ok = true;
         each_member(*static_cast<State*>(p), [&](auto, auto& member) { ok = ok && member.load(in); });
+        return ok;
+    };
+    ops.save_portable = [](void const* p, state::Out& out) {
+        out.number(std::uint32_t(boost::mp11::mp_size<gantry::detail::Members<State>>::value));
+        each_member(*static_cast<State const*>(p), [&](std::string_view name, auto const& member) {
+            state::Size size(out);
+            member.save(size);
+            out.text(name), out.number(size.bytes());
+            member.save(out);
+        });
+    };
+    ops.load_portable = [](void* p, state::In& in) {
+        std::uint32_t count;
+        bool ok = in.number(count);
+        std::string name;
+        std::uint64_t bytes;
+        for (; ok && count > 0; --count) {
+            if (!in.text(name) || !in.number(bytes) || bytes > in.left()) return false;
+            state::Part part(in, bytes);
+            each_member(*static_cast<State*>(p), [&](std::string_view known, auto& member) {
+                if (known == name) ok = ok && member.load(part) && part.left() == 0;
+            });
+            ok = ok && part.skip();
+        }
         return ok;
     };
     ops.digest = [](void const* p) {
@@ -344,6 +379,8 @@ ServiceDecl declare() {
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();
+        if constexpr (requires(typename Service::Settings const& s) { Service::retention(s); })
+            decl.retention = [](void const* s) { return Service::retention(*static_cast<typename Service::Settings const*>(s)); };
     }
     return decl;
 }

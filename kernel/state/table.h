@@ -78,6 +78,14 @@ class Table : public state::Tracked {
         change(slots_.mut(slot).row);
         return true;
     }
+    // The row of the key, or a default one put there.
+    template <class Change>
+    void change_or_put(Key const& key, Change&& change) {
+        if (this->change(key, change)) return;
+        Row row{};
+        change(row);
+        put(key, std::move(row));
+    }
     bool erase(Key const& key) {
         auto hash = state::key_hash(key);
         auto slot = lookup(hash, key);
@@ -104,6 +112,19 @@ class Table : public state::Tracked {
         else if (auto first = order_.first())
             order_.ascend(*first, step, by_key());
     }
+    // The same downwards, from the last row.
+    template <class Visit>
+    void walk_back(Visit&& visit) const {
+        note_all();
+        auto last = order_.last();
+        if (!last) return;
+        auto step = [&](std::uint32_t slot) {
+            Slot const& s = slots_[slot];
+            return state::reading && !state::may_see(s.row, state::reading->viewer()) ? true : bool(visit(s.key, s.row));
+        };
+        auto const newest = *last;
+        if (step(newest)) order_.descend(newest, step, by_key());
+    }
     // Rows in all, whoever may see them: for limits and metrics, not for answers.
     std::size_t size() const { return index_.size(); }
     std::size_t memory_bytes() const {
@@ -112,24 +133,33 @@ class Table : public state::Tracked {
 
     void save(state::Out& out) const {
         out.number(std::uint64_t(slots_.size()));
+        if (out.form == state::Form::portable) state::put_row_schema<Row>(out);
         std::string buffer;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             buffer.clear();
             buffer += slots_[i].used ? '\1' : '\0';
-            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row);
+            if (slots_[i].used) codec::put(buffer, slots_[i].key);
+            bool const apart = out.form == state::Form::portable;
+            if (slots_[i].used && !apart) codec::put(buffer, slots_[i].row, out.sealer);
             out.text(buffer);
+            if (slots_[i].used && apart) state::put_row(out, slots_[i].row);
         }
         free_.save(out);
     }
     bool load(state::In& in) {
         std::uint64_t n;
         if (!in.number(n) || n > in.left()) return false;
+        bool const apart = in.form == state::Form::portable;
+        state::RowReader<Row> rows;
+        if (apart && !rows.open(in)) return false;
         std::string buffer;
         for (std::uint64_t i = 0; i < n; ++i) {
             if (!in.text(buffer) || buffer.empty()) return false;
             Slot borrowed;
             ByteReader reader{std::string_view(buffer).substr(1)};
-            if (buffer[0] && (!codec::get(reader, borrowed.key) || !codec::get(reader, borrowed.row) || !reader.done())) return false;
+            if (buffer[0] && !codec::get(reader, borrowed.key)) return false;
+            if (buffer[0] && !apart && !codec::get(reader, borrowed.row, in.sealer)) return false;
+            if (buffer[0] && (!reader.done() || (apart && !rows.read(in, borrowed.row)))) return false;
             borrowed.used = buffer[0] != 0;
             Slot const& owning = borrowed;
             slots_.push_back(owning);

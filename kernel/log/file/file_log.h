@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/base/random.h"
+#include "kernel/log/aligned.h"
 #include "kernel/log/disk.h"
 #include "kernel/log/file/committer.h"
 #include "kernel/log/file/recovery.h"
@@ -63,6 +64,8 @@ class FileLog final : public Log, private Committer::Client {
     bool take_pending();
     void gather();
     Result<void> commit_taken();
+    Result<void> write_group(std::string_view batches);
+    Result<void> load_lead();
     std::uint64_t fitting(std::uint64_t room) const;
     void publish(std::vector<Segment::Mark> const& marks, std::uint64_t batches, std::uint64_t bytes);
     void give_up(Problem problem);
@@ -120,6 +123,8 @@ class FileLog final : public Log, private Committer::Client {
     Chained committed_;           // what a new segment would continue
     std::string taken_;           // batches taken from pending_, written from taken_at_ on
     std::uint64_t taken_at_ = 0;
+    std::uint64_t committed_batches_ = 0, last_group_batches_ = 0;
+    AlignedBytes group_;  // the page that write_at_ is in, up to there; then the group that is written
 
     std::mutex cut_mutex_;            // taken before mutex_
     std::deque<std::string> doomed_;  // segments that were cut and are still there

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "kernel/log/file/file_log.h"
 
@@ -10,6 +11,7 @@ namespace {
 // A group is one write: large enough to be limited by the disk, small enough that those in it don't wait for long.
 constexpr std::uint64_t group_bytes_max = 8 << 20;
 constexpr std::uint64_t page_bytes = 4096;
+constexpr std::uint64_t gather_batches_max = 256;
 constexpr auto gather_pause = std::chrono::microseconds(2);
 constexpr auto gather_max = std::chrono::microseconds(100);
 }  // namespace
@@ -26,6 +28,8 @@ bool FileLog::commit_group() {
 // group waits, though never for a time that anyone would notice beside a sync.
 void FileLog::gather() {
     auto seen = arrived_.load(std::memory_order_relaxed);
+    auto const waiting = seen - committed_batches_;
+    if ((waiting <= 1 && last_group_batches_ <= 1) || waiting >= gather_batches_max) return;  // a lone writer, or enough for one write
     auto give_up_at = std::chrono::steady_clock::now() + gather_max;
     for (;;) {
         auto look_at = std::chrono::steady_clock::now() + gather_pause;
@@ -78,10 +82,38 @@ Result<void> FileLog::commit_taken() {
         committed_ = {header.first + header.count, header.chain, header.time, header.epoch};
         at += padded(header.length);
     }
-    TRY_VOID(active_file_->write(write_at_, std::string_view(taken_).substr(std::size_t(taken_at_), std::size_t(bytes))));
+    TRY_VOID(write_group(std::string_view(taken_).substr(taken_at_, bytes)));
     TRY_VOID(active_file_->sync());
     write_at_ += bytes, taken_at_ += bytes;
+    committed_batches_ += batches, last_group_batches_ = batches;
     publish(marks, batches, bytes);
+    return {};
+}
+
+// Whole pages are written, the first one again as it was: so none has to be read or cached. What follows the last batch is zeros anyway.
+Result<void> FileLog::write_group(std::string_view batches) {
+    std::size_t const lead = write_at_ % page_bytes, filled = lead + batches.size();
+    std::size_t const whole = (filled + page_bytes - 1) / page_bytes * page_bytes;
+    if (group_.size() < whole) {
+        AlignedBytes larger(std::max(whole, 2 * group_.size()));
+        if (lead > 0) std::memcpy(larger.data(), group_.data(), lead);
+        group_ = std::move(larger);
+    }
+    std::memcpy(group_.data() + lead, batches.data(), batches.size());
+    std::memset(group_.data() + filled, 0, whole - filled);
+    auto const room = active_->file_bytes - (write_at_ - lead);  // a repaired or imported segment may end within a page
+    TRY_VOID(active_file_->write(write_at_ - lead, group_.view().substr(0, std::size_t(std::min<std::uint64_t>(whole, room)))));
+    std::size_t const rest = filled % page_bytes;
+    std::memmove(group_.data(), group_.data() + filled - rest, rest);
+    return {};
+}
+
+// Before the first group of a segment, or after a start: the page that the next group begins in.
+Result<void> FileLog::load_lead() {
+    std::size_t const lead = write_at_ % page_bytes;
+    if (group_.size() == 0) group_ = AlignedBytes(page_bytes);
+    TRY_ASSIGN(auto n, active_file_->read(write_at_ - lead, std::span(group_.data(), lead)));
+    if (n < lead) return fail(damaged({active_->path, write_at_ - lead + n, committed_.next, "the file ends before its last batch"}));
     return {};
 }
 
@@ -147,6 +179,7 @@ Result<void> FileLog::begin_segment(Spare spare, Chained const& from, std::uint6
     segment->file_bytes = spare.bytes, segment->end = encoded.size(), segment->marked = true;
     active_file_ = std::move(spare.file), active_ = segment;
     write_at_ = encoded.size();
+    TRY_VOID(load_lead());
     std::lock_guard lock(mutex_);
     segments_.push_back(std::move(segment));
     return {};

@@ -88,6 +88,7 @@ Result<void> FileLog::write_epoch() {
     segment.mark(before, write_at_);
     segment.marked = true;
     write_at_ += bytes, segment.end = write_at_;
+    TRY_VOID(load_lead());
     committed_ = {epoch.first, chain, epoch.time, epoch_};
     appended_ = committed_, durable_ = committed_.next - 1;
     plan_room_ = segment.file_bytes - write_at_;

@@ -1,0 +1,16 @@
+#include "app/services.h"
+
+#include "services/tracker/tracker.h"
+
+// The visible list: a service is part of the program because it stands here.
+
+namespace gantry::app {
+
+std::vector<runtime::ServiceDecl> all_services() {
+    return {
+        runtime::declare<tracker::Service>(),
+        // services: end of list (`gantry new service` adds a line above this one)
+    };
+}
+
+}  // namespace gantry::app

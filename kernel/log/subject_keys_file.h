@@ -1,0 +1,22 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "kernel/base/random.h"
+#include "kernel/codec/seal.h"
+#include "kernel/log/disk.h"
+
+namespace gantry::log {
+
+// The keys of all subjects of a site in one file beside its logs. A new key is synced before it is given out; an erased one is overwritten
+// and synced before erase() returns. What a file system or a flash disk keeps of overwritten blocks is beyond reach: the data directory
+// belongs on an encrypted one.
+//
+//     file   = "GANTRYKY" u32 version (1) u32 zero { record }
+//     record = u8 state (1 live, 2 erased) u8 zero u16 size of the subject, u32 CRC of key and subject, key (32 bytes), subject
+//
+// Problems: "keys_damaged" names the place, "data_format" another version, "disk_failed", "disk_full". A failure to write after that ends
+// the process: a key that may not be durable must seal nothing.
+Result<std::unique_ptr<codec::SubjectKeys>> open_subject_keys(Disk& disk, std::string path, Random& random);
+
+}  // namespace gantry::log

@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include "kernel/log/faulty/simulated_disk.h"
+#include "kernel/log/subject_keys_file.h"
+
+namespace gantry::log {
+namespace {
+
+class SubjectKeysFile : public ::testing::Test {
+   protected:
+    SubjectKeysFile() { EXPECT_TRUE(disk_.make_directories("/d")); }
+    std::unique_ptr<codec::SubjectKeys> open() {
+        auto keys = open_subject_keys(disk_, "/d/keys", random_);
+        EXPECT_TRUE(keys) << keys.error().detail;
+        return keys ? std::move(*keys) : nullptr;
+    }
+    std::string bytes() { return *read_file(disk_, "/d/keys"); }
+    SeededRandom random_{1};
+    SimulatedDisk disk_{1};
+};
+
+TEST_F(SubjectKeysFile, KeysStayAndErasedOnesAreGone) {
+    auto keys = open();
+    auto ann = keys->get_or_make("ann"), bob = keys->get_or_make("bob");
+    EXPECT_NE(ann, bob);
+    EXPECT_EQ(keys->get_or_make("ann"), ann);
+    keys.reset();
+    keys = open();
+    EXPECT_EQ(keys->find("ann"), ann);
+    EXPECT_TRUE(keys->erase("ann"));
+    EXPECT_FALSE(keys->erase("ann"));
+    EXPECT_FALSE(keys->find("ann"));
+    std::string const raw(reinterpret_cast<char const*>(ann.data()), ann.size());
+    EXPECT_EQ(bytes().find(raw), std::string::npos) << "no byte of it is left";
+    keys.reset();
+    keys = open();
+    EXPECT_FALSE(keys->find("ann"));
+    EXPECT_EQ(keys->find("bob"), bob);
+    EXPECT_NE(keys->get_or_make("ann"), ann) << "a new life has a new key";
+}
+
+TEST_F(SubjectKeysFile, AKeyIsDurableBeforeItIsGivenOut) {
+    auto ann = open()->get_or_make("ann");
+    disk_.crash();
+    EXPECT_EQ(open()->find("ann"), ann);
+    open()->erase("ann");
+    disk_.crash();
+    EXPECT_FALSE(open()->find("ann"));
+}
+
+TEST_F(SubjectKeysFile, ATornEndIsForgottenAndDamageElsewhereIsNamed) {
+    open()->get_or_make("ann");
+    auto whole = bytes().size();
+    open()->get_or_make("bob");
+    auto all = bytes();
+    for (std::size_t cut = whole; cut < all.size(); ++cut) {
+        ASSERT_TRUE(write_file_durably(disk_, "/d/keys", all.substr(0, cut)));
+        auto keys = open();
+        EXPECT_TRUE(keys->find("ann"));
+        EXPECT_FALSE(keys->find("bob"));
+    }
+    auto broken = all;
+    broken[20] = char(broken[20] ^ 1);
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", broken));
+    auto refused = open_subject_keys(disk_, "/d/keys", random_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "keys_damaged");
+    broken = all, broken[8] = 9;
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", broken));
+    EXPECT_EQ(open_subject_keys(disk_, "/d/keys", random_).error().code, "data_format");
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", "something else entirely"));
+    EXPECT_EQ(open_subject_keys(disk_, "/d/keys", random_).error().code, "keys_damaged");
+}
+
+}  // namespace
+}  // namespace gantry::log

@@ -1,0 +1,188 @@
+#include "kernel/runtime/bulk.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+
+#include "kernel/codec/json.h"
+#include "kernel/codec/split.h"
+#include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/reply.h"
+
+namespace gantry::runtime {
+
+bool is_array(std::string_view body) {
+    auto first = body.find_first_not_of(" \t\r\n");
+    return first != body.npos && body[first] == '[';
+}
+
+// The commands of one bulk, on its IO thread: results are told in the order of the commands, each when it is durable.
+class Bulk : public std::enable_shared_from_this<Bulk> {
+   public:
+    using Asked = Edge::Asked;
+    Bulk(Edge& edge, Asked const& asked, std::string_view counter)
+        : edge_(edge), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {}
+    virtual ~Bulk() = default;
+
+   protected:
+    // Results that can be told now, in order.
+    virtual void tell(std::string_view item) = 0;
+    virtual void told_all() {}
+
+    void command(std::uint64_t n, std::string_view json) {
+        auto const slot = first_ + slots_.size();
+        slots_.emplace_back();
+        auto const& asked = asked_->view();
+        auto const& target = *asked.match.target;
+        std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
+        auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.head.query, json, false, type, out); };
+        Request request{.route = *target.route,
+                        .viewer = edge_.local_,
+                        .bind = bind,
+                        .request_id = asked.request_id,
+                        .idempotency_key = key,
+                        .target = asked.head.target,
+                        .body = json};
+        request.lane = edge_.options_.threads ? asked.io_thread : -1;
+        ReplyTo to{target.host, target.route, asked.request_id, {}, {}};
+        auto outcome = edge_.call(
+            *target.host, request,
+            [&]() -> Done {
+                return [self = shared_from_this(), slot, n, to](Result<Answer> answer) { self->settle(slot, n, to, answer); };
+            },
+            to.oops_id);
+        if (outcome) settle(slot, n, to, *outcome);
+    }
+    void refuse(std::uint64_t n, Problem problem) {
+        auto const slot = first_ + slots_.size();
+        slots_.emplace_back();
+        auto const& asked = asked_->view();
+        settle(slot, n, {asked.match.target->host, asked.match.target->route, asked.request_id, {}, {}},
+               std::unexpected(std::move(problem)));
+    }
+    std::size_t under_way() const { return slots_.size(); }
+    std::string const& request_id() const { return asked_->view().request_id; }
+
+   private:
+    void settle(std::uint64_t slot, std::uint64_t n, ReplyTo const& to, Result<Answer> const& answer) {
+        append_item(slots_[slot - first_].emplace(), counter_, n, to, answer);
+        while (!slots_.empty() && slots_.front()) {
+            auto item = std::move(*slots_.front());
+            slots_.pop_front(), ++first_;
+            tell(item);
+        }
+        if (slots_.empty()) told_all();
+    }
+
+    Edge& edge_;
+    std::shared_ptr<Edge::AskedLater> asked_;
+    std::string_view counter_;
+    std::uint64_t first_ = 0;
+    std::deque<std::optional<std::string>> slots_;
+};
+
+namespace {
+
+class BulkLines final : public Bulk, public http::BodySink {
+   public:
+    static constexpr std::size_t line_bytes_max = 1 << 20;
+    static constexpr std::size_t under_way_max = 1024;
+
+    BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred) : Bulk(edge, asked, "line"), deferred_(std::move(deferred)) {
+        auto response = deferred_.response();
+        response.begin(200).header("Content-Type", "application/x-ndjson").header("X-Request-Id", request_id());
+        out_ = response.stream();
+    }
+
+    http::Flow on_data(std::string_view bytes) override {
+        while (!bytes.empty()) {
+            auto const end = std::min(bytes.find('\n'), bytes.size());
+            take(bytes.substr(0, end));
+            if (end < bytes.size()) end_line();
+            bytes.remove_prefix(std::min(end + 1, bytes.size()));
+        }
+        paused_ = under_way() >= under_way_max || out_.pending_bytes() >= pending_bytes_max;
+        return paused_ ? http::Flow::Pause : http::Flow::Continue;
+    }
+    void on_end() override {
+        if (!line_.empty() || too_long_) end_line();
+        ended_ = true;
+        if (under_way() == 0) out_.end();
+    }
+    void on_abort(Problem const& why) override {
+        // What was taken stays taken; the last line says why there is no more.
+        if (ended_) return;
+        ended_ = true;
+        std::string item = fmt::format(R"({{"line":{},"status":{},"problem":)", number_ + 1, why.status);
+        http::append_problem_json(item, why, request_id());
+        last_words_ = item + "}\n";
+        if (under_way() == 0) told_all();
+    }
+
+   private:
+    static constexpr std::size_t pending_bytes_max = 256 << 10;
+
+    void take(std::string_view part) {
+        if (too_long_ || line_.size() + part.size() > line_bytes_max)
+            too_long_ = true, line_.clear();
+        else
+            line_ += part;
+    }
+    void end_line() {
+        ++number_;
+        if (!line_.empty() && line_.back() == '\r') line_.pop_back();
+        if (std::exchange(too_long_, false))
+            refuse(number_, {413, "line_too_long", "a line has at most 1 MiB"});
+        else if (line_.find_first_not_of(" \t") != line_.npos)
+            command(number_, line_);
+        line_.clear();
+    }
+    void tell(std::string_view item) override {
+        out_.write(item), out_.write("\n");
+        if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
+    }
+    void told_all() override {
+        if (!ended_) return;
+        if (!last_words_.empty()) out_.write(last_words_);
+        out_.end();
+    }
+
+    http::Deferred deferred_;
+    http::StreamWriter out_;
+    std::string line_, last_words_;
+    std::uint64_t number_ = 0;
+    bool too_long_ = false, ended_ = false, paused_ = false;
+};
+
+class BulkArray final : public Bulk {
+   public:
+    BulkArray(Edge& edge, Asked const& asked, http::Deferred deferred) : Bulk(edge, asked, "index"), deferred_(std::move(deferred)) {}
+
+    void run(std::vector<std::string_view> const& items) {
+        for (std::size_t i = 0; i < items.size(); ++i) command(i, items[i]);
+        ended_ = true;
+        if (under_way() == 0) told_all();
+    }
+
+   private:
+    void tell(std::string_view item) override { (out_ += out_.empty() ? "[" : ",") += item; }
+    void told_all() override {
+        if (!ended_) return;
+        out_ += out_.empty() ? "[]" : "]";
+        deferred_.response().begin(200).header("Content-Type", "application/json").header("X-Request-Id", request_id()).body(out_);
+    }
+    http::Deferred deferred_;
+    std::string out_;
+    bool ended_ = false;
+};
+
+}  // namespace
+
+void Edge::start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form) {
+    if (form == BulkForm::lines) return exchange.receive(std::make_shared<BulkLines>(*this, asked, exchange.defer()));
+    auto items = codec::split_json_array(asked.body, options_.bulk_items_max);
+    if (!items) return write_problem(exchange.response(), items.error(), asked.request_id, {});
+    std::make_shared<BulkArray>(*this, asked, exchange.defer())->run(*items);
+}
+
+}  // namespace gantry::runtime

@@ -1,0 +1,16 @@
+#pragma once
+#include <string_view>
+
+#include "kernel/http/server.h"
+#include "kernel/runtime/edge.h"
+
+namespace gantry::runtime {
+
+// Many commands in one request. Lines (application/x-ndjson): each line is a command with its own result, answered as a line
+//     {"line":3,"status":200,"reply":{…}}    or    {"line":4,"status":422,"problem":{…}}
+// in the order of the lines, while the body is still coming; a line above 1 MiB is 413 and the rest goes on; at most 1024 commands are
+// under way at once. Array: the same with "index" from 0, answered as one array. With an Idempotency-Key each command has the key
+// followed by "#" and its number.
+bool is_array(std::string_view body);  // tells the forms apart when the type is JSON
+
+}  // namespace gantry::runtime

@@ -1,0 +1,49 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/http/message.h"
+#include "kernel/runtime/binding.h"
+#include "kernel/runtime/edge.h"
+
+namespace gantry::runtime {
+
+// One request to a route, as views that live as long as the exchange.
+struct Edge::Asked {
+    Match const& match;
+    http::RequestHead const& head;
+    std::string_view body;
+    int io_thread = 0;
+    std::string request_id = {};
+    std::string_view key() const { return head.header("Idempotency-Key"); }
+};
+
+// The same for an answer that has to wait: it owns everything that it shows.
+struct Edge::AskedLater {
+   public:
+    AskedLater(Asked const& asked, RouteTable const& table)
+        : target_(asked.head.target), path_(asked.head.path), query_(asked.head.query), body_(asked.body) {
+        body_.append(64, '\0');  // the decoder reads a little beyond
+        for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
+        for (auto const& [name, value] : texts_) headers_.push_back({name, value});
+        head_ = asked.head;
+        head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
+        match_ = table.match(http::method_name(head_.method), path_);
+        view_.emplace(Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, asked.request_id});
+    }
+    AskedLater(AskedLater const&) = delete;
+    AskedLater& operator=(AskedLater const&) = delete;
+    Asked const& view() const { return *view_; }
+    int io_thread() const { return view_->io_thread; }
+
+   private:
+    std::string target_, path_, query_, body_;
+    std::vector<std::pair<std::string, std::string>> texts_;
+    std::vector<http::Header> headers_;
+    http::RequestHead head_;
+    Match match_;
+    std::optional<Asked> view_;
+};
+
+}  // namespace gantry::runtime

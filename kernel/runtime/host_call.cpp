@@ -1,0 +1,209 @@
+#include "kernel/runtime/host_call.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/base/assert.h"
+#include "kernel/base/varint.h"
+#include "kernel/codec/json.h"
+#include "kernel/runtime/if_match.h"
+#include "kernel/runtime/stored_reply.h"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr std::uint64_t space_wanted_bytes = 64 * 1024;
+
+ShortHash shorten(codec::KeyedHash const& hash) {
+    ShortHash out;
+    std::copy_n(hash.begin(), out.size(), out.begin());
+    return out;
+}
+std::string_view bytes_of(auto const& array) { return {reinterpret_cast<char const*>(array.data()), array.size()}; }
+
+}  // namespace
+
+HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
+    : host_(host),
+      request_(request),
+      reading_(viewer),
+      ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {}
+
+Result<void const*> HostCall::begin_read() {
+    host_.lock_.lock_shared();
+    held_ = Held::shared;
+    if (host_.stopped_) return std::unexpected(stopped());
+    ctx_.now = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
+    ctx_.next = host_.applied() + 1;
+    state::reading = &reading_;
+    return static_cast<void const*>(host_.state_.service.get());
+}
+
+Position HostCall::end_read() {
+    rests_on_ = newest_looked_up();
+    keep_seen();
+    let_go();
+    return rests_on_;
+}
+
+Result<void*> HostCall::begin_write() {
+    host_.lock_.lock();
+    held_ = Held::exclusive;
+    TRY_VOID(may_write());
+    ctx_.now = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
+    ctx_.next = host_.applied() + 1;
+    TRY_ASSIGN(bool repeat, is_repeat());
+    if (repeat) {
+        rests_on_ = repeat_of_;
+        let_go();
+        return nullptr;
+    }
+    TRY_VOID(check_if_match());
+    state::reading = &reading_;
+    return host_.state_.service.get();
+}
+
+Result<void> HostCall::may_write() {
+    if (host_.stopped_) return std::unexpected(stopped());
+    if (!host_.parts_.log.has_space(space_wanted_bytes))
+        return fail(507, "log_full", "the disk has no room for another command; reads go on, free some space and try again");
+    if (host_.memory_full_.load(std::memory_order_relaxed))
+        return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max); reads go on");
+    return {};
+}
+
+Result<bool> HostCall::is_repeat() {
+    if (!request_ || request_->idempotency_key.empty()) return false;
+    auto& remembered = host_.state_.remembered;
+    auto const& key = host_.parts_.hash_key;
+    std::string text(ctx_.caller().view());
+    text += '\0';
+    text += request_->idempotency_key;
+    key_hash_ = codec::keyed_hash(key, text);
+    text.assign(request_->route.verb);
+    text += '\0';
+    text += request_->target;
+    text += '\0';
+    text += request_->body;
+    body_hash_ = codec::keyed_hash(key, text);
+    remembered.forget_before(ctx_.now - Remembered::keep);
+    auto const* earlier = remembered.find(shorten(key_hash_));
+    if (!earlier) {
+        if (remembered.full())
+            return fail(507, "idempotency_full",
+                        "too many commands with an Idempotency-Key are remembered; try again without one, or later");
+        return false;
+    }
+    if (earlier->body != shorten(body_hash_))
+        return fail(422, "idempotency_key_reused", "this Idempotency-Key came before with another request; use a new key");
+    repeat_of_ = earlier->position;
+    return true;
+}
+
+Result<void> HostCall::check_if_match() {
+    if (!request_ || request_->if_match.empty()) return {};
+    if (!request_->same_path_read)
+        return fail(412, "if_match_unsupported", "there is no GET at this path, so it has no ETag that If-Match could speak of");
+    TRY_ASSIGN(auto etag, etag_under_lock(host_, *request_, ctx_, host_.state_.service.get()));
+    if (etag_listed(request_->if_match, etag)) return {};
+    return fail(412, "precondition_failed", "the resource is no longer what If-Match speaks of: read it again and decide anew");
+}
+
+void HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
+    put_varint(events_, event_type);
+    put_string(events_, payload_);
+    payload_.clear();
+    count_ = std::uint32_t(events_so_far + 1);
+}
+
+void HostCall::applying() {
+    state::reading = nullptr;
+    applying_ = true;
+    writing_.emplace(host_.stamps_, ctx_.next + std::max<std::uint32_t>(count_, 1) - 1);
+    if (count_ > 0) state::writing = &*writing_;
+}
+
+Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
+    log::BatchView batch;
+    batch.count = count_, batch.time = ctx_.now, batch.caller = ctx_.caller(), batch.events = events_;
+    if (request_) batch.request_id = request_->request_id;
+    std::string stored;
+    if (request_ && !request_->idempotency_key.empty()) {
+        stored = encode_stored_reply(reply, value, status, sealer());
+        batch.idempotency = {bytes_of(key_hash_).substr(0, sizeof(ShortHash)), bytes_of(body_hash_), stored};
+    }
+    TRY_ASSIGN(Position first, host_.parts_.log.append(batch));
+    GANTRY_ASSERT(first == ctx_.next, "a log gives positions in the order of appending");
+    if (batch.idempotency) {
+        host_.state_.remembered.add(shorten(key_hash_), shorten(body_hash_), first, ctx_.now);
+        answer_.idempotency_until = ctx_.now + Remembered::keep;
+    }
+    return first + count_ - 1;
+}
+
+Result<void> HostCall::end_write(codec::Type const& reply, void const* value, int status) {
+    state::writing = nullptr;
+    rests_on_ = host_.applied();
+    if (count_ > 0) {
+        auto last = append(reply, value, status);
+        if (!last) return undo(std::move(last.error()));
+        host_.state_.last = rests_on_ = *last;
+        host_.state_.last_time = ctx_.now;
+        host_.applied_.store(rests_on_, std::memory_order_release);
+    }
+    host_.broken_promises_ = 0;
+    applying_ = false;
+    let_go();
+    if (value) answer(reply, value, status);
+    return {};
+}
+
+void HostCall::abandon_write() {
+    rests_on_ = host_.applied();
+    let_go();
+}
+
+void HostCall::answer(codec::Type const& reply, void const* value, int status) {
+    answer_.status = status;
+    codec::encode_json(reply, value, answer_.body);
+}
+
+Problem HostCall::promise_broken(std::string cause) {
+    state::writing = nullptr;
+    auto rebuilt = host_.rebuild();
+    if (++host_.broken_promises_ >= 3 || !rebuilt) host_.stopped_ = true;
+    let_go();
+    Problem problem{500, "apply_failed", "the command was not recorded: folding its events failed"};
+    problem.cause = std::move(cause);
+    return problem;
+}
+
+Problem HostCall::stopped() const {
+    return {503, "service_stopped", "this service stopped itself after three failures in a row; an operator must look at its reports"};
+}
+
+Position HostCall::newest_looked_up() const { return reading_.broad() ? host_.applied() : host_.newest(reading_.keys()); }
+
+void HostCall::keep_seen() const {
+    if (!request_ || !request_->seen) return;
+    Seen& seen = *request_->seen;
+    seen.applied = host_.applied(), seen.rebuilds = host_.rebuilds_.load(std::memory_order_relaxed), seen.broad = reading_.broad();
+    seen.count = std::uint32_t(reading_.keys().size());
+    std::ranges::copy(reading_.keys(), seen.keys.begin());
+}
+
+Result<void> HostCall::undo(Problem why) {
+    if (auto rebuilt = host_.rebuild(); !rebuilt) host_.stopped_ = true;
+    applying_ = false;
+    let_go();
+    return std::unexpected(std::move(why));
+}
+
+void HostCall::let_go() {
+    state::reading = nullptr, state::writing = nullptr;
+    if (held_ == Held::shared) host_.lock_.unlock_shared();
+    if (held_ == Held::exclusive) host_.lock_.unlock();
+    held_ = Held::none;
+}
+
+}  // namespace gantry::runtime

@@ -1,0 +1,68 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "kernel/runtime/host.h"
+
+namespace gantry::runtime {
+
+// One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
+class HostCall final : public Call {
+   public:
+    HostCall(Host& host, Viewer const& viewer, Request const* request);
+    ~HostCall() override { let_go(); }
+
+    Result<void> bind(codec::Type const& input, void* out) override { return request_->bind(input, out); }
+    Result<void const*> begin_read() override;
+    Position end_read() override;
+    Result<void*> begin_write() override;
+    Ctx const& ctx() const override { return ctx_; }
+    std::string& payload() override { return payload_; }
+    codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
+    void record(std::uint32_t event_type, std::uint64_t events_so_far) override;
+    At next_at() const override { return {ctx_.next, ctx_.now, ctx_.caller()}; }
+    void applying() override;
+    Result<void> end_write(codec::Type const& reply, void const* value, int status) override;
+    void abandon_write() override;
+    std::string position_text(Position position) const override { return host_.position_text(position); }
+    void answer(codec::Type const& reply, void const* value, int status) override;
+
+    // apply threw: the batch was not logged, so the log still holds the truth.
+    Problem promise_broken(std::string cause);
+    bool is_applying() const { return applying_; }
+    Answer take_answer() {
+        answer_.position = rests_on_;
+        return std::move(answer_);
+    }
+    // A refusal rests on the state that it saw, if it came to see one.
+    Position rests_on() const { return rests_on_; }
+    Position repeat_of() const { return repeat_of_; }
+
+   private:
+    enum class Held { none, shared, exclusive };
+    Problem stopped() const;
+    Result<void> may_write();
+    Result<bool> is_repeat();  // of a command with the same Idempotency-Key
+    Result<void> check_if_match();
+    Result<Position> append(codec::Type const& reply, void const* value, int status);
+    Position newest_looked_up() const;
+    void keep_seen() const;
+    Result<void> undo(Problem why);  // the log refused what was folded already
+    void let_go();
+
+    Host& host_;
+    Request const* request_;  // null: a tick
+    state::Reading reading_;
+    std::optional<state::Writing> writing_;
+    Ctx ctx_;
+    Held held_ = Held::none;
+    bool applying_ = false;
+    std::string payload_, events_;
+    std::uint32_t count_ = 0;
+    codec::KeyedHash key_hash_{}, body_hash_{};
+    Position rests_on_ = 0;
+    Position repeat_of_ = 0;
+    Answer answer_;
+};
+
+}  // namespace gantry::runtime

@@ -1,0 +1,12 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "kernel/runtime/service.h"
+
+namespace gantry::runtime {
+
+// The OpenAPI 3.1 document of one version of a service's routes.
+std::string openapi(ServiceDecl const& decl, Version version, std::string_view server_version);
+
+}  // namespace gantry::runtime

@@ -1,0 +1,84 @@
+#include "kernel/runtime/reply.h"
+
+#include <fmt/format.h>
+
+#include "kernel/http/message.h"
+#include "kernel/runtime/if_match.h"
+
+namespace gantry::runtime {
+namespace {
+
+// RFC 9745: a structured date. RFC 8594: an HTTP date. A date of the route's declaration is a whole day.
+Time day(std::string_view date) {
+    auto parsed = parse_time(date.size() == 10 ? std::string(date) + "T00:00:00Z" : std::string(date));
+    return parsed ? *parsed : Time{};
+}
+
+void deprecation(http::Response& response, RouteDecl const& route) {
+    if (!route.deprecated) return;
+    response.header("Deprecation", fmt::format("@{}", day(route.deprecated->since).us / 1'000'000));
+    if (!route.deprecated->sunset.empty()) response.header("Sunset", http::http_date(day(route.deprecated->sunset)));
+}
+
+}  // namespace
+
+bool none_match_names(std::string_view list, std::string_view etag) {
+    if (list.empty()) return false;
+    if (list == etag || list == "*") return true;
+    while (!list.empty()) {
+        auto end = std::min(list.find(','), list.size());
+        auto one = list.substr(0, end);
+        list.remove_prefix(std::min(end + 1, list.size()));
+        while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+        while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+        if (one.starts_with("W/")) one.remove_prefix(2);
+        if (one == etag) return true;
+    }
+    return false;
+}
+
+void write_read(http::Response response, RouteDecl const& route, std::string_view body, std::string_view etag, std::string_view position,
+                std::string_view if_none_match) {
+    bool const same = none_match_names(if_none_match, etag);
+    response.begin(same ? 304 : 200);
+    if (!same) response.header("Content-Type", "application/json");
+    response.header("ETag", etag).header("Gantry-Position", position).header("Cache-Control", "no-cache");
+    deprecation(response, route);
+    if (same) return response.empty();
+    response.body(body);
+}
+
+void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
+                   std::string_view position) {
+    response.begin(problem.status).header("Content-Type", "application/problem+json");
+    if (!request_id.empty()) response.header("X-Request-Id", request_id);
+    if (!position.empty()) response.header("Gantry-Position", position);
+    if (problem.retry_after_s) response.header("Retry-After", std::uint64_t(*problem.retry_after_s));
+    response.body_with([&](std::string& out) { http::append_problem_json(out, problem, request_id, oops_id); });
+}
+
+void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
+    if (!outcome) return write_problem(response, outcome.error(), to.request_id, to.oops_id, to.host->position_text(to.host->durable()));
+    auto const position = to.host->position_text(outcome->position);
+    if (!to.route->command) return write_read(response, *to.route, outcome->body, etag_of(outcome->body), position, to.if_none_match);
+    response.begin(outcome->status).header("Gantry-Position", position).header("X-Request-Id", to.request_id);
+    if (outcome->replayed) response.header("Gantry-Replayed", "true");
+    if (outcome->idempotency_until.us != 0) response.header("Gantry-Idempotency-Until", format_time(outcome->idempotency_until));
+    deprecation(response, *to.route);
+    if (outcome->status == 204) return response.empty();
+    response.header("Content-Type", "application/json").body(outcome->body);
+}
+
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome) {
+    fmt::format_to(std::back_inserter(out), R"({{"{}":{},"status":{})", counter, n, outcome ? outcome->status : outcome.error().status);
+    if (!outcome) {
+        out += R"(,"problem":)";
+        http::append_problem_json(out, outcome.error(), to.request_id, to.oops_id);
+    } else {
+        if (outcome->replayed) out += R"(,"replayed":true)";
+        if (!outcome->body.empty()) out.append(R"(,"reply":)").append(outcome->body);
+    }
+    out += '}';
+}
+
+}  // namespace gantry::runtime

@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "kernel/http/server.h"
+#include "kernel/runtime/host.h"
+
+// How outcomes of calls become HTTP answers.
+namespace gantry::runtime {
+
+struct ReplyTo {
+    Host const* host = nullptr;
+    RouteDecl const* route = nullptr;
+    std::string request_id;     // said with commands and problems
+    std::string if_none_match;  // of a read
+    std::string oops_id;
+};
+
+// Whether an If-None-Match list names the ETag (weak comparison, RFC 9110 §13.1.2).
+bool none_match_names(std::string_view list, std::string_view etag);
+
+void write_read(http::Response response, RouteDecl const& route, std::string_view body, std::string_view etag, std::string_view position,
+                std::string_view if_none_match);
+void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
+                   std::string_view position = {});
+void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome);
+
+// "rejected" lines and elements of a bulk: {"line":3,"status":409,"problem":{…}}, {"index":0,"status":200,"reply":{…}}.
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome);
+
+}  // namespace gantry::runtime

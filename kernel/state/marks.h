@@ -1,0 +1,20 @@
+#pragma once
+#include "kernel/base/hash.h"
+#include "kernel/state/io.h"
+#include "kernel/state/tracking.h"
+
+namespace gantry::state {
+
+// What was looked up and what changed, for state that a service builds from parts that don't track: it says so itself, by keys of its
+// choice. Holds nothing.
+class Marks : public Tracked {
+   public:
+    void looked_up(std::uint64_t key) const { note(mix64(key)); }
+    void looked_at_all() const { note_all(); }
+    void changed(std::uint64_t key) { touch(mix64(key)); }
+    std::size_t memory_bytes() const { return 0; }
+    void save(Out&) const {}
+    bool load(In&) { return true; }
+};
+
+}  // namespace gantry::state

@@ -1,0 +1,110 @@
+#pragma once
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "kernel/testing/bench_of_one.h"
+
+// A service on the memory log, with a clock and ids that stand still until told otherwise: its real routes, codec, host and fold.
+//
+//     Harness<Service> h;
+//     h.given(Created{{"n_1"}, {"Plan"}, {"u_ann"}});
+//     h.as("u_bob").call("DELETE", "/notes/v1/n_1").fails(404, "note_not_found");   // refused: wrote nothing, always checked
+//     h.as("u_ann").call("DELETE", "/notes/v1/n_1").wrote(Archived{{"n_1"}});
+//
+// When it ends it checks the laws that every service owes (kernel/testing/laws.h).
+namespace gantry {
+
+template <class Service>
+class Harness : public testing::BenchOfOne {
+   public:
+    using State = typename Service::State;
+    using Event = typename Service::Event;
+
+    Harness() : BenchOfOne(runtime::declare<Service>()) {}
+    template <class Settings>
+    explicit Harness(Settings const& settings) : BenchOfOne(runtime::declare<Service>(), &settings_) {
+        settings_ = settings;
+        restart();
+    }
+    ~Harness() { check_laws(); }
+
+    // What was asked last.
+    class Said {
+       public:
+        Said(Harness& harness, testing::Reply reply) : harness_(harness), reply_(std::move(reply)) {}
+        int status() const { return reply_.status; }
+        std::string const& body() const { return reply_.body; }
+        Said& ok(int status = 200) { return expect_status(status), *this; }
+        Said& fails(int status, std::string_view code) {
+            expect_status(status);
+            EXPECT_EQ(reply_.code, code) << reply_.body;
+            return *this;
+        }
+        Said& has(std::string_view text) {
+            EXPECT_NE(reply_.body.find(text), std::string::npos) << text << " is not in " << reply_.body;
+            return *this;
+        }
+        Said& lacks(std::string_view text) {
+            EXPECT_EQ(reply_.body.find(text), std::string::npos) << text << " is in " << reply_.body;
+            return *this;
+        }
+        template <class... E>
+        Said& wrote(E const&... events) {
+            expect_status(reply_.status < 300 ? reply_.status : 200);
+            harness_.expect_wrote(reply_, {encoded(events)...});
+            return *this;
+        }
+        Said& wrote_nothing() { return harness_.expect_wrote(reply_, {}), *this; }
+        // The reply as a struct.
+        template <class T>
+        T as() const {
+            auto value = codec::from_json<T>(reply_.body);
+            EXPECT_TRUE(value) << reply_.body << (value ? "" : value.error().detail);
+            return value ? *value : T{};
+        }
+
+       private:
+        void expect_status(int status) { EXPECT_EQ(reply_.status, status) << reply_.body; }
+        Harness& harness_;
+        testing::Reply reply_;
+    };
+
+    // Facts, recorded without a decision, one batch for all.
+    template <class... E>
+    Harness& given(E const&... events) {
+        record({encoded(events)...});
+        return *this;
+    }
+    Harness& as(std::string_view caller) {
+        caller_ = caller;
+        return *this;
+    }
+    Harness& advance(Duration time) {
+        clock().advance(time);
+        return *this;
+    }
+    Said call(std::string_view verb, std::string_view target, std::string_view body = {}) { return Said(*this, ask(verb, target, body)); }
+    Said get(std::string_view target) { return call("GET", target); }
+    Said post(std::string_view target, std::string_view body) { return call("POST", target, body); }
+    State const& state() { return *static_cast<State const*>(host().state_for_tools()); }
+
+    static testing::EncodedEvent encoded(Event const& event) {
+        testing::EncodedEvent out{std::uint32_t(event.index()), {}};
+        std::visit([&](auto const& e) { codec::put(out.payload, e); }, event);
+        return out;
+    }
+
+   private:
+    template <class S, class = void>
+    struct SettingsOf {
+        using type = int;
+    };
+    template <class S>
+    struct SettingsOf<S, std::void_t<typename S::Settings>> {
+        using type = typename S::Settings;
+    };
+    typename SettingsOf<Service>::type settings_{};
+};
+
+}  // namespace gantry
