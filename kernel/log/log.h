@@ -130,8 +130,9 @@ class Log {
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;
 
-    // Removes whole segments that lie entirely below `below`; the caller has written a baseline above it and it is durable.
-    // Appends a `dropped` batch that records what went.
+    // Removes whole segments that lie entirely below `below`; the caller has written a baseline that reaches up to there or beyond, and it
+    // is durable. Batches without events at `below` stay: a baseline of all that is below may be just those. Appends a `dropped` batch
+    // that records what went.
     virtual Result<void> cut(Position below, Time now) = 0;
 
     virtual Status status() const = 0;

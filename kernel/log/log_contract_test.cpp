@@ -443,6 +443,25 @@ TEST_P(LogContract, CutDropsWhatIsBelowAndRecordsIt) {
     EXPECT_EQ(firsts().front(), after.begin);
 }
 
+// What a baseline of everything is made of, when nothing was recorded since.
+TEST_P(LogContract, CutKeepsBatchesWithoutEventsAtItsPlace) {
+    for (int i = 0; i < 200; ++i) appended(2, 300);
+    std::string part(10'000, 'b');
+    for (int i = 0; i < 30; ++i) {  // several segments of them
+        BatchView b;
+        b.kind = BatchKind::baseline, b.note = part, b.time = log->status().last_time;
+        ASSERT_TRUE(log->append(b));
+        ASSERT_TRUE(log->wait_durable());
+    }
+    auto parts = [&] { return std::ranges::count_if(scan(), [](auto& s) { return s.kind == BatchKind::baseline; }); };
+    ASSERT_TRUE(log->cut(401, place->clock.wall()));
+    EXPECT_GT(log->status().begin, 1u);
+    EXPECT_EQ(parts(), 30);
+    reopen();
+    EXPECT_EQ(parts(), 30);
+    EXPECT_EQ(appended(1), 401u);
+}
+
 TEST_P(LogContract, CutOfNothingRecordsNothing) {
     appended(2);
     ASSERT_TRUE(log->wait_durable());

@@ -186,7 +186,8 @@ Result<void> MemoryLog::cut(Position below, Time now) {
         std::unique_lock lock(mutex_);
         std::size_t gone = 0;
         Position begin = store_->begin_;
-        while (gone < store_->batches_.size() && store_->batches_[gone]->first + store_->batches_[gone]->count <= below) {
+        auto is_below = [&](Stored const& s) { return s.count > 0 ? s.first + s.count <= below : s.first < below; };
+        while (gone < store_->batches_.size() && is_below(*store_->batches_[gone])) {
             begin = store_->batches_[gone]->first + store_->batches_[gone]->count;
             ++gone;
         }
