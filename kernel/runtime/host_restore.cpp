@@ -106,11 +106,12 @@ Result<bool> Host::load_baseline(State& state) {
         return fail(500, "log_damaged",
                     "the log begins at " + std::to_string(parts_.log.status().begin) +
                         " and holds no whole baseline of what was before: restore its first segments from a copy or an export");
-    TRY_VOID(read_baseline(parts_.log, *newest, parts_.sealer, [&](state::In& in) {
+    auto load = [&](state::In& in) {
         std::uint32_t form;
         return in.number(form) && form == kernel_section && load_kernel(state.baselines, state.remembered, in) &&
                decl_.state.load_portable(state.service.get(), in);
-    }));
+    };
+    TRY_VOID(read_baseline(parts_.log, *newest, parts_.sealer, load, decl_.renames));
     state.last = newest->position, state.last_time = newest->time;
     state.baselines.clear();  // the scan that follows finds those that are there, this one among them
     return true;
