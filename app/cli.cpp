@@ -34,7 +34,7 @@ void declare(CLI::App& app, Action& action) {
     add_import(app, action);
     add_log(app, action);
     add_call(app, action);
-    // add_new(app, action);
+    add_new(app, action);
     add_config(app, action);
     add_completions(app, action);
     add_version(app, action);

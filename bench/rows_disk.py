@@ -38,7 +38,9 @@ def group_commit(lab, count=3):
         bare = [g["records_per_s"] for g in got["floor"]]
         name = f"group commit, {in_flight} in flight"
         found += [row(f"{name}, against a bare write+fdatasync loop at equal batch", ratio(speed, bare), "×", "higher", 0.8),
-                  row(name, median(speed), "commands/s", "higher", peers={"bare loop": median(bare), "bare loop over cached pages": median([g["records_per_s"] for g in got["cached"]])}),
+                  row(name, median(speed), "commands/s", "higher",
+                      peers={"bare loop": median(bare), "bare loop over cached pages": median([g["records_per_s"] for g in got["cached"]])
+                      }),
                   row(f"{name}: commands a sync", round_to(median([g["commands_per_sync"] for g in got["ours"]]), 3), "commands", "higher"),
                   row(f"{name}: sync p50", median([g["sync_p50_us"] for g in got["floor"]]), "µs", "lower"),
                   row(f"{name}: sync p99", median([g["sync_p99_us"] for g in got["floor"]]), "µs", "lower")]

@@ -23,7 +23,7 @@ void WriterFirstLock::unlock() { pthread_rwlock_unlock(&lock_); }
 void WriterFirstLock::lock_shared() { GANTRY_ASSERT(pthread_rwlock_rdlock(&lock_) == 0, "the service's lock can be shared"); }
 void WriterFirstLock::unlock_shared() { pthread_rwlock_unlock(&lock_); }
 
-Host::Host(ServiceDecl decl, Parts parts) : decl_(std::move(decl)), parts_(std::move(parts)), state_{decl_.state.create(), {}, 0, {}} {
+Host::Host(ServiceDecl decl, Parts parts) : decl_(std::move(decl)), parts_(std::move(parts)), state_{decl_.state.create()} {
     incarnation_text_ = log::incarnation_text(parts_.log.status().incarnation);
     parts_.log.on_durable([this](Position position) { became_durable(position); });
 }
@@ -33,6 +33,7 @@ Result<void> Host::start(Progress const& progress) {
     TRY_ASSIGN(state_, restore(progress));
     applied_.store(state_.last), durable_.store(state_.last);
     floor_ = state_.last;
+    TRY_VOID(parts_.log.scan(0, [&](log::BatchView const& batch) { return first_time_ = batch.time, false; }));
     TRY_VOID(measure_memory());
     ready_.store(true, std::memory_order_release);
     return {};

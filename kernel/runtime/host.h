@@ -15,6 +15,7 @@
 #include "kernel/base/time.h"
 #include "kernel/codec/keyed_hash.h"
 #include "kernel/log/log.h"
+#include "kernel/runtime/baseline.h"
 #include "kernel/runtime/remembered.h"
 #include "kernel/runtime/service.h"
 #include "kernel/state/tracking.h"
@@ -130,7 +131,8 @@ class Host {
 
     // Facts that time alone brings about, by the service's own rule. Does nothing for a service without one.
     Result<void> tick(Viewer const& kernel);
-    // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one.
+    // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one; with a
+    // retention, writes a baseline each quarter of it and cuts the log below the newest one that is older.
     Result<void> keep_house();
     // A snapshot of now, unless the newest one is. Does nothing without Parts::snapshots.
     Result<void> save_snapshot();
@@ -167,9 +169,10 @@ class Host {
     };
     struct State {
         std::unique_ptr<void, void (*)(void*)> service;
-        Remembered remembered;
+        std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
+        Remembered remembered = {};
         Position last = 0;
-        Time last_time{};
+        Time last_time = {};
     };
     Outcome run(Request const& request);
     Result<Answer> settle(Outcome outcome) const;
@@ -182,6 +185,9 @@ class Host {
     Result<void> replay_into(State& state, Progress const& progress);
     static void remember(State& state, log::BatchView const& batch);
     Result<void> measure_memory();
+    Result<bool> load_baseline(State& state);
+    Result<void> write_baseline();
+    Result<void> retain();
 
     ServiceDecl decl_;
     Parts parts_;
@@ -198,6 +204,7 @@ class Host {
     bool stopped_ = false;     // under lock_: apply broke its promise three times in a row
     int broken_promises_ = 0;  // under lock_
     std::atomic<Position> snapshot_at_ = 0;
+    Time first_time_{};   // of the first batch in the log at the start
     Position floor_ = 0;  // where the start ended: what came before has no stamps
     std::string incarnation_text_;
     std::mutex waiters_mutex_;

@@ -1,5 +1,7 @@
 // How a host comes to its state: the newest good snapshot, or nothing, and the log after it; and how it leaves one.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "kernel/base/assert.h"
 #include "kernel/base/hash.h"
@@ -9,7 +11,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::uint32_t kernel_section = 1;  // its form; a snapshot of another one is passed over
+constexpr std::uint32_t kernel_section = 2;  // its form; a snapshot of another one is passed over
 constexpr Position progress_every = 1 << 16;
 constexpr Position snapshot_after = 1 << 20;  // events: what a start then replays at most takes a second or so
 
@@ -49,12 +51,31 @@ class SnapshotIn final : public state::In {
     Result<void> failed_;
 };
 
+// What the kernel itself keeps beside a service's state.
+void save_kernel(std::vector<BaselineMark> const& baselines, Remembered const& remembered, state::Out& out) {
+    out.number(std::uint32_t(baselines.size()));
+    for (auto const& mark : baselines) out.number(mark.position), out.number(mark.time.us);
+    remembered.save(out);
+}
+bool load_kernel(std::vector<BaselineMark>& baselines, Remembered& remembered, state::In& in) {
+    std::uint32_t count;
+    if (!in.number(count) || count > in.left() / 16) return false;
+    for (BaselineMark mark; count > 0; --count) {
+        if (!in.number(mark.position) || !in.number(mark.time.us)) return false;
+        baselines.push_back(mark);
+    }
+    return remembered.load(in);
+}
+
 }  // namespace
 
 Result<Host::State> Host::restore(Progress const& progress) {
-    State state{decl_.state.create(), {}, 0, {}};
+    State state{decl_.state.create()};
     TRY_ASSIGN(bool loaded, load_snapshot(state));
-    if (!loaded) state = State{decl_.state.create(), {}, 0, {}};
+    if (!loaded) {
+        state = State{decl_.state.create()};
+        if (parts_.log.status().begin > 1) TRY_VOID(load_baseline(state));
+    }
     snapshot_at_ = state.last;
     TRY_VOID(replay_into(state, progress));
     return state;
@@ -67,8 +88,8 @@ Result<bool> Host::load_snapshot(State& state) {
     if (!found || !*found) return false;
     SnapshotIn in(**found, parts_.sealer);
     std::uint32_t form;
-    bool good = in.number(form) && form == kernel_section && state.remembered.load(in) && decl_.state.load(state.service.get(), in) &&
-                in.left() == 0;
+    bool good = in.number(form) && form == kernel_section && load_kernel(state.baselines, state.remembered, in) &&
+                decl_.state.load(state.service.get(), in) && in.left() == 0;
     if (!good) {
         observe::log_line(observe::Level::warning, "runtime", "a snapshot can't be read: the log is replayed instead",
                           {{"service", decl_.name}, {"position", (*found)->meta().position}});
@@ -78,10 +99,27 @@ Result<bool> Host::load_snapshot(State& state) {
     return true;
 }
 
+Result<bool> Host::load_baseline(State& state) {
+    TRY_ASSIGN(auto newest, find_baseline(parts_.log));
+    if (!newest)
+        return fail(500, "log_damaged",
+                    "the log begins at " + std::to_string(parts_.log.status().begin) +
+                        " and holds no whole baseline of what was before: restore its first segments from a copy or an export");
+    TRY_VOID(read_baseline(parts_.log, *newest, parts_.sealer, [&](state::In& in) {
+        std::uint32_t form;
+        return in.number(form) && form == kernel_section && load_kernel(state.baselines, state.remembered, in) &&
+               decl_.state.load_portable(state.service.get(), in);
+    }));
+    state.last = newest->position, state.last_time = newest->time;
+    state.baselines.clear();  // the scan that follows finds those that are there, this one among them
+    return true;
+}
+
 Result<void> Host::replay_into(State& state, Progress const& progress) {
     Position const end = parts_.log.status().durable;
     std::unique_ptr<codec::EventReader> reader;
     std::uint64_t reader_id = 0;
+    BaselineParts baseline;
     Position told = state.last;
     Result<void> outcome;
     auto visit = [&](std::span<log::BatchView const> run) {
@@ -94,6 +132,7 @@ Result<void> Host::replay_into(State& state, Progress const& progress) {
         if (events) outcome = decl_.replay(state.service.get(), run, *reader, parts_.sealer, state.last);
         if (!outcome) return false;
         for (auto const& batch : run) {
+            if (auto whole = baseline.take(batch)) state.baselines.push_back(*whole);
             if (batch.idempotency && batch.first > state.last) remember(state, batch);
             if (batch.count > 0) state.last = std::max(state.last, batch.last());
             state.last_time = std::max(state.last_time, batch.time);
@@ -123,6 +162,7 @@ Result<void> Host::save_snapshot() {
     bool const due = !stopped_ && state_.last > snapshot_at_;
     auto view = due ? decl_.state.view(state_.service.get()) : decltype(state_.service)(nullptr, [](void*) {});
     Remembered remembered = due ? state_.remembered : Remembered();
+    auto const baselines = state_.baselines;
     Position const position = state_.last;
     Time const time = state_.last_time;
     lock_.unlock();
@@ -133,11 +173,71 @@ Result<void> Host::save_snapshot() {
     TRY_VOID(parts_.snapshots->save(meta, [&](log::Snapshots::Sink const& sink) {
         SnapshotOut out(sink, parts_.sealer);
         out.number(kernel_section);
-        remembered.save(out);
+        save_kernel(baselines, remembered, out);
         decl_.state.save(view.get(), out);
         return out.finish();
     }));
     snapshot_at_ = position;
+    return {};
+}
+
+// The state is written as it is now, in parts among which commands go on.
+Result<void> Host::write_baseline() {
+    lock_.lock();
+    auto view = decl_.state.view(state_.service.get());
+    Remembered const remembered = state_.remembered;
+    auto const baselines = state_.baselines;
+    BaselineMark const mark{state_.last, state_.last_time};
+    lock_.unlock();
+    BaselineOut out(mark, parts_.sealer, [&](std::string_view note) -> Result<void> {
+        // Its space is prepared on another thread; a disk without any must not hold up the service.
+        for (int tries = 0; !parts_.log.has_space(note.size() + 4096); ++tries) {
+            if (tries == 100) return fail(507, "log_full", "the disk has no room for a baseline: the log keeps growing until it has");
+            TRY_VOID(parts_.log.wait_durable());
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+        log::BatchView batch;
+        batch.kind = log::BatchKind::baseline, batch.note = note;
+        {
+            lock_.lock();
+            batch.time = std::max(state_.last_time, parts_.clock.wall());
+            auto appended = parts_.log.append(batch);
+            if (appended) state_.last_time = batch.time;
+            lock_.unlock();
+            if (!appended) return std::unexpected(std::move(appended.error()));
+        }
+        return parts_.log.wait_durable();
+    });
+    out.number(kernel_section);
+    save_kernel(baselines, remembered, out);
+    decl_.state.save_portable(view.get(), out);
+    TRY_VOID(out.finish());
+    lock_.lock();
+    state_.baselines.push_back(mark);
+    lock_.unlock();
+    return {};
+}
+
+Result<void> Host::retain() {
+    auto const keep = decl_.retention ? decl_.retention(parts_.settings) : std::nullopt;
+    if (!keep) return {};
+    lock_.lock_shared();
+    auto const marks = state_.baselines;
+    auto const last = state_.last;
+    auto const oldest_repeat = state_.remembered.oldest();
+    lock_.unlock_shared();
+    auto const now = parts_.clock.wall();
+    auto const newest = marks.empty() ? BaselineMark{0, first_time_} : marks.back();
+    if (first_time_.us != 0 && last > newest.position && now - newest.time >= Duration{keep->us / 4}) TRY_VOID(write_baseline());
+    std::optional<BaselineMark> below;
+    for (auto const& mark : marks)
+        if (now - mark.time >= *keep) below = mark;
+    if (!below) return {};
+    auto const position = std::min(below->position + 1, oldest_repeat.value_or(below->position + 1));
+    if (position > parts_.log.status().begin) TRY_VOID(parts_.log.cut(position, {}));
+    lock_.lock();
+    std::erase_if(state_.baselines, [&](auto const& mark) { return mark.position < below->position; });
+    lock_.unlock();
     return {};
 }
 
@@ -160,6 +260,7 @@ Result<void> Host::keep_house() {
     if (!ready()) return {};
     TRY_VOID(tick(Viewer{Str("gantry"), true}));
     TRY_VOID(measure_memory());
+    TRY_VOID(retain());
     if (applied() >= snapshot_at_.load() + snapshot_after) return save_snapshot();
     return {};
 }

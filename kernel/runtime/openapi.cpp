@@ -25,20 +25,29 @@ std::string quoted(std::string_view text) {
 void add(std::string& list, std::string const& item) { list.append(list.empty() ? "" : ",").append(item); }
 
 constexpr std::string_view problem_schema =
-    R"({"type":"object","description":"RFC 9457","properties":{"type":{"type":"string"},"title":{"type":"string"},"status":{"type":"integer"},)"
-    R"("code":{"type":"string","description":"stable: docs/errors.md"},"detail":{"type":"string"},"instance":{"type":"string","description":"the request's id"},)"
+    R"({"type":"object","description":"RFC 9457","properties":{"type":{"type":"string"},"title":{"type":"string"},)"
+    R"("status":{"type":"integer"},)"
+    R"("code":{"type":"string","description":"stable: docs/errors.md"},"detail":{"type":"string"},)"
+    R"("instance":{"type":"string","description":"the request's id"},)"
     R"("oops_id":{"type":"string","description":"of the error report"},"errors":{"type":"array","items":{"type":"object","properties":)"
-    R"({"pointer":{"type":"string"},"detail":{"type":"string"}},"required":["pointer","detail"]}}},"required":["type","title","status","code"]})";
+    R"({"pointer":{"type":"string"},"detail":{"type":"string"}},"required":["pointer","detail"]}}},)"
+    R"("required":["type","title","status","code"]})";
 
 constexpr std::string_view bulk_schema =
-    R"({"type":"object","description":"what became of one command of a bulk","properties":{"line":{"type":"integer"},"index":{"type":"integer"},)"
-    R"("status":{"type":"integer"},"replayed":{"type":"boolean"},"reply":{},"problem":{"$ref":"#/components/schemas/Problem"}},"required":["status"]})";
+    R"({"type":"object","description":"what became of one command of a bulk","properties":{"line":{"type":"integer"},)"
+    R"("index":{"type":"integer"},)"
+    R"("status":{"type":"integer"},"replayed":{"type":"boolean"},"reply":{},)"
+    R"("problem":{"$ref":"#/components/schemas/Problem"}},"required":["status"]})";
 
 constexpr std::string_view header_parameters =
-    R"("IdempotencyKey":{"name":"Idempotency-Key","in":"header","description":"A repeat with the same key and request gets the same reply, for 24 hours.","schema":{"type":"string","maxLength":255}},)"
-    R"("IfMatch":{"name":"If-Match","in":"header","description":"The ETag of the GET at this path; another one: 412.","schema":{"type":"string"}},)"
+    R"("IdempotencyKey":{"name":"Idempotency-Key","in":"header",)"
+    R"("description":"A repeat with the same key and request gets the same reply, for 24 hours.",)"
+    R"("schema":{"type":"string","maxLength":255}},)"
+    R"("IfMatch":{"name":"If-Match","in":"header",)"
+    R"("description":"The ETag of the GET at this path; another one: 412.","schema":{"type":"string"}},)"
     R"("IfNoneMatch":{"name":"If-None-Match","in":"header","description":"An ETag; unchanged: 304.","schema":{"type":"string"}},)"
-    R"("GantryAfter":{"name":"Gantry-After","in":"header","description":"service=position: waits for a state at least that new.","schema":{"type":"string"}})";
+    R"("GantryAfter":{"name":"Gantry-After","in":"header",)"
+    R"("description":"service=position: waits for a state at least that new.","schema":{"type":"string"}})";
 
 constexpr std::string_view reply_headers =
     R"("GantryPosition":{"description":"The newest event that the answer rests on.","schema":{"type":"string"}},)"

@@ -197,6 +197,10 @@ struct StateOps {
     std::unique_ptr<void, void (*)(void*)> (*view)(void const*);  // a copy: needs the lock, then stands still on its own
     void (*save)(void const*, state::Out&);
     bool (*load)(void*, state::In&);
+    // The same with the name of each member, in the portable form: a later binary skips a member that it no longer has, and a new one
+    // stays empty.
+    void (*save_portable)(void const*, state::Out&);
+    bool (*load_portable)(void*, state::In&);
     std::uint64_t (*digest)(void const*);
     std::vector<std::pair<std::string, std::uint64_t>> (*memory_bytes)(void const*);
     std::uint64_t fingerprint = 0;  // of the members' names and row types: what keys a snapshot
@@ -251,6 +255,30 @@ StateOps state_ops() {
     ops.load = [](void* p, state::In& in) {
         bool ok = true;
         each_member(*static_cast<State*>(p), [&](auto, auto& member) { ok = ok && member.load(in); });
+        return ok;
+    };
+    ops.save_portable = [](void const* p, state::Out& out) {
+        out.number(std::uint32_t(boost::mp11::mp_size<gantry::detail::Members<State>>::value));
+        each_member(*static_cast<State const*>(p), [&](std::string_view name, auto const& member) {
+            state::Size size(out);
+            member.save(size);
+            out.text(name), out.number(size.bytes());
+            member.save(out);
+        });
+    };
+    ops.load_portable = [](void* p, state::In& in) {
+        std::uint32_t count;
+        bool ok = in.number(count);
+        std::string name;
+        std::uint64_t bytes;
+        for (; ok && count > 0; --count) {
+            if (!in.text(name) || !in.number(bytes) || bytes > in.left()) return false;
+            state::Part part(in, bytes);
+            each_member(*static_cast<State*>(p), [&](std::string_view known, auto& member) {
+                if (known == name) ok = ok && member.load(part) && part.left() == 0;
+            });
+            ok = ok && part.skip();
+        }
         return ok;
     };
     ops.digest = [](void const* p) {

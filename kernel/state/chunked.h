@@ -10,6 +10,7 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/state/io.h"
+#include "kernel/state/portable.h"
 
 namespace gantry::state {
 
@@ -77,6 +78,13 @@ class Chunked {
         requires Raw<T>
     {
         out.number(std::uint64_t(size_));
+        if constexpr (Described<T>) {
+            if (out.form == Form::portable) {
+                put_row_schema<T>(out);
+                for (std::size_t i = 0; i < size_; ++i) put_row(out, (*this)[i]);
+                return;
+            }
+        }
         for (std::size_t i = 0; i < size_; i += per_chunk) out.write(&(*this)[i], sizeof(T) * std::min(per_chunk, size_ - i));
     }
     bool load(In& in)
@@ -84,7 +92,11 @@ class Chunked {
     {
         clear();
         std::uint64_t n;
-        if (!in.number(n) || n > in.left() / sizeof(T)) return false;
+        if (!in.number(n)) return false;
+        if constexpr (Described<T>) {
+            if (in.form == Form::portable) return load_portable(in, n);
+        }
+        if (n > in.left() / sizeof(T)) return false;
         for (std::size_t i = 0; i < n; i += per_chunk) {
             chunks_.push_back({make_for_overwrite(), false});
             std::size_t count = std::min<std::size_t>(per_chunk, n - i);
@@ -96,6 +108,18 @@ class Chunked {
     }
 
    private:
+    bool load_portable(In& in, std::uint64_t n)
+        requires Described<T>
+    {
+        RowReader<T> reader;
+        if (!reader.open(in)) return false;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            T row{};
+            if (!reader.read(in, row)) return false;
+            push_back(row);
+        }
+        return true;
+    }
     struct Entry {
         Chunk* chunk = nullptr;
         bool shared = false;

@@ -133,25 +133,33 @@ class Table : public state::Tracked {
 
     void save(state::Out& out) const {
         out.number(std::uint64_t(slots_.size()));
+        if (out.form == state::Form::portable) state::put_row_schema<Row>(out);
         std::string buffer;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             buffer.clear();
             buffer += slots_[i].used ? '\1' : '\0';
-            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row, out.sealer);
+            if (slots_[i].used) codec::put(buffer, slots_[i].key);
+            bool const apart = out.form == state::Form::portable;
+            if (slots_[i].used && !apart) codec::put(buffer, slots_[i].row, out.sealer);
             out.text(buffer);
+            if (slots_[i].used && apart) state::put_row(out, slots_[i].row);
         }
         free_.save(out);
     }
     bool load(state::In& in) {
         std::uint64_t n;
         if (!in.number(n) || n > in.left()) return false;
+        bool const apart = in.form == state::Form::portable;
+        state::RowReader<Row> rows;
+        if (apart && !rows.open(in)) return false;
         std::string buffer;
         for (std::uint64_t i = 0; i < n; ++i) {
             if (!in.text(buffer) || buffer.empty()) return false;
             Slot borrowed;
             ByteReader reader{std::string_view(buffer).substr(1)};
-            if (buffer[0] && (!codec::get(reader, borrowed.key) || !codec::get(reader, borrowed.row, in.sealer) || !reader.done()))
-                return false;
+            if (buffer[0] && !codec::get(reader, borrowed.key)) return false;
+            if (buffer[0] && !apart && !codec::get(reader, borrowed.row, in.sealer)) return false;
+            if (buffer[0] && (!reader.done() || (apart && !rows.read(in, borrowed.row)))) return false;
             borrowed.used = buffer[0] != 0;
             Slot const& owning = borrowed;
             slots_.push_back(owning);

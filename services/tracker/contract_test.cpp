@@ -1,19 +1,12 @@
 // What may not change unnoticed: the shape of the facts, and the public surface. UPDATE_GOLDEN=1 rewrites the files; read the difference.
-#include "kernel/codec/golden.h"
-#include "kernel/runtime/openapi.h"
 #include "services/tracker/tracker_test.h"
 
 namespace gantry::tracker {
 namespace {
 
-TEST(Contract, FactsKeepTheirShape) {
-    EXPECT_TRUE(expect_golden("services/tracker/goldens/facts.txt", codec::describe_shape(codec::type_of<Event>())));
-}
+TEST(Contract, FactsKeepTheirShape) { EXPECT_TRUE(testing::facts_are<Service>("services/tracker/goldens/facts.txt")); }
 
-TEST(Contract, TheSurfaceIsAsItIsDocumented) {
-    auto const text = codec::pretty_json(runtime::openapi(runtime::declare<Service>(), V1, "1"));
-    EXPECT_TRUE(expect_golden("services/tracker/goldens/openapi.json", text));
-}
+TEST(Contract, TheSurfaceIsAsItIsDocumented) { EXPECT_TRUE(testing::surface_is<Service>(V1, "services/tracker/goldens/openapi.json")); }
 
 }  // namespace
 }  // namespace gantry::tracker

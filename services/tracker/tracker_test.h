@@ -1,6 +1,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include "kernel/testing/goldens.h"
 #include "kernel/testing/harness.h"
 #include "services/tracker/tracker.h"
 

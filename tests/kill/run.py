@@ -118,12 +118,14 @@ def main():
         told, in_the_middle = disturbed(options.gantry, place, log, options.kills, took, rng)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    print(f"{options.kills} kills, {in_the_middle} while the import ran; {expected['summary']['reports']} reports, {took:.1f} s undisturbed")
+    ran = f"{options.kills} kills, {in_the_middle} while the import ran"
+    print(f"{ran}; {expected['summary']['reports']} reports, {took:.1f} s undisturbed")
     if in_the_middle < options.kills // 4:
         raise SystemExit("too few kills met a running import: use more lines")
     for what in expected:
         if told[what] != expected[what]:
-            raise SystemExit(f"{what} differs:\n{json.dumps(told[what])[:2000]}\ninstead of\n{json.dumps(expected[what])[:2000]}")
+            raise SystemExit(f"{what} differs:\n{json.dumps(told[what])[:2000]}\ninstead of\n"
+                             f"{json.dumps(expected[what])[:2000]}")
     print("the same state as undisturbed")
 
 
