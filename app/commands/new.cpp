@@ -28,7 +28,8 @@ int make_service(std::string const& name, bool as_json) {
     std::string text;
     for (auto const& path : made->made) text += fmt::format("made     {}\n", path);
     for (auto const& path : made->changed) text += fmt::format("changed  {}\n", path);
-    text += fmt::format("\nNext: tools/tidy.py --update (its error codes join docs/errors.md), make test, make run and http://127.0.0.1:8080/#/{}\n", name);
+    text += fmt::format(
+        "\nNext: tools/tidy.py --update (its error codes join docs/errors.md), make test, make run and http://127.0.0.1:8080/#/{}\n", name);
     return print(text) ? exit_ok : exit_failed;
 }
 
