@@ -61,7 +61,9 @@ int usage_error(CLI::App& app, CLI::ParseError const& error) {
     CLI::App& at = chosen(app);
     std::string said = error.what();
     auto extras = app.remaining(true);
-    if (dynamic_cast<CLI::ExtrasError const*>(&error) && !extras.empty()) {
+    // What is unknown goes before what is missing: a misspelt subcommand is both.
+    bool const missing = dynamic_cast<CLI::RequiredError const*>(&error) != nullptr;
+    if ((missing || dynamic_cast<CLI::ExtrasError const*>(&error)) && !extras.empty()) {
         auto near = near_name(at, extras.front());
         said = fmt::format("there is no '{}'{}", extras.front(), near.empty() ? "" : fmt::format(", did you mean {}?", near));
     }
@@ -83,13 +85,13 @@ int run(int argc, char const* const* argv) {
     try {
         app.parse(argc, argv);
     } catch (CLI::CallForHelp const&) {
-        return print(help_of(chosen(app))) ? exit_ok : exit_failed;
+        return print(app.help()) ? exit_ok : exit_failed;  // of the deepest subcommand given
     } catch (CLI::CallForVersion const& asked) {
         return print(std::string(asked.what()) + "\n") ? exit_ok : exit_failed;
     } catch (CLI::ParseError const& error) {
         return usage_error(app, error);
     }
-    if (!action) return print(help_of(chosen(app))) ? exit_usage : exit_failed;
+    if (!action) return print(app.help()) ? exit_usage : exit_failed;
     return action();
 }
 

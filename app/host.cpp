@@ -11,6 +11,7 @@
 #include "app/terminal.h"
 #include "app/version.h"
 #include "console/console.h"
+#include "kernel/codec/json.h"
 #include "kernel/http/server.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/process.h"
@@ -18,26 +19,23 @@
 namespace gantry::app {
 namespace {
 
-// The settings that must hold before anything is started.
-Result<ListenAddress> checked(ServerSettings const& server) {
-    TRY_VOID(observe::set_levels(observe::process_logger(), server.log_level.view()));
-    std::string_view log = server.log.view();
-    if (!log.empty() && log != "memory:" && !(log.starts_with("file:") && log.size() > 5))
-        return fail(400, "log_place_invalid", fmt::format("expected file:DIR or memory:, found \"{}\"", log));
-    return parse_listen(server.listen.view());
-}
-
 std::string source_of(config::Config const& config, std::string_view name) {
     for (auto const& origin : config.show())
         if (origin.key->section == "server" && origin.key->name == name) return origin.source;
     return {};
 }
 
-// Says whose value it was: "GANTRY_SERVER_LISTEN: [server] listen: expected …".
-int refuse(config::Config const& config, Problem const& problem) {
-    std::string_view key = problem.code == "log_level_invalid" ? "log_level" : problem.code == "log_place_invalid" ? "log" : "listen";
-    complain(fmt::format("{}: [server] {}: {}", source_of(config, key), key, problem.detail));
-    return exit_usage;
+// "GANTRY_SERVER_LISTEN: [server] listen: expected …"
+std::unexpected<Problem> wrong(config::Config const& config, std::string_view key, Problem const& problem) {
+    return fail(Problem{400,
+                        "config_invalid",
+                        "the configuration can't be used",
+                        {{source_of(config, key), fmt::format("[server] {}: {}", key, problem.detail)}}});
+}
+
+Result<void> check_log(std::string_view log) {
+    if (log.empty() || log == "memory:" || (log.starts_with("file:") && log.size() > 5)) return {};
+    return fail(400, "log_place_invalid", fmt::format("expected file:DIR or memory:, found \"{}\"", log));
 }
 
 http::Limits limits_of(HttpSettings const& settings) {
@@ -67,6 +65,18 @@ std::vector<std::string> service_names() {
     return out;
 }
 
+Result<void> check_services(std::vector<std::string> const& names) {
+    auto const known = service_names();
+    std::vector<std::string_view> const views(known.begin(), known.end());
+    for (auto const& name : names) {
+        if (std::ranges::find(known, name) != known.end()) continue;
+        auto near = codec::nearest(name, views);
+        return fail(400, "service_unknown",
+                    fmt::format("there is no service '{}'{}", name, near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+    }
+    return {};
+}
+
 std::vector<config::Section> service_sections() {
     std::vector<config::Section> out;
     for (auto const& service : all_services())
@@ -74,11 +84,20 @@ std::vector<config::Section> service_sections() {
     return out;
 }
 
+Result<void> check_settings(config::Config const& config) {
+    auto const server = config.get<ServerSettings>("server");
+    if (auto r = observe::set_levels(observe::process_logger(), server.log_level.view()); !r) return wrong(config, "log_level", r.error());
+    if (auto r = check_log(server.log.view()); !r) return wrong(config, "log", r.error());
+    if (auto r = check_services(server.services); !r) return wrong(config, "services", r.error());
+    if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
+    return {};
+}
+
 int host_services(config::Config const& config, std::vector<std::string> const& services) {
     auto const server = config.get<ServerSettings>("server");
     auto const http = config.get<HttpSettings>("http");
-    auto address = checked(server);
-    if (!address) return refuse(config, address.error());
+    auto const address = parse_listen(server.listen.view());
+    if (!address) return complain(address.error()), exit_usage;
     runtime::ProcessOptions options;
     options.data_dir = server.data.str(), options.log = server.log.str();
     options.tls = {http.tls_certificate.str(), http.tls_key.str()};
@@ -93,7 +112,8 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     ::umask(077);  // what lies in the data directory is nobody else's business
     auto served = runtime::serve(std::move(options));
     if (served) return exit_ok;
-    if (served.error().code == "listen_refused") return refuse(config, served.error());
+    if (served.error().code == "listen_refused")
+        return complain(config::explain(wrong(config, "listen", served.error()).error())), exit_usage;
     complain(served.error());
     return exit_of(served.error());
 }

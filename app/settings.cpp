@@ -59,10 +59,14 @@ config::Config declared_config() {
     return config;
 }
 
-bool load_config(config::Config& config, GivenSettings const& given) {
+Result<void> try_load_config(config::Config& config, GivenSettings const& given) {
     config::Sources sources{{}, process_environment(), given.flags};
     if (!given.file.empty()) sources.file = given.file;
-    auto loaded = config.load(sources);
+    return config.load(sources);
+}
+
+bool load_config(config::Config& config, GivenSettings const& given) {
+    auto loaded = try_load_config(config, given);
     if (!loaded) complain(config::explain(loaded.error()));
     return loaded.has_value();
 }

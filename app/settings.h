@@ -50,7 +50,8 @@ struct GivenSettings {
     std::string file;  // empty: none
     std::vector<config::Flag> flags;
 };
-// Loads; false, after each fault was said on standard error.
+Result<void> try_load_config(config::Config& config, GivenSettings const& given);
+// The same; false, after each fault was said on standard error.
 bool load_config(config::Config& config, GivenSettings const& given);
 
 struct ListenAddress {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -47,17 +48,30 @@ bool add_headers(CallOptions const& o, client::Headers& out) {
     return true;
 }
 
-// A body from a file or standard input goes out as it is read.
-bool add_body(CallOptions const& o, client::Request& request) {
+// What goes out as it is read.
+struct Upload {
+    std::string path;
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{nullptr, &std::fclose};
+    int error = 0;  // errno of a read that failed
+
+    std::size_t read(char* buffer, std::size_t capacity) {
+        auto const n = std::fread(buffer, 1, capacity, file.get());
+        if (n > 0 || !std::ferror(file.get())) return n;
+        error = errno;
+        return client::upload_failed;
+    }
+};
+
+bool open_body(CallOptions const& o, client::Request& request, std::shared_ptr<Upload> const& upload) {
     if (o.body.empty()) return true;
     bool const lines = o.body.starts_with('@') && o.body.ends_with(".ndjson");
     if (!find(request.headers, "content-type"))
         request.headers.emplace_back("Content-Type", lines ? "application/x-ndjson" : "application/json");
     if (o.body != "-" && !o.body.starts_with('@')) return request.body = o.body, true;
-    std::string path = o.body == "-" ? "/dev/stdin" : o.body.substr(1);
-    std::shared_ptr<std::FILE> file(std::fopen(path.c_str(), "rb"), [](std::FILE* f) { return f ? std::fclose(f) : 0; });
-    if (!file) return complain(fmt::format("{}: {}", path, std::strerror(errno))), false;
-    request.upload = [file](char* buffer, std::size_t capacity) { return std::fread(buffer, 1, capacity, file.get()); };
+    upload->path = o.body == "-" ? "standard input" : o.body.substr(1);
+    upload->file.reset(o.body == "-" ? ::fdopen(::dup(STDIN_FILENO), "rb") : std::fopen(upload->path.c_str(), "rb"));
+    if (!upload->file) return complain(fmt::format("{}: {}", upload->path, std::strerror(errno))), false;
+    request.upload = [upload](char* buffer, std::size_t capacity) { return upload->read(buffer, capacity); };
     return true;
 }
 
@@ -87,7 +101,8 @@ int call(CallOptions const& o) {
     client::Request request{.method = o.method, .target = o.path};
     std::ranges::transform(request.method, request.method.begin(), [](unsigned char c) { return c >= 'a' && c <= 'z' ? c - 32 : c; });
     if (!add_headers(o, request.headers)) return exit_usage;
-    if (!add_body(o, request)) return exit_failed;
+    auto const upload = std::make_shared<Upload>();
+    if (!open_body(o, request, upload)) return exit_failed;
     if (o.stream && !find(request.headers, "accept")) request.headers.emplace_back("Accept", "text/event-stream");
     auto* accept = find(request.headers, "accept");
     bool const stream = o.stream || (accept && (accept->find("event-stream") != accept->npos || accept->find("ndjson") != accept->npos));
@@ -98,6 +113,7 @@ int call(CallOptions const& o) {
     client::Session session(o.server);
     auto reply = session.send(std::move(request));
     if (!written) return exit_failed;
+    if (upload->error) return complain(fmt::format("{}: {}", upload->path, std::strerror(upload->error))), exit_failed;
     if (o.include && reply.status) show_head(reply);
     if (reply.status == 0 || (reply.error && reply.status < 400)) return unanswered(o, *reply.error);
     if (reply.status >= 400) return refused(o, reply);

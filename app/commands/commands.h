@@ -1,16 +1,12 @@
 #pragma once
 #include <CLI/App.hpp>
 #include <functional>
-#include <string>
 
 // One function a subcommand: it declares the subcommand's options on `app` and, once that subcommand was chosen and parsed, puts what is to
 // be done into `action`, which gives the exit code. Each lives in the file of its name.
 namespace gantry::app {
 
 using Action = std::function<int()>;
-
-// The help of one command, under its whole name ("gantry log cat").
-std::string help_of(CLI::App const& command);
 
 void add_serve(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);

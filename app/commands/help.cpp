@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,27 +7,39 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/terminal.h"
+#include "kernel/codec/json.h"
 
 namespace gantry::app {
 namespace {
 
+int unknown(std::vector<std::string> const& path, std::string const& name, std::vector<std::string> const& known) {
+    std::vector<std::string_view> const views(known.begin(), known.end());
+    auto near = codec::nearest(name, views);
+    complain(fmt::format("there is no command '{}'{}", fmt::join(path, " "), near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+    return exit_usage;
+}
+
 int help_on(CLI::App& app, std::vector<std::string> const& path) {
     CLI::App* at = &app;
+    std::string before;  // what the usage line says in front of the command's own name
     for (auto const& name : path) {
-        auto subs = at->get_subcommands([&](CLI::App* sub) { return sub->get_name() == name; });
-        if (subs.empty()) return complain(fmt::format("there is no command '{}'", fmt::join(path, " "))), exit_usage;
-        at = subs.front();
+        std::vector<std::string> known;
+        CLI::App* found = nullptr;
+        for (auto* sub : at->get_subcommands([](CLI::App*) { return true; })) {
+            known.push_back(sub->get_name());
+            if (sub->get_name() == name) found = sub;
+        }
+        if (!found) return unknown(path, name, known);
+        before += (before.empty() ? "" : " ") + at->get_name();
+        at = found;
     }
-    return print(help_of(*at)) ? exit_ok : exit_failed;
+    // Not at->help(): of the program that would be the help on the subcommand that was given, this one.
+    auto const text =
+        at->get_formatter()->make_help(at, before.empty() ? at->get_name() : before + " " + at->get_name(), CLI::AppFormatMode::Normal);
+    return print(text) ? exit_ok : exit_failed;
 }
 
 }  // namespace
-
-std::string help_of(CLI::App const& command) {
-    std::string path;
-    for (auto const* at = &command; at; at = at->get_parent()) path = path.empty() ? at->get_name() : at->get_name() + " " + path;
-    return command.get_formatter()->make_help(&command, path, CLI::AppFormatMode::Normal);
-}
 
 void add_help(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("help", "Explain a command: gantry help log cat.");

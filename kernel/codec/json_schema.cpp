@@ -19,11 +19,6 @@ std::string pattern(std::string_view prefix, std::string_view rest) {
     return json_string(out.append(rest));
 }
 
-bool must_be_present(Type const& type) {
-    if (type.kind == Kind::secret || type.kind == Kind::personal) return must_be_present(type.element());
-    return type.kind != Kind::optional && type.kind != Kind::list && type.kind != Kind::map;
-}
-
 std::string object_schema(Type const& record, std::string_view variant_name, Components& components) {
     std::string properties, required;
     auto add = [](std::string& list, std::string const& item) { list.append(list.empty() ? "" : ",").append(item); };
@@ -85,6 +80,11 @@ std::string integer_schema(Type const& type) {
 }
 
 }  // namespace
+
+bool must_be_present(Type const& type) {
+    if (type.kind == Kind::secret || type.kind == Kind::personal) return must_be_present(type.element());
+    return type.kind != Kind::optional && type.kind != Kind::list && type.kind != Kind::map;
+}
 
 std::string json_schema(Type const& type, Components& components) {
     switch (type.kind) {

@@ -46,6 +46,12 @@ struct Everything {
 RECORD(Everything, title, limit, wide, unsigned_wide, ratio, flag, owner, run, data, at, span, urgency, maybe, lines, counts, step,
        password, who, extra);
 
+struct Nested {
+    Text<1, 3> name;
+    Line line;
+};
+RECORD(Nested, name, line);
+
 constexpr std::string_view right =
     R"({"title":"Plan","limit":7,"wide":-5,"unsigned_wide":18446744073709551615,"ratio":0.1,"flag":true,"owner":"u_ann","run":"r_17",)"
     R"("data":"YWI=","at":"2026-01-31T12:00:00Z","span":"1h30m","urgency":"in_flight","maybe":3,"lines":[{"name":"a","n":1}],)"
@@ -180,6 +186,31 @@ TEST(Json, MissingAndUnknownAndTwice) {
     for (int i = 0; i < 30; ++i) many += "\"x" + std::to_string(i) + "\":1,";
     many.back() = '}';
     EXPECT_EQ(from_json<Line>(many).error().faults.size(), 20u);
+}
+
+TEST(Json, WhatIsBoundFromThePathIsNeitherAskedForNorTakenFromTheBody) {
+    std::vector<std::string_view> const name{"name"};
+    Line line{"abc", 0};
+    ASSERT_TRUE(decode_json(type_of<Line>(), &line, R"({"n":7})", false, {}, name));
+    EXPECT_EQ(line.name, Str("abc")) << "what was bound stays";
+    EXPECT_EQ(line.n, 7);
+    auto named = decode_json(type_of<Line>(), &line, R"({"name":"x","n":7})", false, {}, name);
+    ASSERT_FALSE(named);
+    ASSERT_EQ(named.error().faults.size(), 1u);
+    EXPECT_EQ(named.error().faults[0].pointer, "/name");
+    EXPECT_NE(named.error().faults[0].detail.find("by the path"), std::string::npos) << named.error().detail;
+    EXPECT_EQ(line.name, Str("abc"));
+    EXPECT_FALSE(decode_json(type_of<Line>(), &line, R"({})", false, {}, name)) << "the others are still asked for";
+    std::vector<std::string_view> const all{"name", "n"};
+    EXPECT_TRUE(decode_json(type_of<Line>(), &line, R"({})", false, {}, all));
+}
+
+TEST(Json, OnlyTheOuterFieldsAreBound) {
+    std::vector<std::string_view> const name{"name"};
+    Nested nested;
+    ASSERT_TRUE(decode_json(type_of<Nested>(), &nested, R"({"line":{"name":"abc","n":1}})", false, {}, name));
+    EXPECT_EQ(nested.line.name, Str("abc"));
+    EXPECT_FALSE(decode_json(type_of<Nested>(), &nested, R"({"line":{"n":1}})", false, {}, name));
 }
 
 TEST(Json, DefaultsWhereTheRecordSaysSo) {

@@ -70,6 +70,9 @@ Result<std::vector<EventType>> event_types(std::string_view schema_blob);
 std::string describe_shape(Type const& type);
 std::uint64_t fingerprint(Type const& type);
 
+// Whether JSON without a field of this type is at fault, where the record doesn't say `has_defaults`.
+bool must_be_present(Type const& type);
+
 // JSON Schema 2020-12 of a type, records under "#/components/schemas/<name>" collected into `components` (name → schema text).
 std::string json_schema(Type const& type, std::map<std::string, std::string>& components);
 

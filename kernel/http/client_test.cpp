@@ -165,6 +165,22 @@ TEST(Client, StreamsUpAndDown) {
     EXPECT_EQ(session.send(stop).error->code, "aborted");
 }
 
+TEST(Client, AnUploadThatFailsIsNoWholeBody) {
+    TestServer s;
+    std::atomic<int> handled = 0;
+    s.handler.on_handle = [&](Exchange& ex) { ++handled, ex.response().begin(200).empty(); };
+    client::Session session(url(s));
+    client::Request r{.method = "POST", .target = "/"};
+    int calls = 0;
+    r.upload = [&](char* buffer, std::size_t) { return calls++ == 0 ? (*buffer = 'u', std::size_t(1)) : client::upload_failed; };
+    auto reply = session.send(r);
+    EXPECT_EQ(reply.status, 0);
+    ASSERT_TRUE(reply.error);
+    EXPECT_EQ(reply.error->code, "aborted");
+    EXPECT_EQ(reply.tries, 1);
+    EXPECT_EQ(handled, 0);
+}
+
 TEST(Client, BodiesAreBoundedFromBothSides) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) { ex.response().begin(200).body(std::string(std::stoul(std::string(ex.head().query)), 'x')); };

@@ -81,7 +81,10 @@ struct Transfer {
 
 std::size_t on_head(char* p, std::size_t, std::size_t n, void* t) { return static_cast<Transfer*>(t)->head_line({p, n}), n; }
 std::size_t on_data(char* p, std::size_t, std::size_t n, void* t) { return static_cast<Transfer*>(t)->data({p, n}) ? n : 0; }
-std::size_t on_upload(char* p, std::size_t, std::size_t n, void* t) { return static_cast<Transfer*>(t)->request->upload(p, n); }
+std::size_t on_upload(char* p, std::size_t, std::size_t n, void* t) {
+    auto const filled = static_cast<Transfer*>(t)->request->upload(p, n);
+    return filled == upload_failed ? CURL_READFUNC_ABORT : filled;
+}
 int on_progress(void* t, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return static_cast<Transfer*>(t)->aborted->load() ? 1 : 0; }
 
 std::string_view code_of(CURLcode code, Transfer const& t) {

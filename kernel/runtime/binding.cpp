@@ -7,6 +7,7 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
+#include "kernel/codec/schema.h"
 
 namespace gantry::runtime {
 namespace {
@@ -48,8 +49,19 @@ bool in_path(Target const& target, std::string_view name) {
     return std::ranges::any_of(target.segments, [&](auto s) { return is_field(s) && field_of(s) == name; });
 }
 
+Result<void> all_given(Target const& target, codec::Type const& type, std::uint64_t given) {
+    if (type.has_defaults) return {};
+    for (std::size_t i = 0; i < type.fields.size(); ++i) {
+        auto const& field = type.fields[i];
+        if (given >> i & 1 || !codec::must_be_present(field.type()) || in_path(target, field.name)) continue;
+        return invalid(fmt::format("?{}", field.name), "this parameter must be given");
+    }
+    return {};
+}
+
 Result<void> bind_query(Target const& target, codec::Type const& type, void* out, std::string_view query) {
     std::string name;
+    std::uint64_t given = 0;  // RECORD takes at most 52 members
     while (!query.empty()) {
         auto end = std::min(query.find('&'), query.size());
         auto part = query.substr(0, end);
@@ -67,9 +79,12 @@ Result<void> bind_query(Target const& target, codec::Type const& type, void* out
             return invalid("?" + name, near.empty() ? "there is no such parameter"
                                                     : fmt::format("there is no such parameter; did you mean '{}'?", near));
         }
+        auto const bit = std::uint64_t(1) << (field - type.fields.data());
+        if (given & bit) return invalid("?" + name, "this parameter is given twice");
+        given |= bit;
         TRY_VOID(set_field(*field, out, "?" + name, part.substr(std::min(equals + 1, part.size())), Plus::blank));
     }
-    return {};
+    return all_given(target, type, given);
 }
 
 // The order in which paths are tried: a fixed segment goes before a field.

@@ -55,8 +55,8 @@ constexpr std::string_view reply_headers =
 
 bool in_path(RouteDecl const& route, std::string_view field) { return route.path.find(fmt::format("{{{}}}", field)) != route.path.npos; }
 
-// "GET /packages/{name}" → "get_packages_name"
-std::string operation_id(RouteDecl const& route) {
+// "GET /packages/{name}" → "get_packages_name"; what another route has already gets a number.
+std::string operation_id(RouteDecl const& route, std::set<std::string>& taken) {
     std::string out;
     for (char c : fmt::format("{} {}", route.verb, route.path)) {
         if (c >= 'A' && c <= 'Z') c = char(c - 'A' + 'a');
@@ -65,7 +65,9 @@ std::string operation_id(RouteDecl const& route) {
         if (!word && !out.empty() && out.back() != '_') out += '_';
     }
     while (out.ends_with('_')) out.pop_back();
-    return out;
+    std::string unique = out;
+    for (int n = 2; !taken.insert(unique).second; ++n) unique = fmt::format("{}_{}", out, n);
+    return unique;
 }
 
 // The schema of a scalar with its default put in.
@@ -84,11 +86,12 @@ std::string parameters(RouteDecl const& route, Components& components) {
         bool const path = in_path(route, field.name);
         if (!path && route.command) continue;
         auto schema = codec::json_schema(field.type(), components);
-        bool const optional = field.type().kind == codec::Kind::optional || route.input->has_defaults;
+        bool const optional = !codec::must_be_present(field.type()) || route.input->has_defaults;
         if (!path && optional)
             schema = with_default(std::move(schema), field.type(), static_cast<char const*>(defaults.get()) + field.offset);
-        add(out, fmt::format(R"({{"name":{},"in":"{}","required":{},"schema":{}}})", quoted(field.name), path ? "path" : "query",
-                             path || !optional, schema));
+        auto const commas = field.type().kind == codec::Kind::list ? R"("style":"form","explode":false,)" : "";
+        add(out, fmt::format(R"({{"name":{},"in":"{}","required":{},{}"schema":{}}})", quoted(field.name), path ? "path" : "query",
+                             path || !optional, path ? "" : commas, schema));
     }
     for (auto name : route.command ? std::vector<std::string_view>{"IdempotencyKey", "IfMatch"}
                                    : std::vector<std::string_view>{"IfNoneMatch", "GantryAfter"})
@@ -106,10 +109,7 @@ std::string body_schema(RouteDecl const& route, Components& components) {
             continue;
         }
         add(properties, quoted(field.name) + ":" + codec::json_schema(field.type(), components));
-        auto const kind = field.type().kind;
-        bool const absent =
-            route.input->has_defaults || kind == codec::Kind::optional || kind == codec::Kind::list || kind == codec::Kind::map;
-        if (!absent) add(required, quoted(field.name));
+        if (!route.input->has_defaults && codec::must_be_present(field.type())) add(required, quoted(field.name));
     }
     if (properties.empty()) return {};
     if (all) return codec::json_schema(*route.input, components);
@@ -141,12 +141,12 @@ std::string responses(RouteDecl const& route, Components& components) {
         route.command ? "2XX" : "200", headers, content, route.command ? "" : R"("304":{"description":"unchanged"},)");
 }
 
-std::string operation(RouteDecl const& route, Components& components) {
+std::string operation(RouteDecl const& route, std::set<std::string>& ids, Components& components) {
     std::string verb(route.verb);
     std::ranges::transform(verb, verb.begin(), [](char c) { return char(c - 'A' + 'a'); });
     auto const security = route.scope.empty() ? std::string("[]") : fmt::format(R"([{{"caller":[{}]}}])", quoted(route.scope));
     return fmt::format(R"("{}":{{"operationId":"{}","summary":{},{}"security":{},"parameters":[{}]{},"responses":{{{}}}}})", verb,
-                       operation_id(route), quoted(route.doc), route.deprecated ? R"("deprecated":true,)" : "", security,
+                       operation_id(route, ids), quoted(route.doc), route.deprecated ? R"("deprecated":true,)" : "", security,
                        parameters(route, components), request_body(route, components), responses(route, components));
 }
 
@@ -155,10 +155,11 @@ std::string operation(RouteDecl const& route, Components& components) {
 std::string openapi(ServiceDecl const& decl, Version version, std::string_view server_version) {
     Components components{{"Problem", std::string(problem_schema)}, {"BulkResult", std::string(bulk_schema)}};
     std::map<std::string, std::string> paths;
+    std::set<std::string> ids;
     for (auto const& route : decl.routes)
         if (route.version == version)
             add(paths[fmt::format("/{}/v{}{}", decl.name, int(version), route.path == "/" ? "" : route.path)],
-                operation(route, components));
+                operation(route, ids, components));
     std::string path_list, schemas;
     for (auto const& [path, operations] : paths) add(path_list, fmt::format("{}:{{{}}}", quoted(path), operations));
     for (auto const& [name, schema] : components) add(schemas, quoted(name) + ":" + schema);

@@ -45,6 +45,9 @@ class Importer {
         ByteReader end(frame_);
         if (end.fixed<std::uint64_t>() != report.batches || end.fixed<std::uint64_t>() != reached_.chain)
             return bad("the end doesn't match");
+        char behind;
+        TRY_ASSIGN(auto more, source_({&behind, 1}));
+        if (more > 0) return bad("something follows its end");
         return false;
     }
     Result<Chained> base() {
@@ -147,7 +150,7 @@ Result<void> export_log(Disk& disk, std::string const& directory, Sink const& si
 Result<VerifyReport> import_log(Disk& disk, std::string const& directory, Fill const& source, Options const& options, Clock& clock,
                                 Random& random) {
     TRY_ASSIGN(auto taken, disk.list(directory));
-    if (!taken.empty()) return fail(409, "log_exists", "The directory isn't empty; name another one.");
+    if (!taken.empty()) return fail({409, "log_exists", "The directory isn't empty; name another one.", {}, directory});
     auto beside = directory + ".import";  // it gets its name when it is complete
     TRY_VOID(disk.make_directories(beside));
     TRY_ASSIGN(auto stale, disk.list(beside));
