@@ -65,11 +65,13 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
     Viewer const viewer{Str(caller_)};
     runtime::Request request{.route = *match.target->route, .viewer = viewer, .bind = bind};
     if (command) {
-        request.idempotency_key = headers.idempotency_key, request.target = target, request.body = body, request.if_match = headers.if_match;
+        request.idempotency_key = headers.idempotency_key, request.target = target, request.body = body,
+        request.if_match = headers.if_match;
         if (match.target->read) request.same_path_read = match.target->read->route, request.bind_read = &bind_read;
     }
     std::optional<Result<runtime::Answer>> told;
-    auto at_once = host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; });
+    auto at_once =
+        host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; });
     if (at_once) told = std::move(*at_once);
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
     if (*told) {

@@ -65,9 +65,9 @@ class Harness : public testing::BenchOfOne {
             return found.value_or("");
         }
         std::string next() const { return testing::json_at(reply_.body, "/next").value_or(""); }  // the cursor of a page; empty: its end
-        std::string const& etag() const { return reply_.etag; }                                  // of a read
-        std::string const& position() const { return reply_.position; }                          // as Gantry-Position
-        bool replayed() const { return reply_.replayed; }                                        // as Gantry-Replayed
+        std::string const& etag() const { return reply_.etag; }                                   // of a read
+        std::string const& position() const { return reply_.position; }                           // as Gantry-Position
+        bool replayed() const { return reply_.replayed; }                                         // as Gantry-Replayed
         // The reply as a struct.
         template <class T>
         T as() const {

@@ -217,7 +217,8 @@ void Laws::secrets_stay_out() {
         std::string open;
         if (codec::decode_binary(type, value.get(), in)) codec::encode_binary(type, value.get(), open, &hide);
         for (auto const& personal : found.personal)
-            EXPECT_EQ(open.find(personal), std::string::npos) << "law 6: a personal value is in the log unsealed: " << bench_.shown({event});
+            EXPECT_EQ(open.find(personal), std::string::npos)
+                << "law 6: a personal value is in the log unsealed: " << bench_.shown({event});
     }
     auto scanned = bench_.log_->scan(0, [&](log::BatchView const& batch) {
         if (batch.idempotency) expect_no_secret(batch.idempotency->reply, "the log has it in a stored reply");

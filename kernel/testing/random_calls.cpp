@@ -95,7 +95,8 @@ std::optional<RandomCalls::Call> RandomCalls::call_of(runtime::Target const& tar
             out.body += (out.body.empty() ? "{\"" : ",\"") + std::string(field.name) + "\":";
             codec::encode_json(field.type(), value, out.body);
         } else if (!random_.chance(field.type().kind == Kind::optional ? 0.6 : 0.0)) {  // few filters: most of them find nothing
-            query += (query.empty() ? "?" : "&") + std::string(field.name) + "=" + percent_encoded(codec::encode_scalar(field.type(), value));
+            query +=
+                (query.empty() ? "?" : "&") + std::string(field.name) + "=" + percent_encoded(codec::encode_scalar(field.type(), value));
         }
     }
     if (target.takes_body) out.body += out.body.empty() ? "{}" : "}";

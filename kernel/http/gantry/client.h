@@ -37,8 +37,8 @@ struct Request {
     std::string target;  // path and query, or a whole URL
     Headers headers;
     std::string body;
-    // Instead of `body`: fills at most `capacity` bytes and returns their number, 0 at the end, or `upload_failed`: the request is then broken
-    // off (`aborted`), so that the server sees that the body isn't whole. Such a request is tried once.
+    // Instead of `body`: fills at most `capacity` bytes and returns their number, 0 at the end, or `upload_failed`: the request is then
+    // broken off (`aborted`), so that the server sees that the body isn't whole. Such a request is tried once.
     std::function<std::size_t(char* buffer, std::size_t capacity)> upload;
     // Instead of Reply::body: gets the body of a 2xx reply as it comes; false stops the transfer (`aborted`). Once it has been called
     // the request is not tried again.
