@@ -36,21 +36,34 @@ bool is_absent(codec::Type const& type, void const* value) { return type.kind ==
 }  // namespace
 
 void Known::learn(codec::Type const& type, void const* value) {
+    Texts texts;
     walk(type, value, [&](codec::Type const& t, void const* v, std::string_view field) {
-        if (auto name = name_of(t, field); !name.empty()) texts_[name].push_back(codec::encode_scalar(t, v));
+        if (auto name = name_of(t, field); !name.empty()) texts.emplace(std::move(name), codec::encode_scalar(t, v));
     });
-    for (auto& [name, texts] : texts_)
-        if (texts.size() > of_a_name_max) texts.erase(texts.begin(), texts.end() - of_a_name_max);
+    if (facts_.size() < facts_max && !texts.empty()) facts_.push_back(std::move(texts));
 }
 
-void Known::learn(std::string name, std::string text) { texts_[std::move(name)].push_back(std::move(text)); }
+void Known::learn(std::string name, std::string text) {
+    if (facts_.size() < facts_max) facts_.push_back({{std::move(name), std::move(text)}});
+}
+
+std::string const* Known::one_of(Texts const& texts, std::string_view name, Random& random) {
+    auto [from, to] = texts.equal_range(name);
+    if (from == to) return nullptr;
+    return &std::next(from, std::int64_t(random.below(std::uint64_t(std::distance(from, to)))))->second;
+}
 
 void Known::mix_into(codec::Type const& type, void* value, Random& random) const {
+    if (facts_.empty()) return;
+    auto any_fact = [&]() -> Texts const& { return facts_[random.below(facts_.size())]; };
+    Texts const& chosen = any_fact();
     walk(type, value, [&](codec::Type const& t, void* v, std::string_view field) {
-        auto const found = texts_.find(name_of(t, field));
-        if (found == texts_.end() || random.chance(0.3)) return;
+        auto const name = name_of(t, field);
+        if (name.empty() || random.chance(0.15)) return;
+        auto const* text = one_of(random.chance(0.9) ? chosen : any_fact(), name, random);
+        for (int tries = 0; !text && tries < 5; ++tries) text = one_of(any_fact(), name, random);
         runtime::AnyValue known(t);
-        if (codec::decode_scalar(t, known.get(), found->second[random.below(found->second.size())])) t.ops.assign(v, known.get());
+        if (text && codec::decode_scalar(t, known.get(), *text)) t.ops.assign(v, known.get());
     });
 }
 

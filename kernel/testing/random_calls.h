@@ -8,17 +8,20 @@
 
 namespace gantry::testing {
 
-// What a service has told or recorded: ids by their prefix, words by the name of their field.
+// What a service has recorded or told: ids by their prefix, words by the name of their field, together as they came.
 class Known {
    public:
     void learn(codec::Type const& type, void const* value);
     void learn(std::string name, std::string text);
-    // Puts known ids and words in the place of some of a value's own.
+    // Puts known ids and words in the place of most of a value's own; many of them from one fact, so that a request meets a row that takes
+    // several words to name.
     void mix_into(codec::Type const& type, void* value, Random& random) const;
 
    private:
-    static constexpr std::size_t of_a_name_max = 100;
-    std::map<std::string, std::vector<std::string>, std::less<>> texts_;
+    static constexpr std::size_t facts_max = 200;
+    using Texts = std::multimap<std::string, std::string, std::less<>>;
+    static std::string const* one_of(Texts const& texts, std::string_view name, Random& random);
+    std::vector<Texts> facts_;
 };
 
 // Random requests to a service, over its real routes.
