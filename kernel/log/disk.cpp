@@ -15,12 +15,12 @@ Result<std::string> read_file(Disk& disk, std::string const& path) {
     }
 }
 
-Result<void> write_file_durably(Disk& disk, std::string const& path, std::string_view bytes) {
+Result<void> write_file_durably(Disk& disk, std::string const& path, std::string_view bytes, Open how) {
     auto beside = path + ".tmp";
     TRY_ASSIGN(bool stale, disk.exists(beside));
     if (stale) TRY_VOID(disk.remove(beside));
     {
-        TRY_ASSIGN(auto file, disk.open(beside, Open::create_new));
+        TRY_ASSIGN(auto file, disk.open(beside, how));
         TRY_VOID(file->write(0, bytes));
         TRY_VOID(file->sync());
     }

@@ -29,7 +29,8 @@ class File {
     virtual Result<std::uint64_t> size() = 0;
 };
 
-enum class Open { existing_read, existing_write, create_new };  // create_new fails if the name is taken
+// The last two fail if the name is taken; a private file is readable by its owner alone, from its first moment.
+enum class Open { existing_read, existing_write, create_new, create_private };
 
 class Disk {
    public:
@@ -51,6 +52,6 @@ Disk& system_disk();
 
 // Whole small files, with the usual care: written beside, synced, renamed, directory synced.
 Result<std::string> read_file(Disk& disk, std::string const& path);
-Result<void> write_file_durably(Disk& disk, std::string const& path, std::string_view bytes);
+Result<void> write_file_durably(Disk& disk, std::string const& path, std::string_view bytes, Open how = Open::create_new);
 
 }  // namespace gantry::log

@@ -176,7 +176,7 @@ class PosixDisk final : public Disk {
     Result<std::unique_ptr<File>> open(std::string const& path, Open how) override {
         int flags = how == Open::existing_read ? O_RDONLY : how == Open::existing_write ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
         int fd = -1;
-        do fd = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
+        do fd = ::open(path.c_str(), flags | O_CLOEXEC, how == Open::create_private ? 0600 : 0640);
         while (fd < 0 && errno == EINTR);
         if (fd < 0) return failed("open", path, errno);
         return std::make_unique<PosixFile>(fd, path);

@@ -44,7 +44,6 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         TRY_ASSIGN(auto size, file_->size());
         std::string bytes(size, '\0');
         TRY_ASSIGN(auto n, file_->read(0, bytes));
-        if (size == 0) return begin();
         ByteReader head(std::string_view(bytes).substr(0, std::min(n, head_bytes)));
         if (head.bytes(magic.size()) != magic || !head.ok()) return damaged(0, "it doesn't begin as a file of keys does");
         if (auto found = head.fixed<std::uint32_t>(); found != version)
@@ -52,7 +51,11 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         for (end_ = head_bytes; end_ < bytes.size();) {
             auto taken = take(std::string_view(bytes).substr(end_));
             if (!taken) return std::unexpected(std::move(taken.error()));
-            if (*taken == 0) break;  // never given out: its write did not end
+            if (*taken == 0) {  // never given out: its write did not end
+                TRY_VOID(file_->truncate(end_));
+                TRY_VOID(file_->sync());
+                break;
+            }
             end_ += *taken;
         }
         sodium_memzero(bytes.data(), bytes.size());
@@ -91,13 +94,6 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         codec::SubjectKey key;
         std::uint64_t offset = 0;
     };
-    Result<void> begin() {
-        std::string head(magic);
-        put_fixed(head, version), put_fixed(head, std::uint32_t(0));
-        TRY_VOID(file_->write(0, head));
-        TRY_VOID(file_->sync());
-        return end_ = head.size(), Result<void>{};
-    }
     // The size of the record at the end; 0 when only its beginning was written.
     Result<std::size_t> take(std::string_view rest) {
         ByteReader in(rest);
@@ -149,8 +145,12 @@ class FileSubjectKeys final : public codec::SubjectKeys {
 
 Result<std::unique_ptr<codec::SubjectKeys>> open_subject_keys(Disk& disk, std::string path, Random& random) {
     TRY_ASSIGN(bool there, disk.exists(path));
-    TRY_ASSIGN(auto file, disk.open(path, there ? Open::existing_write : Open::create_new));
-    if (!there) TRY_VOID(disk.sync_directory(path.substr(0, path.rfind('/'))));
+    if (!there) {
+        std::string head(magic);
+        put_fixed(head, version), put_fixed(head, std::uint32_t(0));
+        TRY_VOID(write_file_durably(disk, path, head, Open::create_private));
+    }
+    TRY_ASSIGN(auto file, disk.open(path, Open::existing_write));
     auto keys = std::make_unique<FileSubjectKeys>(std::move(file), std::move(path), random);
     TRY_VOID(keys->load());
     return std::unique_ptr<codec::SubjectKeys>(std::move(keys));

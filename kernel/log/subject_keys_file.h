@@ -8,9 +8,9 @@
 
 namespace gantry::log {
 
-// The keys of all subjects of a site in one file beside its logs. A new key is synced before it is given out; an erased one is overwritten
-// and synced before erase() returns. What a file system or a flash disk keeps of overwritten blocks is beyond reach: the data directory
-// belongs on an encrypted one.
+// The keys of all subjects of a site in one file beside its logs, readable by its owner alone. A new key is synced before it is given out;
+// an erased one is overwritten and synced before erase() returns. What a file system or a flash disk keeps of overwritten blocks is beyond
+// reach: the data directory belongs on an encrypted one.
 //
 //     file   = "GANTRYKY" u32 version (1) u32 zero { record }
 //     record = u8 state (1 live, 2 erased) u8 zero u16 size of the subject, u32 CRC of key and subject, key (32 bytes), subject

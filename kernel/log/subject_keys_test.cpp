@@ -2,6 +2,7 @@
 
 #include "kernel/log/faulty/simulated_disk.h"
 #include "kernel/log/subject_keys_file.h"
+#include "kernel/log/testing.h"
 
 namespace gantry::log {
 namespace {
@@ -46,6 +47,60 @@ TEST_F(SubjectKeysFile, AKeyIsDurableBeforeItIsGivenOut) {
     open()->erase("ann");
     disk_.crash();
     EXPECT_FALSE(open()->find("ann"));
+}
+
+TEST_F(SubjectKeysFile, TheFileIsItsOwnersAlone) {
+    TemporaryDirectory at;
+    auto const path = at.path() + "/keys";
+    ASSERT_TRUE(open_subject_keys(system_disk(), path, random_));
+    auto const mode = std::filesystem::status(path).permissions();
+    EXPECT_EQ(mode, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+// The power goes at each write or sync of a first start, and with each sector kept or lost.
+TEST_F(SubjectKeysFile, AStartThatWasCutShortIsNoDamage) {
+    for (std::uint64_t call = 1; call <= 6; ++call)
+        for (std::uint64_t seed = 0; seed < 8; ++seed) {
+            SimulatedDisk disk(seed);
+            ASSERT_TRUE(disk.make_directories("/d"));
+            disk.fail_at(call);
+            auto first = open_subject_keys(disk, "/d/keys", random_);
+            disk.fail_at(0);
+            disk.crash();
+            auto again = open_subject_keys(disk, "/d/keys", random_);
+            ASSERT_TRUE(again) << call << ": " << again.error().detail;
+            auto ann = (*again)->get_or_make("ann");
+            again = open_subject_keys(disk, "/d/keys", random_);
+            EXPECT_EQ((*again)->find("ann"), ann);
+        }
+}
+
+TEST_F(SubjectKeysFile, WhatATornWriteLeftIsGoneBeforeTheNextKey) {
+    open()->get_or_make("ann");
+    auto whole = bytes().size();
+    open()->get_or_make(std::string(300, '\x01') + std::string(100, '\0') + "tail");
+    auto all = bytes();
+    for (std::size_t cut = whole + 1; cut < all.size(); cut += 7) {
+        ASSERT_TRUE(write_file_durably(disk_, "/d/keys", all.substr(0, cut)));
+        auto bob = open()->get_or_make("bob");
+        EXPECT_EQ(open()->find("bob"), bob);
+        EXPECT_TRUE(open()->find("ann"));
+    }
+}
+
+TEST_F(SubjectKeysFile, ValuesSealedBeforeAnErasureReadAsErased) {
+    auto keys = open();
+    auto sealer = codec::make_sealer(*keys, random_);
+    auto sealed = sealer.seal("ann", "Ann Lee");
+    EXPECT_EQ(sealer.open("ann", sealed), "Ann Lee");
+    keys->erase("ann");
+    EXPECT_FALSE(sealer.open("ann", sealed));
+    disk_.crash();
+    keys = open();
+    auto later = codec::make_sealer(*keys, random_);
+    EXPECT_FALSE(later.open("ann", sealed));
+    later.seal("ann", "another life");
+    EXPECT_FALSE(later.open("ann", sealed));
 }
 
 TEST_F(SubjectKeysFile, ATornEndIsForgottenAndDamageElsewhereIsNamed) {

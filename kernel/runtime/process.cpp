@@ -49,13 +49,13 @@ class StopSignal {
 
 bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
 
-// A key of the site, made at the first start: random bytes in a file that nobody else may read (the process runs with umask 077).
+// A key of the site, made at the first start: random bytes in a file that nobody else may read.
 Result<codec::HashKey> site_key(log::Disk& disk, std::string const& path, Random& random) {
     codec::HashKey key;
     TRY_ASSIGN(bool there, disk.exists(path));
     if (!there) {
         random.fill(key);
-        TRY_VOID(log::write_file_durably(disk, path, {reinterpret_cast<char const*>(key.data()), key.size()}));
+        TRY_VOID(log::write_file_durably(disk, path, {reinterpret_cast<char const*>(key.data()), key.size()}, log::Open::create_private));
     }
     TRY_ASSIGN(auto bytes, log::read_file(disk, path));
     if (bytes.size() != key.size())

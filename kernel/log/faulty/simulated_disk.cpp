@@ -199,7 +199,7 @@ std::vector<std::string> SimulatedDisk::files() const {
 Result<std::unique_ptr<File>> SimulatedDisk::open(std::string const& path, Open how) {
     std::lock_guard lock(mutex_);
     auto it = names_.find(path);
-    if (how == Open::create_new) {
+    if (how == Open::create_new || how == Open::create_private) {
         if (it != names_.end() || !directories_.contains(directory_of(path)) || faulty(faults_.name, true)) return failed("create", path);
         it = names_.emplace(path, std::make_shared<Node>()).first;
     }
