@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     auto path = flags.text("dir", ".") + "/floor_sync.data";
     auto bytes = std::size_t(flags.number("bytes", 4096));
     if (bytes == 0 || bytes > 64u << 20) die("--bytes must be 1 to 64 MiB");
-    std::size_t const file_bytes = bytes > 32u << 10 ? std::size_t(1) << 30 : std::size_t(256) << 20;
+    constexpr std::size_t file_bytes = 256u << 20;
     int fd = open_zeroed(path, file_bytes, flags.text("cached") == "yes");
     std::string data(bytes, 'x');
     Histogram syncs;

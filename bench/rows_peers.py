@@ -61,7 +61,10 @@ def append(lab, count=5):
         best = {store: ratio(ours, theirs) for store, theirs in got.items()}
         name = f"durable append, {batch} a batch"
         against = {PEERS[s]: r for s, r in best.items()}
-        found += [row(f"{name}, against the best peer", min(best.values()), "×", "higher", 1.0, against),
+        # One at a time, whoever waits for the disk is behind whoever does not: there only those that sync are the same kind.
+        judged = [r for s, r in best.items() if batch > 1 or not lab.sync_modes[PEERS[s]].startswith("acknowledged before any sync")]
+        whom = "the best peer" if len(judged) == len(best) else "the best peer that syncs before it acknowledges"
+        found += [row(f"{name}, against {whom}", min(judged), "×", "higher", 1.0, against),
                   row(name, median(ours), "events/s", "higher", peers={PEERS[s]: median(v) for s, v in got.items()})]
     return found
 

@@ -27,8 +27,10 @@ class Gantry final : public Store {
         done(log_->wait_durable());
     }
     void replay(Visitor const& visit) override {
-        done(log_->scan(0, [&](log::BatchView const& batch) {
-            for (ByteReader in(batch.events); !in.done();) in.varint(), visit(in.string());
+        done(log_->scan_runs(0, [&](std::span<log::BatchView const> run) {
+            for (auto& batch : run) {
+                for (ByteReader in(batch.events); !in.done();) in.varint(), visit(in.string());
+            }
             return true;
         }));
     }

@@ -46,6 +46,7 @@ int list(std::string const& data, bool json) {
     for (auto const& site : *sites) {
         auto services = disk.list(data + "/" + site);
         for (auto const& service : services ? *services : std::vector<std::string>()) {
+            if (service.find('.') != service.npos) continue;  // a file of the site, like its keys
             auto found = look_at(disk, data, site, service);
             if (found)
                 logs.push_back(*found);

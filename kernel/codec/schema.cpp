@@ -73,6 +73,13 @@ std::string encode_event_schema(Type const& event_variant) {
     return out;
 }
 
+// schema of a value = version 1, shape
+std::string encode_schema(Type const& type) {
+    std::string out(1, char(schema_version));
+    detail::write_shape(type, out);
+    return out;
+}
+
 std::string describe_shape(Type const& type) {
     std::string out;
     describe_lines(type, type.kind == Kind::variant ? std::string() : type.name.empty() ? "value" : snake_case(type.name), out);

@@ -38,7 +38,8 @@ class EventReader {
     virtual Result<void> decode(std::uint32_t number, std::string_view payload, void* variant, Sealer const* sealer) const = 0;
 };
 // A field of a record, a value of an enum or an alternative of a nested variant changed its name; `record` is today's name of the struct or
-// enum in snake_case ("" for alternatives and for event types): {"created", "title_text", "title"}, {"", "made", "created"}.
+// enum in snake_case ("" for alternatives and for event types): {"created", "title_text", "title"}, {"", "made", "created"}. Rows of the
+// state are read by the same renames when they come from a baseline; {"state", "old", "new"} is for a member of the State itself.
 struct Rename {
     std::string_view record, from, to;
 };
@@ -46,6 +47,20 @@ struct Rename {
 // alternative or an enum value of the blob isn't known today (unless marked ignorable) or a field changed its type. Fine are: integers into
 // wider ones, other bounds, T into optional<T>, other prefixes. "event_schema_malformed": the blob can't be read.
 Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view schema_blob, Type const& event_variant,
+                                                       std::span<Rename const> renames = {});
+
+// The same for values of one type of any kind, such as rows: their schema, and a reader of values that were written under an older one.
+std::string encode_schema(Type const& type);
+class ValueReader {
+   public:
+    virtual ~ValueReader() = default;
+    virtual bool identical() const = 0;  // the positional fast path of the caller applies
+    // Reads one value into an object of today's type. False: the bytes don't follow the schema.
+    virtual bool decode(ByteReader& in, void* value, Sealer const* sealer) const = 0;
+};
+// Fails with "event_shape_unreadable" or "schema_malformed"; `what` then names the values. The name of a record that is itself the type may
+// have changed.
+Result<std::unique_ptr<ValueReader>> make_value_reader(std::string_view schema, Type const& type, std::string_view what,
                                                        std::span<Rename const> renames = {});
 
 // What is written about one event type, for tools that read a log without its service.

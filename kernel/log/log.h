@@ -120,18 +120,19 @@ class Log {
     using Visitor = std::function<bool(BatchView const&)>;
     virtual Result<void> scan(Position after, Visitor const& visit) const = 0;
 
-    // The same in runs: consecutive batches whose bytes are in memory together, so that a replay can look ahead across batches. All of a
-    // run have the same schemas; only the last one may have cursors.
+    // The same by runs of consecutive batches, so that a replay can look ahead across batches of one event: never empty, at most
+    // run_batches_max of them and (unless it is one batch) about run_bytes_max bytes, all with the same schemas. All views of a run live
+    // until the visitor returns. What is good in front of damage is visited before the Problem is returned.
     using RunVisitor = std::function<bool(std::span<BatchView const>)>;
-    virtual Result<void> scan_runs(Position after, RunVisitor const& visit) const {
-        return scan(after, [&](BatchView const& batch) { return visit({&batch, 1}); });
-    }
+    static constexpr std::size_t run_batches_max = 256, run_bytes_max = 1u << 20;
+    virtual Result<void> scan_runs(Position after, RunVisitor const& visit) const = 0;
 
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;
 
-    // Removes whole segments that lie entirely below `below`; the caller has written a baseline above it and it is durable.
-    // Appends a `dropped` batch that records what went.
+    // Removes whole segments that lie entirely below `below`; the caller has written a baseline that reaches up to there or beyond, and it
+    // is durable. Batches without events at `below` stay: a baseline of all that is below may be just those. Appends a `dropped` batch
+    // that records what went.
     virtual Result<void> cut(Position below, Time now) = 0;
 
     virtual Status status() const = 0;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "kernel/log/batch.h"
 #include "kernel/log/faulty/simulated_disk.h"
 #include "kernel/log/file/file_log.h"
 #include "kernel/log/memory/memory_log.h"
@@ -227,6 +228,51 @@ TEST_P(LogContract, ScanStartsBehindAPositionAndStopsWhenTold) {
     EXPECT_EQ(visited, 3);
 }
 
+TEST_P(LogContract, RunsGiveWhatAScanGives) {
+    CursorView cursors[] = {{"tracker", 77, 5}};
+    std::string events = events_of(1, 50);
+    for (int i = 0; i < 3000; ++i) {
+        BatchView b;
+        b.count = 1, b.events = events, b.time = log->status().last_time;
+        cursors[0].position = Position(i + 1);
+        if (i % 3 == 0) b.cursors = cursors;
+        ASSERT_TRUE(log->append(b));
+        if (i % 50 == 0) ASSERT_TRUE(log->wait_durable());
+        if (i == 1000) appended(0), appended(1, 30'000);
+        if (i == 1500) reopen("v2");
+    }
+    ASSERT_TRUE(log->wait_durable());
+    for (Position after : {0u, 1u, 1002u, 1500u, 3000u, 3001u, 9000u}) {
+        std::vector<std::uint64_t> one_by_one, by_runs;
+        ASSERT_TRUE(log->scan(after, [&](BatchView const& b) { return one_by_one.push_back(b.chain), true; }));
+        std::size_t runs = 0;
+        auto scanned = log->scan_runs(after, [&](std::span<BatchView const> run) {
+            ++runs;
+            EXPECT_FALSE(run.empty());
+            EXPECT_LE(run.size(), Log::run_batches_max);
+            for (auto& b : run) {
+                by_runs.push_back(b.chain);
+                EXPECT_EQ(b.schemas_id, run.front().schemas_id);
+                EXPECT_EQ(b.schemas, run.front().schemas);
+                EXPECT_TRUE(events_well_formed(b.events, b.count));  // every view of a run still holds
+                if (!b.cursors.empty()) EXPECT_EQ(b.cursors[0].position, b.first - (b.first > 1002 ? 1 : 0));
+            }
+            return true;
+        });
+        ASSERT_TRUE(scanned) << scanned.error().cause;
+        EXPECT_EQ(by_runs, one_by_one);
+        if (after == 0) EXPECT_LT(runs, by_runs.size() / 20);
+    }
+}
+
+TEST_P(LogContract, RunsStopWhenTold) {
+    for (int i = 0; i < 1500; ++i) appended(1);
+    ASSERT_TRUE(log->wait_durable());
+    int visited = 0;
+    ASSERT_TRUE(log->scan_runs(0, [&](auto) { return ++visited, false; }));
+    EXPECT_EQ(visited, 1);
+}
+
 TEST_P(LogContract, ABatchWithoutEventsIsSeenFromItsPlaceOn) {
     appended(2);
     ASSERT_TRUE(log->wait_durable());
@@ -395,6 +441,25 @@ TEST_P(LogContract, CutDropsWhatIsBelowAndRecordsIt) {
     EXPECT_EQ(log->status().begin, after.begin);
     EXPECT_EQ(log->status().end, after.end);
     EXPECT_EQ(firsts().front(), after.begin);
+}
+
+// What a baseline of everything is made of, when nothing was recorded since.
+TEST_P(LogContract, CutKeepsBatchesWithoutEventsAtItsPlace) {
+    for (int i = 0; i < 200; ++i) appended(2, 300);
+    std::string part(10'000, 'b');
+    for (int i = 0; i < 30; ++i) {  // several segments of them
+        BatchView b;
+        b.kind = BatchKind::baseline, b.note = part, b.time = log->status().last_time;
+        ASSERT_TRUE(log->append(b));
+        ASSERT_TRUE(log->wait_durable());
+    }
+    auto parts = [&] { return std::ranges::count_if(scan(), [](auto& s) { return s.kind == BatchKind::baseline; }); };
+    ASSERT_TRUE(log->cut(401, place->clock.wall()));
+    EXPECT_GT(log->status().begin, 1u);
+    EXPECT_EQ(parts(), 30);
+    reopen();
+    EXPECT_EQ(parts(), 30);
+    EXPECT_EQ(appended(1), 401u);
 }
 
 TEST_P(LogContract, CutOfNothingRecordsNothing) {

@@ -29,7 +29,8 @@ std::optional<PartHead> read_head(log::BatchView const& batch) {
 // The parts of one baseline in memory: no more than the state that they make.
 class BaselineIn final : public state::In {
    public:
-    BaselineIn(std::vector<std::string> parts, codec::Sealer const* sealer) : In(sealer, state::Form::portable), parts_(std::move(parts)) {
+    BaselineIn(std::vector<std::string> parts, codec::Sealer const* sealer, std::span<codec::Rename const> renames)
+        : In(sealer, state::Form::portable, renames), parts_(std::move(parts)) {
         for (auto const& part : parts_) left_ += part.size();
     }
     bool read(void* bytes, std::size_t size) override {
@@ -100,21 +101,25 @@ Result<std::optional<BaselineMark>> find_baseline(log::Log const& log) {
     return newest;
 }
 
-Result<void> read_baseline(log::Log const& log, BaselineMark mark, codec::Sealer const* sealer,
-                           std::function<bool(state::In&)> const& load) {
+Result<void> read_baseline(log::Log const& log, BaselineMark mark, codec::Sealer const* sealer, std::function<bool(state::In&)> const& load,
+                           std::span<codec::Rename const> renames) {
     std::vector<std::string> bytes;
     bool whole = false;
-    TRY_VOID(log.scan(0, [&](log::BatchView const& batch) {
+    // Its parts lie behind the last event that it holds.
+    TRY_VOID(log.scan(mark.position, [&](log::BatchView const& batch) {
         auto head = read_head(batch);
         if (!head || head->mark.position != mark.position || head->mark.time != mark.time) return true;
         if (head->part == 0) bytes.clear();
         bytes.emplace_back(head->bytes);
         return !(whole = head->last);
     }));
-    BaselineIn in(std::move(bytes), sealer);
+    BaselineIn in(std::move(bytes), sealer, renames);
     if (whole && load(in) && in.left() == 0) return {};
-    return fail(500, "baseline_unreadable",
-                "the baseline of this log can't be read by this program: use the release that wrote it, or restore an export of the log");
+    Problem problem{
+        500, "baseline_unreadable",
+        "the baseline of this log can't be read by this program: use the release that wrote it, or restore an export of the log"};
+    problem.cause = in.why;
+    return fail(std::move(problem));
 }
 
 }  // namespace gantry::runtime

@@ -51,8 +51,9 @@ class BaselineParts {
 
 // The newest whole baseline of a log; nothing when there is none. Its bytes are read by a second scan, part by part.
 Result<std::optional<BaselineMark>> find_baseline(log::Log const& log);
-// Hands out the bytes of that baseline.
-Result<void> read_baseline(log::Log const& log, BaselineMark mark, codec::Sealer const* sealer,
-                           std::function<bool(state::In&)> const& load);
+// Hands out the bytes of that baseline. "baseline_unreadable" when `load` says that it can't be: damaged, or of a shape that today's can't
+// hold; the cause tells which.
+Result<void> read_baseline(log::Log const& log, BaselineMark mark, codec::Sealer const* sealer, std::function<bool(state::In&)> const& load,
+                           std::span<codec::Rename const> renames = {});
 
 }  // namespace gantry::runtime

@@ -86,6 +86,7 @@ Result<bool> Host::load_snapshot(State& state) {
     auto const status = parts_.log.status();
     auto found = parts_.snapshots->newest(status.incarnation, decl_.state.fingerprint, status.durable);
     if (!found || !*found) return false;
+    if ((*found)->meta().position + 1 < status.begin) return false;  // what came behind it was cut away since
     SnapshotIn in(**found, parts_.sealer);
     std::uint32_t form;
     bool good = in.number(form) && form == kernel_section && load_kernel(state.baselines, state.remembered, in) &&
@@ -101,15 +102,16 @@ Result<bool> Host::load_snapshot(State& state) {
 
 Result<bool> Host::load_baseline(State& state) {
     TRY_ASSIGN(auto newest, find_baseline(parts_.log));
-    if (!newest)
+    if (!newest || newest->position + 1 < parts_.log.status().begin)
         return fail(500, "log_damaged",
                     "the log begins at " + std::to_string(parts_.log.status().begin) +
                         " and holds no whole baseline of what was before: restore its first segments from a copy or an export");
-    TRY_VOID(read_baseline(parts_.log, *newest, parts_.sealer, [&](state::In& in) {
+    auto load = [&](state::In& in) {
         std::uint32_t form;
         return in.number(form) && form == kernel_section && load_kernel(state.baselines, state.remembered, in) &&
                decl_.state.load_portable(state.service.get(), in);
-    }));
+    };
+    TRY_VOID(read_baseline(parts_.log, *newest, parts_.sealer, load, decl_.renames));
     state.last = newest->position, state.last_time = newest->time;
     state.baselines.clear();  // the scan that follows finds those that are there, this one among them
     return true;

@@ -140,6 +140,51 @@ TEST_F(Restore, RetentionCutsBelowABaselineAndTheLogAloneRebuildsTheState) {
     EXPECT_GT(log_->status().begin, begin) << "it goes on after a start";
 }
 
+TEST_F(Restore, ALogThatSleptKeepsItsOnlyBaseline) {
+    retention_ = true;
+    restart();
+    create(10);
+    for (int day = 0; day < 30; ++day) {
+        clock_.advance(Duration::days(1));
+        ASSERT_TRUE(host_->keep_house());
+    }
+    EXPECT_GT(log_->status().begin, 1u);
+    auto digest = host_->digest();
+    restart();
+    EXPECT_EQ(host_->digest(), digest);
+    EXPECT_EQ(host_->applied(), 10u);
+}
+
+TEST_F(Restore, ASnapshotFromBeforeACutIsPassedOver) {
+    retention_ = true;
+    restart();
+    create(10);
+    ASSERT_TRUE(host_->save_snapshot());
+    for (int day = 0; day < 30; ++day) {
+        create(3);
+        clock_.advance(Duration::days(1));
+        ASSERT_TRUE(host_->keep_house());
+    }
+    ASSERT_GT(log_->status().begin, 12u);
+    auto digest = host_->digest();
+    restart();  // as after a crash: the newest snapshot is the old one
+    EXPECT_EQ(host_->digest(), digest);
+}
+
+TEST_F(Restore, ACutLogWithoutABaselineIsRefusedWithARemedy) {
+    create(10);
+    ASSERT_TRUE(log_->cut(6, clock_.wall()));
+    host_.reset();
+    log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{},
+                                            codec::encode_event_schema(codec::type_of<notes::Event>()));
+    Host::Parts parts{*log_, clock_, random_};
+    host_ = std::make_unique<Host>(declare<notes::Service>(), std::move(parts));
+    auto refused = host_->start();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "log_damaged");
+    EXPECT_NE(refused.error().detail.find("restore"), std::string::npos);
+}
+
 TEST_F(Restore, WithoutRetentionNothingIsCut) {
     for (int day = 0; day < 20; ++day) {
         create(1);

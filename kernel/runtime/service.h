@@ -17,7 +17,7 @@
 #include "kernel/codec/schema.h"
 #include "kernel/codec/type.h"
 #include "kernel/log/log.h"
-#include "kernel/state/io.h"
+#include "kernel/state/portable.h"
 #include "kernel/state/tracking.h"
 
 // How a service is described to the kernel: `declare<Service>()` turns its State, Event and routes into tables that the host walks.
@@ -260,26 +260,27 @@ StateOps state_ops() {
     ops.save_portable = [](void const* p, state::Out& out) {
         out.number(std::uint32_t(boost::mp11::mp_size<gantry::detail::Members<State>>::value));
         each_member(*static_cast<State const*>(p), [&](std::string_view name, auto const& member) {
-            state::Size size(out);
-            member.save(size);
-            out.text(name), out.number(size.bytes());
-            member.save(out);
+            out.text(name);
+            state::PartOut part(out);
+            member.save(part);
+            part.finish();
         });
     };
     ops.load_portable = [](void* p, state::In& in) {
         std::uint32_t count;
-        bool ok = in.number(count);
-        std::string name;
-        std::uint64_t bytes;
-        for (; ok && count > 0; --count) {
-            if (!in.text(name) || !in.number(bytes) || bytes > in.left()) return false;
-            state::Part part(in, bytes);
+        if (!in.number(count)) return false;
+        for (std::string name; count > 0; --count) {
+            if (!in.text(name)) return false;
+            for (auto const& r : in.renames)
+                if (r.record == "state" && r.from == name) name = r.to;
+            state::PartIn part(in);
+            bool ok = true;
             each_member(*static_cast<State*>(p), [&](std::string_view known, auto& member) {
-                if (known == name) ok = ok && member.load(part) && part.left() == 0;
+                if (known == name) ok = member.load(part) && part.at_end();
             });
-            ok = ok && part.skip();
+            if (!ok || !part.skip()) return in.why = "member " + name + ": " + (part.why.empty() ? "damaged" : part.why), false;
         }
-        return ok;
+        return true;
     };
     ops.digest = [](void const* p) {
         state::Digest digest;

@@ -44,15 +44,29 @@ class Bits {
     }
     void prefetch(std::uint64_t n) const { words_.prefetch(n / 64); }
     std::size_t memory_bytes() const { return words_.memory_bytes() + summary_.memory_bytes(); }
-    void save(Out& out) const { out.number(std::uint64_t(count_)), words_.save(out), summary_.save(out); }
+    void save(Out& out) const {
+        out.number(std::uint64_t(count_)), words_.save_as_they_lie(out);
+        if (out.form == Form::as_they_lie) summary_.save_as_they_lie(out);
+    }
     bool load(In& in) {
         std::uint64_t n;
-        if (!in.number(n) || !words_.load(in) || !summary_.load(in)) return false;
+        if (!in.number(n) || !words_.load_as_they_lie(in)) return false;
+        if (in.form == Form::portable) return summarize(), n == count_;
         count_ = n;
+        if (!summary_.load_as_they_lie(in)) return false;
         return summary_.size() == (words_.size() + 63) / 64;
     }
 
    private:
+    void summarize() {
+        count_ = 0, summary_.clear();
+        summary_.resize((words_.size() + 63) / 64);
+        for (std::size_t w = 0; w < words_.size(); ++w) {
+            if (words_[w] == 0) continue;
+            count_ += std::size_t(std::popcount(words_[w]));
+            summary_.mut(w / 64) |= std::uint64_t(1) << (w % 64);
+        }
+    }
     Chunked<std::uint64_t> words_, summary_;
     std::size_t count_ = 0;
 };

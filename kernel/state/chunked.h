@@ -11,6 +11,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/state/io.h"
 #include "kernel/state/portable.h"
+#include "kernel/state/slab.h"
 
 namespace gantry::state {
 
@@ -77,26 +78,40 @@ class Chunked {
     void save(Out& out) const
         requires Raw<T>
     {
+        if (out.form == Form::as_they_lie) return save_as_they_lie(out);
         out.number(std::uint64_t(size_));
-        if constexpr (Described<T>) {
-            if (out.form == Form::portable) {
-                put_row_schema<T>(out);
-                for (std::size_t i = 0; i < size_; ++i) put_row(out, (*this)[i]);
-                return;
-            }
-        }
-        for (std::size_t i = 0; i < size_; i += per_chunk) out.write(&(*this)[i], sizeof(T) * std::min(per_chunk, size_ - i));
+        ValueWriter<T> writer(out);
+        for (std::size_t i = 0; i < size_; ++i) writer.put((*this)[i]);
+        writer.finish();
     }
     bool load(In& in)
         requires Raw<T>
     {
+        if (in.form == Form::as_they_lie) return load_as_they_lie(in);
         clear();
         std::uint64_t n;
-        if (!in.number(n)) return false;
-        if constexpr (Described<T>) {
-            if (in.form == Form::portable) return load_portable(in, n);
+        ValueReader<T> reader;
+        if (!in.number(n) || n > in.left() || !reader.open(in)) return false;
+        for (std::uint64_t i = 0; i < n; ++i) {
+            T value{};
+            if (!reader.read(in, value)) return false;
+            push_back(value);
         }
-        if (n > in.left() / sizeof(T)) return false;
+        return reader.all_read();
+    }
+    // In any form: for what is made of numbers of a fixed meaning.
+    void save_as_they_lie(Out& out) const
+        requires Raw<T>
+    {
+        out.number(std::uint64_t(size_));
+        for (std::size_t i = 0; i < size_; i += per_chunk) out.write(&(*this)[i], sizeof(T) * std::min(per_chunk, size_ - i));
+    }
+    bool load_as_they_lie(In& in)
+        requires Raw<T>
+    {
+        clear();
+        std::uint64_t n;
+        if (!in.number(n) || n > in.left() / sizeof(T)) return false;
         for (std::size_t i = 0; i < n; i += per_chunk) {
             chunks_.push_back({make_for_overwrite(), false});
             std::size_t count = std::min<std::size_t>(per_chunk, n - i);
@@ -108,26 +123,15 @@ class Chunked {
     }
 
    private:
-    bool load_portable(In& in, std::uint64_t n)
-        requires Described<T>
-    {
-        RowReader<T> reader;
-        if (!reader.open(in)) return false;
-        for (std::uint64_t i = 0; i < n; ++i) {
-            T row{};
-            if (!reader.read(in, row)) return false;
-            push_back(row);
-        }
-        return true;
-    }
     struct Entry {
         Chunk* chunk = nullptr;
         bool shared = false;
     };
-    static Chunk* make() { return new Chunk(); }
-    static Chunk* make_for_overwrite() { return new Chunk; }
+    using Memory = Slab<sizeof(Chunk)>;
+    static Chunk* make() { return new (Memory::take()) Chunk(); }
+    static Chunk* make_for_overwrite() { return new (Memory::take()) Chunk; }
     static void release(Chunk* c) {
-        if (c && c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete c;
+        if (c && c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) c->~Chunk(), Memory::give(c);
     }
     [[gnu::noinline]] void unshare(Entry& e) {
         if (e.chunk->refs.load(std::memory_order_acquire) != 1) {

@@ -48,15 +48,21 @@ class HashIndex {
     std::size_t size() const { return used_; }
     void clear() { slots_.clear(), used_ = 0; }
     std::size_t memory_bytes() const { return slots_.memory_bytes(); }
-    void save(Out& out) const { out.number(std::uint64_t(used_)), slots_.save(out); }
+    void save(Out& out) const { out.number(std::uint64_t(used_)), slots_.save_as_they_lie(out); }
     bool load(In& in) {
         std::uint64_t used;
-        if (!in.number(used) || !slots_.load(in)) return false;
+        if (!in.number(used) || !slots_.load_as_they_lie(in)) return false;
         used_ = used;
-        return slots_.empty() ? used == 0 : std::has_single_bit(slots_.size()) && used * 4 <= slots_.size() * 3;
+        if (slots_.empty()) return used == 0;
+        return std::has_single_bit(slots_.size()) && used <= slots_.size() / 4 * 3 && (in.form == Form::as_they_lie || used == count());
     }
 
    private:
+    std::size_t count() const {
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < slots_.size(); ++i) n += slots_[i] != 0;
+        return n;
+    }
     std::size_t mask() const { return slots_.size() - 1; }
     void place(std::uint32_t tag, std::uint32_t row) {
         std::size_t i = tag & mask();

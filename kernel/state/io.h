@@ -8,10 +8,7 @@
 #include <type_traits>
 
 #include "kernel/base/hash.h"
-
-namespace gantry::codec {
-struct Sealer;
-}
+#include "kernel/codec/schema.h"
 
 // How tables go into snapshots and digests.
 namespace gantry::state {
@@ -37,11 +34,15 @@ class Out {
 };
 class In {
    public:
-    explicit In(codec::Sealer const* sealer_of_personal = nullptr, Form rows_form = Form::as_they_lie)
-        : sealer(sealer_of_personal), form(rows_form) {}
+    explicit In(codec::Sealer const* sealer_of_personal = nullptr, Form rows_form = Form::as_they_lie,
+                std::span<codec::Rename const> renames_since = {})
+        : sealer(sealer_of_personal), form(rows_form), renames(renames_since) {}
     virtual ~In() = default;
     codec::Sealer const* const sealer;
     Form const form;
+    std::span<codec::Rename const> const
+        renames;      // of members of rows, for the portable form; {"state", from, to}: of a member of the State
+    std::string why;  // set by who finds that the source can't be read, if more can be said than that
     virtual bool read(void* bytes, std::size_t size) = 0;  // false: the source ended or is damaged
     virtual std::uint64_t left() const = 0;
     template <class T>
@@ -76,38 +77,6 @@ class Digest final : public Out {
     std::uint64_t value_ = 0x67616e747279;
     std::size_t filled_ = 0;
     char block_[4096];
-};
-
-// How much would be written.
-class Size final : public Out {
-   public:
-    explicit Size(Out const& like) : Out(like.sealer, like.form) {}
-    void write(void const*, std::size_t size) override { bytes_ += size; }
-    std::uint64_t bytes() const { return bytes_; }
-
-   private:
-    std::uint64_t bytes_ = 0;
-};
-
-// The next `bytes` of a source.
-class Part final : public In {
-   public:
-    Part(In& of, std::uint64_t bytes) : In(of.sealer, of.form), of_(of), left_(bytes) {}
-    bool read(void* bytes, std::size_t size) override {
-        if (size > left_ || !of_.read(bytes, size)) return false;
-        return left_ -= size, true;
-    }
-    std::uint64_t left() const override { return left_; }
-    bool skip() {
-        char thrown_away[4096];
-        while (left_ > 0)
-            if (!read(thrown_away, std::size_t(std::min<std::uint64_t>(left_, sizeof thrown_away)))) return false;
-        return true;
-    }
-
-   private:
-    In& of_;
-    std::uint64_t left_;
 };
 
 // Rows that may be written as they lie in memory.

@@ -23,6 +23,7 @@ class Names : public Tracked {
     }
     std::uint32_t intern(std::string_view text, std::uint64_t hash) {
         if (auto row = lookup(hash, text); row != HashIndex::none) return row + 1;
+        GANTRY_ASSERT(text.size() <= bytes_.per_chunk, "a name has at most 64 KiB");
         std::size_t at = bytes_.size();
         if (at % bytes_.per_chunk + text.size() > bytes_.per_chunk) at = (at / bytes_.per_chunk + 1) * bytes_.per_chunk;
         bytes_.resize(at + text.size());
@@ -40,8 +41,24 @@ class Names : public Tracked {
     std::size_t size() const { return rows_.size(); }
     void prefetch(std::uint64_t hash) const { index_.prefetch(hash); }
     std::size_t memory_bytes() const { return bytes_.memory_bytes() + rows_.memory_bytes() + index_.memory_bytes(); }
-    void save(Out& out) const { bytes_.save(out), rows_.save(out), index_.save(out); }
-    bool load(In& in) { return bytes_.load(in) && rows_.load(in) && index_.load(in); }
+    void save(Out& out) const {
+        if (out.form == Form::as_they_lie) return bytes_.save_as_they_lie(out), rows_.save_as_they_lie(out), index_.save(out);
+        out.number(std::uint64_t(size()));
+        ValueWriter<Str> writer(out);
+        for (std::uint32_t id = 1; id <= size(); ++id) writer.put(Str::borrow(text(id)));
+        writer.finish();
+    }
+    bool load(In& in) {
+        bytes_.clear(), rows_.clear(), index_.clear();
+        if (in.form == Form::as_they_lie) return bytes_.load_as_they_lie(in) && rows_.load_as_they_lie(in) && index_.load(in);
+        std::uint64_t n;
+        ValueReader<Str> reader;
+        if (!in.number(n) || n > in.left() || !reader.open(in)) return false;
+        Str name;
+        for (std::uint64_t id = 1; id <= n; ++id)
+            if (!reader.read(in, name) || name.size() > bytes_.per_chunk || intern(name) != id) return false;
+        return reader.all_read();
+    }
 
    private:
     struct Row {

@@ -80,45 +80,33 @@ class Ordered {
 
     void save(Out& out) const {
         out.number(std::uint64_t(size_));
-        if constexpr (Described<Key>) {
-            if (out.form == Form::portable) {
-                put_row_schema<Key>(out);
-                for (auto const& leaf : leaves_)
-                    for (std::uint64_t i = 0; i < leaf->count; ++i) put_row(out, leaf->keys[i]);
-                return;
-            }
+        if (out.form == Form::portable) {
+            ValueWriter<Key> writer(out);
+            for (auto const& leaf : leaves_)
+                for (std::uint64_t i = 0; i < leaf->count; ++i) writer.put(leaf->keys[i]);
+            return writer.finish();
         }
         for (auto const& leaf : leaves_) out.write(leaf->keys, sizeof(Key) * leaf->count);
     }
     bool load(In& in) {
         leaves_.clear(), size_ = 0;
         std::uint64_t n;
-        if (!in.number(n)) return false;
-        [[maybe_unused]] RowReader<std::conditional_t<Described<Key>, Key, PlainKey>> reader;
-        bool portable = false;
-        if constexpr (Described<Key>) {
-            portable = in.form == Form::portable;
-            if (portable && !reader.open(in)) return false;
-        }
-        if (!portable && n > in.left() / sizeof(Key)) return false;
+        ValueReader<Key> reader;
+        bool const portable = in.form == Form::portable;
+        if (!in.number(n) || n > in.left() / (portable ? 1 : sizeof(Key)) || (portable && !reader.open(in))) return false;
         for (std::uint64_t i = 0; i < n; i += 384) {  // room to grow in each
             auto leaf = fresh();
             leaf->count = std::min<std::uint64_t>(384, n - i);
             if (!portable && !in.read(leaf->keys, sizeof(Key) * leaf->count)) return false;
-            if constexpr (Described<Key>)
-                for (std::uint64_t k = 0; portable && k < leaf->count; ++k)
-                    if (!reader.read(in, leaf->keys[k])) return false;
+            for (std::uint64_t k = 0; portable && k < leaf->count; ++k)
+                if (!reader.read(in, leaf->keys[k])) return false;
             leaves_.push_back(std::move(leaf));
         }
         size_ = n;
-        return true;
+        return reader.all_read();
     }
 
    private:
-    struct PlainKey {
-        std::uint64_t unused = 0;
-        BOOST_DESCRIBE_CLASS(PlainKey, (), (unused), (), ())
-    };
     static std::shared_ptr<Leaf> fresh() { return std::make_shared<Leaf>(); }
     // Leaves are shared with copies of this set; a shared one is copied before it is written.
     Leaf& writable(std::size_t l) {

@@ -1,63 +1,128 @@
 #pragma once
-#include <boost/describe/members.hpp>
 #include <memory>
 #include <string>
-#include <variant>
+#include <vector>
 
+#include "kernel/codec/binary.h"
 #include "kernel/codec/schema.h"
 #include "kernel/state/io.h"
 
-// Rows in the portable form: the schema of their type once, then each in the positional binary form.
+// The portable form of what tables hold: the schema of its type, then values in the positional binary form, in blocks. A later binary reads
+// them by name, as it reads events: an added member keeps its default, a removed one is skipped, integers may have grown.
 namespace gantry::state {
 
+inline constexpr std::size_t block_bytes = 64 << 10;
+
+// Writes values of one type. `finish` when there are no more.
 template <class T>
-concept Described = boost::describe::has_describe_members<T>::value;
+class ValueWriter {
+   public:
+    explicit ValueWriter(Out& out) : out_(out) { out.text(codec::encode_schema(codec::type_of<T>())); }
+    void put(T const& value) {
+        codec::put(block_, value, out_.sealer);
+        if (block_.size() >= block_bytes) finish();
+    }
+    void finish() {
+        if (!block_.empty()) out_.text(block_);
+        block_.clear();
+    }
 
-// A row type is written as the only "event" of a service would be: one reader of old shapes serves both.
-template <class Row>
-codec::Type const& schema_of_row() {
-    return codec::type_of<std::variant<Row>>();
-}
+   private:
+    Out& out_;
+    std::string block_;
+};
 
-template <class Row>
-void put_row_schema(Out& out) {
-    out.text(codec::encode_event_schema(schema_of_row<Row>()));
-}
-template <class Row>
-void put_row(Out& out, Row const& row) {
-    std::string bytes;
-    codec::put(bytes, row, out.sealer);
-    out.text(bytes);
-}
-
-// Reads the schema when it is made; then row after row. False: the source is damaged, or no reader can be made for its shape.
-template <class Row>
-class RowReader {
+// Reads as many values as were written. False: the source is damaged, or today's type can't hold what was written; In::why tells.
+template <class T>
+class ValueReader {
    public:
     bool open(In& in) {
         std::string schema;
         if (!in.text(schema)) return false;
-        auto made = codec::make_event_reader(schema, schema_of_row<Row>());
-        if (made) reader_ = std::move(*made);
-        return made.has_value();
+        auto made = codec::make_value_reader(schema, codec::type_of<T>(), "rows", in.renames);
+        if (!made) return in.why = made.error().detail, false;
+        reader_ = std::move(*made);
+        return true;
     }
-    bool read(In& in, Row& row) {
-        if (!in.text(bytes_)) return false;
-        std::variant<Row> read;
-        if (reader_->identical(0)) {
-            ByteReader bytes(bytes_);
-            if (!codec::get(bytes, std::get<0>(read), in.sealer) || !bytes.done()) return false;
-        } else if (!reader_->decode(0, bytes_, &read, in.sealer)) {
-            return false;
+    // What `value` holds may point into memory of this reader until the next read: keep a copy.
+    bool read(In& in, T& value) {
+        if (block_.done()) {
+            if (!in.text(bytes_)) return false;
+            block_ = ByteReader(bytes_);
         }
-        Row const& borrowed = std::get<0>(read);
-        row = borrowed;
+        return reader_->identical() ? codec::get(block_, value, in.sealer) : reader_->decode(block_, &value, in.sealer);
+    }
+    bool all_read() const { return block_.done(); }
+
+   private:
+    std::unique_ptr<codec::ValueReader> reader_;
+    std::string bytes_;
+    ByteReader block_;
+};
+
+// One part of many, of a length that isn't known before it is written: pieces, the last one empty.
+class PartOut final : public Out {
+   public:
+    explicit PartOut(Out& to) : Out(to.sealer, to.form), to_(to) {}
+    void write(void const* bytes, std::size_t size) override {
+        piece_.append(static_cast<char const*>(bytes), size);
+        if (piece_.size() >= block_bytes) flush();
+    }
+    void finish() { flush(), to_.text({}); }
+
+   private:
+    void flush() {
+        if (!piece_.empty()) to_.text(piece_);
+        piece_.clear();
+    }
+    Out& to_;
+    std::string piece_;
+};
+class PartIn final : public In {
+   public:
+    explicit PartIn(In& of) : In(of.sealer, of.form, of.renames), of_(of) {}
+    bool read(void* bytes, std::size_t size) override {
+        auto* to = static_cast<char*>(bytes);
+        while (size > 0) {
+            if (left_in_piece_ == 0 && !next_piece()) return false;
+            auto const n = std::min<std::size_t>(size, left_in_piece_);
+            if (!of_.read(to, n)) return false;
+            to += n, size -= n, left_in_piece_ -= std::uint32_t(n);
+        }
+        return true;
+    }
+    // At most so much: where the part ends is not known before.
+    std::uint64_t left() const override { return ended_ ? 0 : of_.left(); }
+    bool at_end() { return left_in_piece_ == 0 && (ended_ || !next_piece()) && ended_; }
+    bool skip() {
+        char thrown_away[4096];
+        while (!at_end())
+            if (broken_ || !read(thrown_away, std::min<std::size_t>(left_in_piece_, sizeof thrown_away))) return false;
         return true;
     }
 
    private:
-    std::unique_ptr<codec::EventReader> reader_;
-    std::string bytes_;
+    bool next_piece() {
+        if (ended_ || broken_) return false;
+        broken_ = !of_.number(left_in_piece_) || left_in_piece_ > of_.left();
+        if (broken_) return left_in_piece_ = 0, false;
+        return !(ended_ = left_in_piece_ == 0);
+    }
+    In& of_;
+    std::uint32_t left_in_piece_ = 0;
+    bool ended_ = false, broken_ = false;
 };
+
+// Whether `freed` names each of `count` places (the first has number `first`) at most once.
+template <class Numbers>
+bool each_once(Numbers const& freed, std::uint64_t first, std::uint64_t count) {
+    if (freed.size() > count) return false;
+    std::vector<bool> seen(count);
+    for (std::size_t i = 0; i < freed.size(); ++i) {
+        if (freed[i] < first || freed[i] - first >= count || seen[freed[i] - first]) return false;
+        seen[freed[i] - first] = true;
+    }
+    return true;
+}
 
 }  // namespace gantry::state

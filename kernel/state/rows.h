@@ -65,7 +65,10 @@ class Pool {
     std::size_t size() const { return rows_.size() - free_.size(); }
     std::size_t memory_bytes() const { return rows_.memory_bytes() + free_.memory_bytes(); }
     void save(Out& out) const { rows_.save(out), free_.save(out); }
-    bool load(In& in) { return rows_.load(in) && free_.load(in); }
+    bool load(In& in) {
+        if (!rows_.load(in) || !free_.load(in)) return false;
+        return in.form == Form::as_they_lie || each_once(free_, 1, rows_.size());
+    }
 
    private:
     Chunked<Row> rows_;

@@ -133,41 +133,20 @@ class Table : public state::Tracked {
 
     void save(state::Out& out) const {
         out.number(std::uint64_t(slots_.size()));
-        if (out.form == state::Form::portable) state::put_row_schema<Row>(out);
-        std::string buffer;
-        for (std::size_t i = 0; i < slots_.size(); ++i) {
-            buffer.clear();
-            buffer += slots_[i].used ? '\1' : '\0';
-            if (slots_[i].used) codec::put(buffer, slots_[i].key);
-            bool const apart = out.form == state::Form::portable;
-            if (slots_[i].used && !apart) codec::put(buffer, slots_[i].row, out.sealer);
-            out.text(buffer);
-            if (slots_[i].used && apart) state::put_row(out, slots_[i].row);
-        }
+        if (out.form == state::Form::portable)
+            save_portable(out);
+        else
+            save_as_it_is(out);
         free_.save(out);
     }
     bool load(state::In& in) {
+        slots_.clear(), index_.clear(), order_ = {};
         std::uint64_t n;
         if (!in.number(n) || n > in.left()) return false;
-        bool const apart = in.form == state::Form::portable;
-        state::RowReader<Row> rows;
-        if (apart && !rows.open(in)) return false;
-        std::string buffer;
-        for (std::uint64_t i = 0; i < n; ++i) {
-            if (!in.text(buffer) || buffer.empty()) return false;
-            Slot borrowed;
-            ByteReader reader{std::string_view(buffer).substr(1)};
-            if (buffer[0] && !codec::get(reader, borrowed.key)) return false;
-            if (buffer[0] && !apart && !codec::get(reader, borrowed.row, in.sealer)) return false;
-            if (buffer[0] && (!reader.done() || (apart && !rows.read(in, borrowed.row)))) return false;
-            borrowed.used = buffer[0] != 0;
-            Slot const& owning = borrowed;
-            slots_.push_back(owning);
-            if (!borrowed.used) continue;
-            index_.insert(state::key_hash(borrowed.key), std::uint32_t(i));
-            order_.insert(std::uint32_t(i), by_key());
-        }
-        return free_.load(in);
+        if (!(in.form == state::Form::portable ? load_portable(in, n) : load_as_it_is(in, n)) || !free_.load(in)) return false;
+        bool fine = free_.size() + index_.size() == slots_.size() && state::each_once(free_, 0, slots_.size());
+        for (std::size_t i = 0; fine && i < free_.size(); ++i) fine = !slots_[free_[i]].used;
+        return fine;
     }
 
    private:
@@ -176,7 +155,54 @@ class Table : public state::Tracked {
         Key key{};
         Row row{};
         bool used = false;
+        BOOST_DESCRIBE_CLASS(Slot, (), (key, row, used), (), ())
     };
+    void save_portable(state::Out& out) const {
+        state::ValueWriter<Slot> writer(out);
+        for (std::size_t i = 0; i < slots_.size(); ++i) writer.put(slots_[i]);
+        writer.finish();
+    }
+    bool load_portable(state::In& in, std::uint64_t n) {
+        state::ValueReader<Slot> reader;
+        if (!reader.open(in)) return false;
+        for (; n > 0; --n) {
+            Slot slot;
+            if (!reader.read(in, slot) || !take(slot)) return false;
+        }
+        return reader.all_read();
+    }
+    void save_as_it_is(state::Out& out) const {
+        std::string buffer;
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            buffer.clear();
+            buffer += slots_[i].used ? '\1' : '\0';
+            if (slots_[i].used) codec::put(buffer, slots_[i].key), codec::put(buffer, slots_[i].row, out.sealer);
+            out.text(buffer);
+        }
+    }
+    bool load_as_it_is(state::In& in, std::uint64_t n) {
+        std::string buffer;
+        for (; n > 0; --n) {
+            if (!in.text(buffer) || buffer.empty()) return false;
+            Slot slot;
+            slot.used = buffer[0] != 0;
+            ByteReader bytes{std::string_view(buffer).substr(1)};
+            if (slot.used && (!codec::get(bytes, slot.key) || !codec::get(bytes, slot.row, in.sealer))) return false;
+            if (!bytes.done() || !take(slot)) return false;
+        }
+        return true;
+    }
+    // The slot as the next one; false when its key is there already. What is kept owns its bytes.
+    bool take(Slot const& borrowed) {
+        auto const hash = state::key_hash(borrowed.key);
+        if (borrowed.used && lookup(hash, borrowed.key) != state::HashIndex::none) return false;
+        slots_.push_back(Slot(borrowed));
+        if (!borrowed.used) return true;
+        auto const number = std::uint32_t(slots_.size() - 1);
+        index_.insert(hash, number);
+        order_.insert(number, by_key());
+        return true;
+    }
     auto by_key(Key const* probed = nullptr) const {
         return [this, probed](std::uint32_t a, std::uint32_t b) {
             return (a == probe ? *probed : slots_[a].key) < (b == probe ? *probed : slots_[b].key);

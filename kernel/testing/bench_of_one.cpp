@@ -1,12 +1,13 @@
 #include "kernel/testing/bench_of_one.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "kernel/base/varint.h"
-#include "kernel/codec/random_value.h"
 #include "kernel/codec/schema.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/testing/laws.h"
+#include "kernel/testing/random_calls.h"
 
 namespace gantry::testing {
 
@@ -14,15 +15,15 @@ using runtime::AnyValue;
 
 BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(std::move(decl)), settings_(settings) {
     if (!settings_ && decl_.settings) settings_ = default_settings_.emplace(*decl_.settings).get();
-    restart();
+    start();
 }
 BenchOfOne::~BenchOfOne() = default;
 
-void BenchOfOne::restart() {
+void BenchOfOne::start() {
     routes_.reset(), host_.reset();
     log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{}, codec::encode_event_schema(*decl_.event));
     runtime::Host::Parts parts{*log_, clock_, random_};
-    parts.settings = settings_;
+    parts.settings = settings_, parts.snapshots = &snapshots_;
     host_ = std::make_unique<runtime::Host>(decl_, std::move(parts));
     auto started = host_->start();
     ASSERT_TRUE(started) << started.error().detail << started.error().cause;
@@ -30,7 +31,19 @@ void BenchOfOne::restart() {
     routes_ = std::make_unique<runtime::RouteTable>(hosts);
 }
 
-Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::string_view body) {
+void BenchOfOne::restart() {
+    snapshots_.offer({});
+    start();
+}
+
+// Of the first commands each, then more and more seldom: law 3 starts from every one of them.
+void BenchOfOne::keep_snapshot() {
+    if (++writes_ > 8 && !std::has_single_bit(writes_)) return;
+    auto saved = host_->save_snapshot();
+    EXPECT_TRUE(saved) << saved.error().detail;
+}
+
+Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
     auto const cut = std::min(target.find('?'), target.size());
     auto const path = target.substr(0, cut), query = target.substr(std::min(cut + 1, target.size()));
     auto match = routes_->match(verb, path);
@@ -38,27 +51,42 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
     if (!match.target)
         return reply.status = match.allowed.empty() ? 404 : 405,
                reply.code = match.allowed.empty() ? "route_not_found" : "method_not_allowed", reply;
+    bool const command = match.target->route->command;
     auto const before = host_->applied();
     auto bind = [&](codec::Type const& type, void* out) -> Result<void> {
         TRY_VOID(runtime::bind_request(match, query, body, false, type, out));
-        if (type.has_secret) keep_secrets(type, out);
+        if (!values_are_random_) private_values_.learn(type, out);
         return {};
     };
+    auto bind_read_fn = [&](codec::Type const& type, void* out) {
+        return runtime::bind_path(*match.target->read, match.segments, type, out);
+    };
+    runtime::Bind const bind_read(bind_read_fn);
     Viewer const viewer{Str(caller_)};
+    runtime::Request request{.route = *match.target->route, .viewer = viewer, .bind = bind};
+    if (command) {
+        request.idempotency_key = headers.idempotency_key, request.target = target, request.body = body, request.if_match = headers.if_match;
+        if (match.target->read) request.same_path_read = match.target->read->route, request.bind_read = &bind_read;
+    }
     std::optional<Result<runtime::Answer>> told;
-    host_->call(*match.target->route, viewer, bind, [&](Result<runtime::Answer> answer) { told = std::move(answer); });
+    auto at_once = host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; });
+    if (at_once) told = std::move(*at_once);
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
-    if (*told)
-        reply.status = (*told)->status, reply.body = (*told)->body;
-    else
-        reply.status = told->error().status, reply.code = told->error().code, reply.body = told->error().detail;
-    if (!*told)
-        for (auto const& fault : told->error().faults) reply.body += "\n" + fault.pointer + ": " + fault.detail;
+    if (*told) {
+        auto& answer = **told;
+        reply.status = answer.status, reply.body = std::move(answer.body), reply.replayed = answer.replayed;
+        reply.position = host_->position_text(answer.position);
+        if (!command) reply.etag = runtime::etag_of(reply.body);
+    } else {
+        auto const& problem = told->error();
+        reply.status = problem.status, reply.code = problem.code, reply.body = problem.detail, reply.cause = problem.cause;
+        for (auto const& fault : problem.faults) reply.body += "\n" + fault.pointer + ": " + fault.detail;
+    }
     reply.wrote = written_after(before);
-    if (!*told || !match.target->route->command)
-        EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
+    if (!*told || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
+    if (!reply.wrote.empty()) keep_snapshot();
     Asked asked{caller_, std::string(target)};
-    if (!match.target->route->command && std::ranges::find(reads_, asked) == reads_.end()) reads_.push_back(std::move(asked));
+    if (!command && std::ranges::find(reads_, asked) == reads_.end()) reads_.push_back(std::move(asked));
     return reply;
 }
 
@@ -85,6 +113,7 @@ void BenchOfOne::record(std::vector<EncodedEvent> const& events) {
     batch.time = std::max(clock_.wall(), log_->status().last_time);
     ASSERT_TRUE(log_->append(batch));
     restart();
+    keep_snapshot();
 }
 
 void BenchOfOne::tick() {
@@ -109,35 +138,10 @@ void BenchOfOne::expect_wrote(Reply const& reply, std::vector<EncodedEvent> cons
     EXPECT_TRUE(reply.wrote == expected) << "wrote\n" << shown(reply.wrote) << "instead of\n" << shown(expected);
 }
 
-void BenchOfOne::keep_secrets(codec::Type const& type, void const* value) {
-    for (auto const& field : type.fields) {
-        auto const& t = field.type();
-        auto const* at = static_cast<char const*>(value) + field.offset;
-        if (t.kind != codec::Kind::secret || t.element().kind != codec::Kind::text) continue;
-        auto text = t.element().ops.text(t.ops.inner(at));
-        if (text.size() >= 4) secrets_.emplace_back(text);  // shorter ones are in anything
-    }
-}
-
 void BenchOfOne::random_commands(std::uint64_t seed, int count) {
-    SeededRandom random(seed);
-    std::vector<runtime::Target const*> commands;
-    for (auto const& target : routes_->targets())
-        if (target.route->command) commands.push_back(&target);
-    for (int i = 0; i < count && !commands.empty(); ++i) {
-        std::vector<Asked> known = reads_;
-        auto const& target = *commands[random.below(commands.size())];
-        auto const& type = *target.route->input;
-        AnyValue input(type);
-        codec::random_value(type, input.get(), random, {.items_max = 4, .for_json = true});
-        Viewer const viewer{Str(random.chance(0.5) ? "u_ann" : "u_bob")};
-        auto bind = [&](codec::Type const& t, void* out) { return t.ops.assign(out, input.get()), Result<void>(); };
-        host_->call(*target.route, viewer, bind, [&](Result<runtime::Answer> answer) {
-            if (!answer)
-                EXPECT_LT(answer.error().status, 500) << target.path << " " << answer.error().cause << " seed " << seed << " command " << i;
-        });
-        clock_.advance(Duration::seconds(std::int64_t(random.below(100))));
-    }
+    values_are_random_ = true;
+    RandomCalls(*this, seed).make(count);
+    values_are_random_ = false;
 }
 
 void BenchOfOne::check_laws() { Laws(*this).check(); }

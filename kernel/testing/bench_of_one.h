@@ -12,6 +12,8 @@
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
 #include "kernel/service.h"
+#include "kernel/testing/memory_snapshots.h"
+#include "kernel/testing/private_values.h"
 
 namespace gantry::testing {
 
@@ -23,8 +25,15 @@ struct EncodedEvent {
 
 struct Reply {
     int status = 0;
-    std::string body, code;
+    std::string body, code, cause, position;
+    std::string etag;       // of a read that was answered
+    bool replayed = false;  // the reply of an earlier command with the same Idempotency-Key
     std::vector<EncodedEvent> wrote;
+};
+
+// The headers of one request that the host looks at.
+struct Headers {
+    std::string idempotency_key, if_match;
 };
 
 // The part of a Harness that doesn't know its service's types.
@@ -34,7 +43,7 @@ class BenchOfOne {
     explicit BenchOfOne(runtime::ServiceDecl decl, void const* settings = nullptr);
     virtual ~BenchOfOne();
 
-    Reply ask(std::string_view verb, std::string_view target, std::string_view body);
+    Reply ask(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers = {});
     void record(std::vector<EncodedEvent> const& events);
     // As after a crash: what the log holds is all that there is.
     void restart();
@@ -43,7 +52,9 @@ class BenchOfOne {
     ManualClock& clock() { return clock_; }
     runtime::Host& host() { return *host_; }
     void expect_wrote(Reply const& reply, std::vector<EncodedEvent> const& expected);
-    // `count` random commands, each route as likely as another; none may be answered with 5xx.
+    // `count` random requests, four commands for a read, each route as likely as another, by three callers; now and then a tick, a restart,
+    // or a key that came before. They go through the real routes and binding, and use the ids and words that earlier ones made. None may be
+    // answered with 5xx.
     void random_commands(std::uint64_t seed, int count);
 
    protected:
@@ -52,13 +63,15 @@ class BenchOfOne {
 
    private:
     friend class Laws;
+    friend class RandomCalls;
     struct Asked {
         std::string caller, target;
         bool operator==(Asked const&) const = default;
     };
     std::string shown(std::vector<EncodedEvent> const& events) const;
     std::vector<EncodedEvent> written_after(log::Position position) const;
-    void keep_secrets(codec::Type const& type, void const* value);
+    void start();
+    void keep_snapshot();
 
     ManualClock clock_;
     SeededRandom random_{42};
@@ -66,11 +79,14 @@ class BenchOfOne {
     void const* settings_;
     std::optional<runtime::AnyValue> default_settings_;
     std::shared_ptr<log::MemoryStore> store_ = std::make_shared<log::MemoryStore>();
+    MemorySnapshots snapshots_;
     std::unique_ptr<log::MemoryLog> log_;
     std::unique_ptr<runtime::Host> host_;
     std::unique_ptr<runtime::RouteTable> routes_;
     std::vector<Asked> reads_;  // each once
-    std::vector<std::string> secrets_;
+    std::size_t writes_ = 0;
+    PrivateValues private_values_;
+    bool values_are_random_ = false;  // and thus say nothing about where a private one came from
 };
 
 }  // namespace gantry::testing

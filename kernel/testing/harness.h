@@ -2,8 +2,10 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "kernel/testing/bench_of_one.h"
+#include "kernel/testing/json_at.h"
 
 // A service on the memory log, with a clock and ids that stand still until told otherwise: its real routes, codec, host and fold.
 //
@@ -56,6 +58,16 @@ class Harness : public testing::BenchOfOne {
             return *this;
         }
         Said& wrote_nothing() { return harness_.expect_wrote(reply_, {}), *this; }
+        // What stands at a JSON pointer of the body: json_at("/items/0/id").
+        std::string json_at(std::string_view pointer) const {
+            auto found = testing::json_at(reply_.body, pointer);
+            EXPECT_TRUE(found) << "there is no " << pointer << " in " << reply_.body;
+            return found.value_or("");
+        }
+        std::string next() const { return testing::json_at(reply_.body, "/next").value_or(""); }  // the cursor of a page; empty: its end
+        std::string const& etag() const { return reply_.etag; }                                  // of a read
+        std::string const& position() const { return reply_.position; }                          // as Gantry-Position
+        bool replayed() const { return reply_.replayed; }                                        // as Gantry-Replayed
         // The reply as a struct.
         template <class T>
         T as() const {
@@ -84,7 +96,22 @@ class Harness : public testing::BenchOfOne {
         clock().advance(time);
         return *this;
     }
-    Said call(std::string_view verb, std::string_view target, std::string_view body = {}) { return Said(*this, ask(verb, target, body)); }
+    Harness& at(Time time) {
+        clock().set_wall(time);
+        return *this;
+    }
+    // Headers of the next call alone.
+    Harness& key(std::string_view idempotency_key) {
+        headers_.idempotency_key = idempotency_key;
+        return *this;
+    }
+    Harness& if_match(std::string_view etags) {
+        headers_.if_match = etags;
+        return *this;
+    }
+    Said call(std::string_view verb, std::string_view target, std::string_view body = {}) {
+        return Said(*this, ask(verb, target, body, std::exchange(headers_, {})));
+    }
     Said get(std::string_view target) { return call("GET", target); }
     Said post(std::string_view target, std::string_view body) { return call("POST", target, body); }
     State const& state() { return *static_cast<State const*>(host().state_for_tools()); }
@@ -105,6 +132,7 @@ class Harness : public testing::BenchOfOne {
         using type = typename S::Settings;
     };
     typename SettingsOf<Service>::type settings_{};
+    testing::Headers headers_;
 };
 
 }  // namespace gantry

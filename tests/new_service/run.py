@@ -80,8 +80,9 @@ def main():
         assert again.returncode == 1 and "is there already" in again.stderr, again
         run([sys.executable, tree / "tools/tidy.py", "--root", tree, "--update"])  # its error codes join the list
         print(run([sys.executable, tree / "tools/tidy.py", "--root", tree]).strip())
-        objects = [compile_like(build, "services/tracker/tracker.cpp", tree, f"services/{NAME}/{NAME}.cpp", f"{place}/{NAME}.o"),
-                   compile_like(build, "services/tracker/runs_test.cpp", tree, f"services/{NAME}/{NAME}_test.cpp", f"{place}/{NAME}_test.o")]
+        folder = f"services/{NAME}"
+        objects = [compile_like(build, "services/tracker/tracker.cpp", tree, f"{folder}/{NAME}.cpp", f"{place}/{NAME}.o"),
+                   compile_like(build, "services/tracker/runs_test.cpp", tree, f"{folder}/{NAME}_test.cpp", f"{place}/{NAME}_test.o")]
         compile_like(build, "app/services.cpp", tree, "app/services.cpp", f"{place}/services.o")
         link_like(build, "tracker", objects, f"{place}/{NAME}_test")
         print(run([f"{place}/{NAME}_test"]).splitlines()[-1])

@@ -25,7 +25,7 @@ class SimulatedFile final : public File {
         if (gone() || disk_.faulty(disk_.faults_.read, false)) return disk_.failed("read", path_);
         if (offset >= node_->now.size()) return std::size_t{0};
         auto n = std::min<std::size_t>(out.size(), node_->now.size() - std::size_t(offset));
-        std::memcpy(out.data(), node_->now.data() + offset, n);
+        if (n > 0) std::memcpy(out.data(), node_->now.data() + offset, n);
         return n;
     }
     // A write that fails may have written a part.

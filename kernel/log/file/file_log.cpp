@@ -101,7 +101,9 @@ Result<void> FileLog::cut(Position below, Time now) {
     std::vector<std::shared_ptr<Segment>> gone;
     {
         std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i + 1 < segments_.size() && segments_[i + 1]->header.first <= below; ++i) gone.push_back(segments_[i]);
+        // A segment that ends with event below - 1 may hold batches without events behind it: it stays, and so do those between it and
+        // the event `below`.
+        for (std::size_t i = 0; i + 1 < segments_.size() && segments_[i + 1]->header.first < below; ++i) gone.push_back(segments_[i]);
         if (gone.empty()) return {};
         auto last = segments_[gone.size()]->header.first - 1;
         auto note = fmt::format("{} {} {}", gone.front()->header.first, last, gone.size());

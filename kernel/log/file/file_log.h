@@ -93,8 +93,14 @@ class FileLog final : public Log, private Committer::Client {
     };
     Extent extent(std::size_t index, Position at) const;  // under mutex_
     std::size_t index_of(Position at) const;              // under mutex_
-    Result<bool> visit(Extent const& extent, std::size_t chunk_bytes, Visitor const& each, std::function<bool()> const& refill = {}) const;
+    struct Wanted {
+        Position after = 0;
+        std::size_t chunk_bytes = 0;
+        std::size_t run_batches = 1;  // at most so many at once
+    };
     std::vector<Extent> extents(Position after) const;
+    Result<bool> visit(Extent const& extent, Wanted const& wanted, RunVisitor const& visitor) const;
+    void note_marks(Segment& segment, std::vector<Segment::Mark> marks) const;
 
     // Constant after construction.
     Disk& disk_;

@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kernel/log/file/file_log.h"
 
 namespace gantry::log {
 namespace {
 constexpr std::size_t scan_chunk_bytes = 1 << 20;
-constexpr std::size_t run_batches_max = 1024;
 constexpr std::size_t find_chunk_bytes = 128 << 10;  // a mark's distance and a little more
 
 Problem position_gone(Position position, Position begin) {
@@ -35,9 +35,46 @@ FileLog::Extent FileLog::extent(std::size_t index, Position at) const {
     return e;
 }
 
-// Visits the batches of an extent; false when the visitor has enough. An end at the wrong place is damage. `refill` is called before the
-// memory of the batches that were visited is used again, and at the end.
-Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor const& each, std::function<bool()> const& refill) const {
+std::vector<FileLog::Extent> FileLog::extents(Position after) const {
+    std::lock_guard lock(mutex_);
+    std::vector<Extent> found;
+    for (auto i = index_of(after); i < segments_.size(); ++i) found.push_back(extent(i, after));
+    return found;
+}
+
+void FileLog::note_marks(Segment& segment, std::vector<Segment::Mark> marks) const {
+    std::lock_guard lock(mutex_);
+    if (!segment.marked) segment.marks = std::move(marks), segment.marked = true;
+}
+
+namespace {
+
+bool is_wanted(BatchView const& b, Position after) { return b.count > 0 ? b.last() > after : b.first > after; }
+
+// Batches gathered for one call of a visitor; what they need is allocated once.
+class Run {
+   public:
+    explicit Run(std::size_t batches_max) : views_(batches_max), cursors_(batches_max) {}
+    Result<SegmentWalk::Step> take(SegmentWalk& walk) { return walk.next(views_[size_], cursors_[size_]); }
+    BatchView const& taken() const { return views_[size_]; }
+    void keep() { ++size_; }
+    bool full() const { return size_ == views_.size(); }
+    // False when the visitor has enough.
+    bool show(Log::RunVisitor const& visitor) {
+        auto size = std::exchange(size_, 0);
+        return size == 0 || visitor({views_.data(), size});
+    }
+
+   private:
+    std::vector<BatchView> views_;
+    std::vector<std::vector<CursorView>> cursors_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace
+
+// Visits the wanted batches of an extent; false when the visitor has enough. An end at the wrong place is damage.
+Result<bool> FileLog::visit(Extent const& e, Wanted const& wanted, RunVisitor const& visitor) const {
     auto opened = disk_.open(e.segment->path, Open::existing_read);
     if (!opened) {
         std::lock_guard lock(mutex_);
@@ -45,65 +82,41 @@ Result<bool> FileLog::visit(Extent const& e, std::size_t chunk_bytes, Visitor co
         return fail(dropped ? position_gone(e.segment->header.first, segments_.front()->header.first) : opened.error());
     }
     Chained from{e.from.first, e.from.chain_before, e.from.time_before, e.from.epoch_before};
-    SegmentWalk walk(**opened, e.segment->header, e.segment->path, e.from.offset, e.limit, from, Check::checksums, chunk_bytes);
+    SegmentWalk walk(**opened, e.segment->header, e.segment->path, e.from.offset, e.limit, from, Check::checksums, wanted.chunk_bytes);
     Segment marks;
+    Run run(wanted.run_batches);
     for (;;) {
+        if ((run.full() || !walk.in_buffer()) && !run.show(visitor)) return false;
         auto before = walk.reached();
-        if (refill && !walk.next_is_here() && !refill()) return false;
-        TRY_ASSIGN(auto step, walk.next());
-        if (step == SegmentWalk::Step::damage) {
-            if (refill && !refill()) return false;
-            return fail(damaged(walk.damage()));
+        auto step = run.take(walk);
+        if (!step || *step != SegmentWalk::Step::batch) {
+            if (!run.show(visitor)) return false;
+            if (!step) return fail(std::move(step.error()));
+            if (*step == SegmentWalk::Step::damage) return fail(damaged(walk.damage()));
+            break;
         }
-        if (step == SegmentWalk::Step::end) break;
         if (e.marking) marks.mark(before, walk.batch_offset());
-        if (!each(walk.batch())) return false;
+        if (is_wanted(run.taken(), wanted.after)) run.keep();
     }
     bool whole = e.next ? walk.reached().next == e.next->header.first && walk.reached().chain == e.next->header.base_chain
                         : walk.offset() == e.limit;
     if (!whole) return fail(damaged({e.segment->path, walk.offset(), walk.reached().next, "zeros where a batch was durable"}));
-    if (e.marking) {
-        std::lock_guard lock(mutex_);
-        if (!e.segment->marked) e.segment->marks = std::move(marks.marks), e.segment->marked = true;
-    }
+    if (e.marking) note_marks(*e.segment, std::move(marks.marks));
     return true;
 }
 
-std::vector<FileLog::Extent> FileLog::extents(Position after) const {
-    std::vector<Extent> out;
-    std::lock_guard lock(mutex_);
-    for (auto i = index_of(after); i < segments_.size(); ++i) out.push_back(extent(i, after));
-    return out;
-}
-
-static bool is_after(BatchView const& batch, Position after) { return batch.count > 0 ? batch.last() > after : batch.first > after; }
-
 Result<void> FileLog::scan(Position after, Visitor const& visitor) const {
     for (auto& e : extents(after)) {
-        TRY_ASSIGN(bool more,
-                   visit(e, scan_chunk_bytes, [&](BatchView const& batch) { return !is_after(batch, after) || visitor(batch); }));
+        TRY_ASSIGN(bool more, visit(e, {after, scan_chunk_bytes, 1}, [&](auto run) { return visitor(run.front()); }));
         if (!more) break;
     }
     return {};
 }
 
 Result<void> FileLog::scan_runs(Position after, RunVisitor const& visitor) const {
-    std::vector<BatchView> run;
-    run.reserve(run_batches_max);
-    auto flush = [&] {
-        bool const more = run.empty() || visitor(run);
-        run.clear();
-        return more;
-    };
-    auto take = [&](BatchView const& batch) {
-        if (!is_after(batch, after)) return true;
-        run.push_back(batch);
-        return (batch.cursors.empty() && run.size() < run_batches_max) || flush();
-    };
     for (auto& e : extents(after)) {
-        auto more = visit(e, scan_chunk_bytes, take, flush);
-        if (!more) return std::unexpected(std::move(more.error()));
-        if (!*more) break;
+        TRY_ASSIGN(bool more, visit(e, {after, run_bytes_max, run_batches_max}, visitor));
+        if (!more) break;
     }
     return {};
 }
@@ -118,9 +131,9 @@ Result<void> FileLog::find(Position position, Visitor const& visitor) const {
         e = extent(index_of(position), position);
     }
     bool found = false;
-    TRY_ASSIGN([[maybe_unused]] bool more, visit(e, find_chunk_bytes, [&](BatchView const& batch) {
-                   if (batch.count == 0 || batch.last() < position) return true;
-                   return found = true, visitor(batch), false;
+    TRY_ASSIGN([[maybe_unused]] bool more, visit(e, {position - 1, find_chunk_bytes, 1}, [&](auto run) {
+                   if (run.front().count == 0) return true;
+                   return found = true, visitor(run.front()), false;
                }));
     if (!found) return fail(damaged({e.segment->path, 0, position, "the event isn't where it should be"}));
     return {};

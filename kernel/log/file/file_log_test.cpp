@@ -244,6 +244,41 @@ TEST_F(FileLogTest, DamageInAnOldSegmentIsFoundByTheReader) {
     EXPECT_TRUE(log->scan(log->status().end - 5, [](BatchView const&) { return true; }));  // what is elsewhere can be read
 }
 
+TEST_F(FileLogTest, RunsShowWhatIsGoodInFrontOfDamage) {
+    open();
+    fill(300, 200);
+    log.reset();
+    auto files = segment_files();
+    disk.flip_bit(files[1], 3000, 0);
+    open();
+    std::vector<Position> one_by_one, by_runs;
+    auto scanned = log->scan(0, [&](BatchView const& b) { return one_by_one.push_back(b.last()), true; });
+    auto run_scanned = log->scan_runs(0, [&](std::span<BatchView const> run) {
+        for (auto& b : run) by_runs.push_back(b.last());
+        return true;
+    });
+    ASSERT_FALSE(scanned);
+    ASSERT_FALSE(run_scanned);
+    EXPECT_EQ(run_scanned.error().code, "log_damaged");
+    EXPECT_EQ(run_scanned.error().cause, scanned.error().cause);
+    EXPECT_GT(by_runs.size(), 10u);
+    EXPECT_EQ(by_runs, one_by_one);
+}
+
+TEST_F(FileLogTest, AReadThatFailsComesBehindTheRunInFrontOfIt) {
+    open();
+    fill(100, 200);
+    std::size_t seen = 0;
+    auto scanned = log->scan_runs(0, [&](auto run) {
+        disk.set_faults({.read = 1});
+        return seen += run.size(), true;
+    });
+    disk.set_faults({});
+    ASSERT_FALSE(scanned);
+    EXPECT_EQ(scanned.error().code, "disk_failed");
+    EXPECT_GT(seen, 10u);
+}
+
 TEST_F(FileLogTest, AMissingSegmentIsDamage) {
     open();
     fill(300, 200);

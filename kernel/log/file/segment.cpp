@@ -134,13 +134,12 @@ char const* SegmentWalk::out_of_line() const {
     return nullptr;
 }
 
-bool SegmentWalk::next_is_here() const {
+bool SegmentWalk::in_buffer() const {
     if (at_ < buffer_offset_ || at_ + batch_header_bytes > buffer_offset_ + filled_) return false;
-    auto const length = stored_length(buffer_.get() + (at_ - buffer_offset_));
-    return length != 0 && at_ + length <= buffer_offset_ + filled_;
+    return at_ + stored_length(buffer_.get() + (at_ - buffer_offset_)) <= buffer_offset_ + filled_;
 }
 
-Result<SegmentWalk::Step> SegmentWalk::next() {
+Result<SegmentWalk::Step> SegmentWalk::next(BatchView& view, std::vector<CursorView>& cursors) {
     TRY_ASSIGN(bool more, have(batch_header_bytes));
     if (!more) {
         TRY_ASSIGN(bool mark, have(4));
@@ -152,10 +151,10 @@ Result<SegmentWalk::Step> SegmentWalk::next() {
     TRY_ASSIGN(bool whole, have(stored_.length));
     if (!whole) return bad("the segment ends inside a batch");
     p = buffer_.get() + (at_ - buffer_offset_);
-    if (auto why = decode_body(stored_, p, cursors_, view_)) return bad(why);
+    if (auto why = decode_body(stored_, p, cursors, view)) return bad(why);
     if (auto why = out_of_line()) return bad(why);
     if (check_ == Check::chain && chain_after(reached_.chain, p, stored_.length) != stored_.chain) return bad("the running hash is wrong");
-    view_.schemas = header_.schemas, view_.schemas_id = schemas_id_;
+    view.schemas = header_.schemas, view.schemas_id = schemas_id_;
     batch_at_ = at_;
     at_ += padded(stored_.length);
     reached_ = {stored_.first + stored_.count, stored_.chain, stored_.time, stored_.epoch};

@@ -62,7 +62,7 @@ Chained base_of(SegmentHeader const& header);
 enum class Check { checksums, chain };  // `chain` recomputes the running hash, too
 
 // Walks the batches of one segment by large reads into one reused buffer; allocates nothing per batch. A batch's views live
-// until the next step.
+// until the next step; with next(view, cursors), until the next step that isn't in_buffer().
 class SegmentWalk {
    public:
     enum class Step { batch, end, damage };  // end: the end mark, or `limit`
@@ -70,10 +70,10 @@ class SegmentWalk {
     // Starts at `offset`, where `from` is what comes before; reads nothing at or beyond `limit`.
     SegmentWalk(File& file, SegmentHeader const& header, std::string path, std::uint64_t offset, std::uint64_t limit, Chained from,
                 Check check = Check::checksums, std::size_t chunk_bytes = 1 << 20);
-    Result<Step> next();
-
-    // Whether next() finds its batch in memory, so that the views of earlier ones outlive it (but for their cursors).
-    bool next_is_here() const;
+    Result<Step> next() { return next(view_, cursors_); }
+    Result<Step> next(BatchView& view, std::vector<CursorView>& cursors);
+    // True when the next step needs no reading, and so leaves the views of the earlier ones alone.
+    bool in_buffer() const;
 
     BatchView const& batch() const { return view_; }
     BatchHeader const& stored() const { return stored_; }

@@ -120,26 +120,45 @@ Result<void> MemoryLog::wait_durable() {
     return {};
 }
 
-bool MemoryLog::show(Stored const& stored, Visitor const& visit) const {
-    std::vector<CursorView> cursors;
-    BatchView view;
+void MemoryLog::decode(Stored const& stored, std::vector<CursorView>& cursors, BatchView& view) {
     auto why = decode_body(load_header(stored.bytes.data()), stored.bytes.data(), cursors, view);
     GANTRY_ASSERT(why == nullptr, "what was encoded can be decoded");
     view.schemas = *stored.schemas, view.schemas_id = stored.schemas_id;
-    return visit(view);
+}
+
+std::vector<std::shared_ptr<MemoryLog::Stored const>> MemoryLog::wanted(Position after) const {
+    std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<Stored const>> found;
+    auto at = std::ranges::lower_bound(store_->batches_, after + 1, {}, [](auto& s) { return s->first + s->count; });
+    for (; at != store_->batches_.end(); ++at)
+        if ((*at)->count > 0 ? (*at)->first + (*at)->count - 1 > after : (*at)->first > after) found.push_back(*at);
+    return found;
 }
 
 // Visitors run without the lock, so they may append; they see what was durable when the scan began.
 Result<void> MemoryLog::scan(Position after, Visitor const& visit) const {
-    std::vector<std::shared_ptr<Stored const>> wanted;
-    {
-        std::lock_guard lock(mutex_);
-        auto at = std::ranges::lower_bound(store_->batches_, after + 1, {}, [](auto& s) { return s->first + s->count; });
-        for (; at != store_->batches_.end(); ++at)
-            if ((*at)->count > 0 ? (*at)->first + (*at)->count - 1 > after : (*at)->first > after) wanted.push_back(*at);
+    std::vector<CursorView> cursors;
+    BatchView view;
+    for (auto& stored : wanted(after)) {
+        decode(*stored, cursors, view);
+        if (!visit(view)) break;
     }
-    for (auto& stored : wanted) {
-        if (!show(*stored, visit)) break;
+    return {};
+}
+
+Result<void> MemoryLog::scan_runs(Position after, RunVisitor const& visit) const {
+    auto found = wanted(after);
+    std::vector<std::vector<CursorView>> cursors(run_batches_max);
+    std::vector<BatchView> run;
+    for (std::size_t i = 0; i < found.size();) {
+        run.clear();
+        std::uint64_t bytes = 0;
+        for (auto schemas_id = found[i]->schemas_id; i < found.size() && run.size() < run_batches_max; ++i) {
+            bytes += found[i]->bytes.size();
+            if (found[i]->schemas_id != schemas_id || (bytes > run_bytes_max && !run.empty())) break;
+            decode(*found[i], cursors[run.size()], run.emplace_back());
+        }
+        if (!visit(run)) break;
     }
     return {};
 }
@@ -154,7 +173,10 @@ Result<void> MemoryLog::find(Position position, Visitor const& visit) const {
         auto at = std::ranges::lower_bound(store_->batches_, position + 1, {}, [](auto& s) { return s->first + s->count; });
         found = *at;
     }
-    show(*found, visit);
+    std::vector<CursorView> cursors;
+    BatchView view;
+    decode(*found, cursors, view);
+    visit(view);
     return {};
 }
 
@@ -164,7 +186,8 @@ Result<void> MemoryLog::cut(Position below, Time now) {
         std::unique_lock lock(mutex_);
         std::size_t gone = 0;
         Position begin = store_->begin_;
-        while (gone < store_->batches_.size() && store_->batches_[gone]->first + store_->batches_[gone]->count <= below) {
+        auto is_below = [&](Stored const& s) { return s.count > 0 ? s.first + s.count <= below : s.first < below; };
+        while (gone < store_->batches_.size() && is_below(*store_->batches_[gone])) {
             begin = store_->batches_[gone]->first + store_->batches_[gone]->count;
             ++gone;
         }

@@ -57,6 +57,7 @@ class MemoryLog final : public Log {
     // Waits for another thread to release what is held.
     Result<void> wait_durable() override;
     Result<void> scan(Position after, Visitor const& visit) const override;
+    Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
@@ -66,7 +67,8 @@ class MemoryLog final : public Log {
     using Stored = MemoryStore::Stored;
     Result<Position> append_locked(BatchView const& batch);
     void make_durable(std::size_t batches, std::unique_lock<std::mutex>& lock);
-    bool show(Stored const& stored, Visitor const& visit) const;
+    std::vector<std::shared_ptr<Stored const>> wanted(Position after) const;
+    static void decode(Stored const& stored, std::vector<CursorView>& cursors, BatchView& view);
 
     std::shared_ptr<MemoryStore> store_;
     Options options_;
