@@ -91,12 +91,16 @@ std::string zsh(std::vector<Node> const& nodes) {
 }
 
 std::string fish(std::vector<Node> const& nodes) {
-    std::string out =
-        "function __gantry_at\n"
+    std::string out = "set -g __gantry_commands";
+    for (auto const& node : nodes)
+        if (!node.path.empty()) out += fmt::format(" '{}'", node.path);
+    out +=
+        "\nfunction __gantry_at\n"
         "    set -l words (commandline -opc)\n"
         "    set -l at ''\n"
         "    for word in $words[2..-1]\n"
-        "        string match -q -- '-*' $word; or set at (string trim \"$at $word\")\n"
+        "        set -l deeper (string trim \"$at $word\")\n"
+        "        contains -- \"$deeper\" $__gantry_commands; and set at $deeper\n"
         "    end\n"
         "    test \"$at\" = \"$argv[1]\"\n"
         "end\n";
