@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -15,14 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view keywords[] = {
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "compl", "concept", "const", "continue",
-    "decltype", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend",
-    "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator", "or", "private",
-    "protected", "public", "register", "requires", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this",
-    "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor",
-    // what the kernel has in the same namespace, and what the edge keeps for itself
-    "app", "codec", "config", "console", "health", "http", "log", "net", "observe", "runtime", "server", "state", "std", "testing"};
+constexpr std::string_view taken[] = {
+    // C++ and its macros
+    "alignas", "alignof", "and", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "class", "compl", "concept",
+    "const", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete", "do", "double", "else", "enum", "explicit",
+    "export", "extern", "false", "final", "float", "for", "friend", "goto", "if", "import", "inline", "int", "long", "module", "mutable",
+    "namespace", "new", "noexcept", "not", "nullptr", "operator", "or", "override", "private", "protected", "public", "register",
+    "requires", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try", "typedef",
+    "typeid", "typename", "union", "unsigned", "using", "virtual", "void", "volatile", "while", "xor", "assert", "errno", "linux", "major",
+    "minor", "stderr", "stdin", "stdout", "unix",
+    // what has the name in Gantry's namespace, among its addresses, or in its sources
+    "app", "client", "codec", "config", "console", "crc32c", "detail", "fail", "gantry", "hash64", "health", "http", "log", "main", "mix64",
+    "net", "observe", "page", "route", "runtime", "server", "service", "services", "state", "std", "testing", "unzigzag", "zigzag"};
 
 Result<void> check_name(std::string_view name) {
     bool const plain = name.size() >= 2 && name.size() <= 30 && name.front() >= 'a' && name.front() <= 'z' &&
@@ -30,8 +36,8 @@ Result<void> check_name(std::string_view name) {
     if (!plain)
         return fail(400, "name_invalid",
                     fmt::format("expected 2 to 30 characters of [a-z0-9], beginning with a letter; found \"{}\"", name));
-    if (std::ranges::find(keywords, name) != std::end(keywords))
-        return fail(400, "name_invalid", fmt::format("\"{}\" has a meaning of its own", name));
+    if (std::ranges::find(taken, name) != std::end(taken))
+        return fail(400, "name_invalid", fmt::format("\"{}\" has a meaning of its own in C++ or in Gantry: choose another name", name));
     return {};
 }
 
@@ -44,7 +50,10 @@ Result<std::string> text_of(fs::path const& path) {
 }
 
 Result<fs::path> checkout_of(std::string const& from) {
-    for (auto at = fs::absolute(from);; at = at.parent_path()) {
+    std::error_code error;
+    auto start = fs::absolute(from, error);
+    if (error) return fail(400, "no_checkout", fmt::format("{}: {}", from, error.message()));
+    for (auto at = start;; at = at.parent_path()) {
         if (auto text = text_of(at / "CMakeLists.txt"); text && text->find("project(gantry") != text->npos) return at;
         if (at == at.parent_path()) break;
     }
@@ -69,6 +78,16 @@ Result<void> insert_before(std::string& text, std::string_view mark, std::string
     return {};
 }
 
+// Puts an include among those of the services, in order.
+Result<void> include_in_order(std::string& text, std::string const& line, std::string_view file) {
+    constexpr std::string_view mark = "\n#include \"services/";
+    auto at = text.find(mark);
+    if (at == text.npos) return fail(500, "checkout_unreadable", fmt::format("{} includes no service", file));
+    while (text.compare(at, mark.size(), mark) == 0 && std::string_view(text).substr(at + 1) < line) at = text.find('\n', at + 1);
+    text.insert(at + 1, line);
+    return {};
+}
+
 using Files = std::map<std::string, std::string>;  // path in the checkout → text
 
 Result<Files> changed_lists(fs::path const& root, std::string_view name) {
@@ -79,13 +98,13 @@ Result<Files> changed_lists(fs::path const& root, std::string_view name) {
     auto& list = out["app/services.cpp"];
     TRY_VOID(
         insert_before(list, "services: end of list", fmt::format("        runtime::declare<{}::Service>(),\n", name), "app/services.cpp"));
-    TRY_VOID(insert_before(list, "\n// The visible list", fmt::format("#include \"services/{0}/{0}.h\"\n", name), "app/services.cpp"));
+    TRY_VOID(include_in_order(list, fmt::format("#include \"services/{0}/{0}.h\"\n", name), "app/services.cpp"));
     auto& pages = out["console/src/pages.js"];
-    TRY_VOID(
-        insert_before(pages, "\nexport const pages", fmt::format("import {{ {0} }} from \"./{0}.js\";\n", name), "console/src/pages.js"));
+    TRY_VOID(insert_before(pages, "\nexport const pages", fmt::format("import {{ page as {0}Page }} from \"./{0}.js\";\n", name),
+                           "console/src/pages.js"));
     auto const end = pages.find("];", pages.find("export const pages"));
     if (end == pages.npos) return fail(500, "checkout_unreadable", "console/src/pages.js has no list of pages");
-    pages.insert(end, fmt::format(", {}", name));
+    pages.insert(end, fmt::format(", {}Page", name));
     auto& readme = out["services/README.md"];
     while (readme.ends_with('\n')) readme.pop_back();
     readme += fmt::format("\n| `{}` | items that have a title and may be archived |\n", name);
@@ -111,14 +130,20 @@ Result<NewService> new_service(std::string const& from, std::string_view name) {
     TRY_ASSIGN(fs::path root, checkout_of(from));
     auto const made = new_files(name);
     TRY_ASSIGN(auto const changed, changed_lists(root, name));
+    std::error_code error;
+    if (fs::exists(root / "services" / name, error))
+        return fail(409, "service_exists", fmt::format("services/{} is there already; nothing was written", name));
     for (auto const& [path, text] : made)
-        if (fs::exists(root / path)) return fail(409, "service_exists", fmt::format("{} is there already; nothing was written", path));
+        if (fs::exists(root / path, error))
+            return fail(409, "service_exists", fmt::format("{} is there already; nothing was written", path));
     NewService out;
     auto write = [&](Files const& files, std::vector<std::string>& names) -> Result<void> {
         for (auto const& [path, text] : files) {
-            fs::create_directories((root / path).parent_path());
+            fs::create_directories((root / path).parent_path(), error);
             std::ofstream file(root / path, std::ios::binary);
-            if (!(file << text).flush()) return fail(500, "disk_failed", fmt::format("{} can't be written", path));
+            if (error || !(file << text).flush())
+                return fail(500, "disk_failed",
+                            fmt::format("{} can't be written: {}", path, error ? error.message() : std::strerror(errno)));
             names.push_back(path);
         }
         return {};

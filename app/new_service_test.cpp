@@ -38,13 +38,19 @@ TEST_F(NewServiceTest, WritesTheFilesAndTheLines) {
     EXPECT_NE(text("services/things/things.cpp").find("namespace gantry::things"), std::string::npos);
     EXPECT_NE(text("services/things/things_test.cpp").find("TEST(Things, "), std::string::npos);
     for (auto const& file : made->made) EXPECT_EQ(text(file).find("@name@"), std::string::npos) << file;
-    EXPECT_NE(text("app/services.cpp").find("#include \"services/things/things.h\"\n"), std::string::npos);
+    EXPECT_NE(text("app/services.cpp").find("#include \"services/things/things.h\"\n#include \"services/tracker/tracker.h\"\n"),
+              std::string::npos);
     EXPECT_NE(text("app/services.cpp").find("runtime::declare<things::Service>(),\n        // services: end"), std::string::npos);
-    EXPECT_NE(text("console/src/pages.js").find("import { things } from \"./things.js\";\n"), std::string::npos);
-    EXPECT_NE(text("console/src/pages.js").find(", things];"), std::string::npos);
+    EXPECT_NE(text("console/src/pages.js").find("import { page as thingsPage } from \"./things.js\";\n"), std::string::npos);
+    EXPECT_NE(text("console/src/pages.js").find(", thingsPage];"), std::string::npos);
     EXPECT_NE(text("services/README.md").find("| `things` |"), std::string::npos);
     ASSERT_TRUE(new_service(root_.string(), "others")) << "a second one finds its places, too";
-    EXPECT_NE(text("console/src/pages.js").find(", things, others];"), std::string::npos);
+    ASSERT_TRUE(new_service(root_.string(), "zoo"));
+    EXPECT_NE(text("app/services.cpp")
+                  .find("others.h\"\n#include \"services/things/things.h\"\n#include \"services/tracker/tracker.h\"\n"
+                        "#include \"services/zoo/zoo.h\"\n\n"),
+              std::string::npos);
+    EXPECT_NE(text("console/src/pages.js").find(", thingsPage, othersPage, zooPage];"), std::string::npos);
 }
 
 TEST_F(NewServiceTest, OverwritesNothing) {
@@ -54,10 +60,15 @@ TEST_F(NewServiceTest, OverwritesNothing) {
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code, "service_exists");
     EXPECT_EQ(text("app/services.cpp"), before);
+    fs::create_directories(root_ / "services/empty");
+    again = new_service(root_.string(), "empty");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, "service_exists") << "a folder that is there is somebody's";
 }
 
 TEST_F(NewServiceTest, NamesAreChecked) {
-    for (auto name : {"", "a", "Things", "2things", "my_things", "my-things", "class", "log", "things!"}) {
+    for (auto name :
+         {"", "a", "Things", "2things", "my_things", "my-things", "class", "constexpr", "bitand", "errno", "log", "route", "things!"}) {
         auto made = new_service(root_.string(), name);
         ASSERT_FALSE(made) << name;
         EXPECT_EQ(made.error().code, "name_invalid") << name;

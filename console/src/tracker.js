@@ -199,4 +199,4 @@ function Stage({ stage, before }) {
     ${/^https?:\/\//.test(stage.url ?? "") && html` <a href=${stage.url} rel="noopener noreferrer">log</a>`}</li>`;
 }
 
-export const tracker = { name: "tracker", title: "Tracker", find: "Find a package", Page };
+export const page = { name: "tracker", title: "Tracker", find: "Find a package", Page };
