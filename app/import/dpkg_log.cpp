@@ -172,11 +172,11 @@ std::expected<std::optional<Report>, std::string> DpkgRuns::take(DpkgLine const&
     std::string arch(line.arch);
     if (arch.empty()) {
         auto known = arch_of_.find(package);
-        if (known == arch_of_.end())
-            return wrong("expected PACKAGE:ARCH, found '{}' and no line before that names its architecture", package);
-        arch = known->second;
-    } else if (auto& last = arch_of_[package]; last != arch) {
-        last = arch;
+        arch = known != arch_of_.end() ? known->second : native_;
+        if (arch.empty()) return wrong("expected PACKAGE:ARCH, found '{}' and no line before that names an architecture", package);
+    } else {
+        if (auto& last = arch_of_[package]; last != arch) last = arch;
+        if (native_.empty() && arch != "all") native_ = arch;
     }
     Run& run = known_[package + ':' + arch];
     Report report = line.kind == Kind::status ? reach(line, run) : start(line, run);

@@ -38,7 +38,7 @@ class DpkgRuns {
    public:
     // Nothing for a line that means nothing to the tracker. The error is a sentence: the line can't be understood after all.
     std::expected<std::optional<Report>, std::string> take(DpkgLine const& line, Time at);
-    void clear() { known_.clear(), arch_of_.clear(); }
+    void clear() { known_.clear(), arch_of_.clear(), native_.clear(); }
 
    private:
     struct Run {
@@ -53,6 +53,8 @@ class DpkgRuns {
 
     std::unordered_map<std::string, Run> known_;            // by "package:arch"
     std::unordered_map<std::string, std::string> arch_of_;  // the last architecture seen of a package
+    std::string
+        native_;  // the first one seen that isn't `all`: that of a package whose own no line has named, as in debootstrap's first lines
 };
 
 }  // namespace gantry::import

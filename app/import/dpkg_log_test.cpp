@@ -101,6 +101,18 @@ TEST(DpkgLog, ARemovalThatFailsEndsInstalled) {
               "a:all remove 1\na:all half-configured 1\na:all installed 1 => installed\n");
 }
 
+// As a debootstrap leaves it: the first `dpkg` takes its own place before anything has said of which architecture it is.
+TEST(DpkgLog, APackageWithoutAnArchitectureHasTheMachines) {
+    EXPECT_EQ(told("install tzdata:all <none> 3\ninstall base-files:amd64 <none> 12\nupgrade dpkg 1 1\nstatus half-configured dpkg 1\n"
+                   "status unpacked dpkg:amd64 1\nstatus installed dpkg:amd64 1"),
+              "tzdata:all install 3\n"
+              "base-files:amd64 install 12\n"
+              "dpkg:amd64 upgrade 1 (from 1)\n"
+              "dpkg:amd64 half-configured 1\n"
+              "dpkg:amd64 unpacked 1\n"
+              "dpkg:amd64 installed 1 => installed\n");
+}
+
 TEST(DpkgLog, AStatusWithoutARunStartsOne) {
     EXPECT_EQ(told("status triggers-pending libc-bin:amd64 2.36-9\ntrigproc libc-bin:amd64 2.36-9 <none>\n"
                    "status half-configured libc-bin:amd64 2.36-9\nstatus installed libc-bin:amd64 2.36-9\n"
