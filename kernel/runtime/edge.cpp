@@ -13,6 +13,7 @@
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/if_match.h"
+#include "kernel/runtime/kernel_query.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
 
@@ -173,7 +174,7 @@ void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
 void Edge::answer_route(http::Exchange& exchange, Match const& match) {
     auto const& head = exchange.head();
     Target const& target = *match.target;
-    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread()};
+    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread(), .query = head.query};
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
     auto refuse = [&](Problem const& problem) {
@@ -188,6 +189,13 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match) {
     if (target.route->bulk && target.route->command) {
         bool const lines = is_ndjson(head);
         if (lines || is_array(asked.body)) return start_bulk(exchange, asked, lines ? BulkForm::lines : BulkForm::array);
+    }
+    KernelQuery query;
+    if (!target.route->command && may_have_kernel_parameters(head.query)) {
+        auto split = split_query(head.query);
+        if (!split) return refuse(split.error());
+        query = std::move(*split);
+        asked.query = query.rest, asked.as_of = query.as_of;
     }
     Position position = 0;
     auto behind_host = behind(head.header("Gantry-After"), position);
@@ -220,11 +228,10 @@ template <class Defer, class Respond>
 void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Target const& target = *asked.match.target;
     Host& host = *target.host;
-    auto bind = [&](codec::Type const& type, void* out) {
-        return bind_request(asked.match, asked.head.query, asked.body, true, type, out);
-    };
+    auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
+    if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     Seen seen;
     Request request{.route = *target.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
     request.lane = options_.threads ? asked.io_thread : -1;
@@ -262,6 +269,35 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                         options_.clock->steady_ns());
 }
 
+template <class Defer, class Respond>
+void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
+    Host& host = *asked.match.target->host;
+    auto moment = host.moment(asked.as_of);
+    auto past = moment ? host.history().kept(*moment) : nullptr;
+    if (moment && !past) {
+        auto later = std::make_shared<AskedLater>(asked, table_);
+        return host.history().fetch(*moment, asked.io_thread, [this, later, held = defer()](Result<PastState> found) mutable {
+            std::move(held).complete(
+                [this, later, found = std::move(found)](http::Response& response) { tell_past(later->view(), found, response); });
+        });
+    }
+    tell_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()), respond());
+}
+
+void Edge::tell_past(Asked const& asked, Result<PastState> const& past, http::Response response) {
+    Host& host = *asked.match.target->host;
+    ReplyTo to{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}};
+    auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
+    Result<Answer> answer = past ? Result<Answer>(Answer{}) : std::unexpected(past.error());
+    if (past) {
+        Request const request{.route = *to.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
+        answer = host.read_past(**past, request);
+        if (!answer) to.oops_id = report_if_ours(host, request, answer.error());
+    }
+    if (!answer && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    write_outcome(response, to, answer);
+}
+
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
     auto const thread = asked->io_thread();
     struct Once {
@@ -293,9 +329,12 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
 
 std::optional<Result<Answer>> Edge::call(Host& host, Request const& request, Host::Later later, std::string& oops_id) {
     auto outcome = host.call(request, std::move(later));
-    if (outcome && !*outcome && ((*outcome).error().code == "internal_error" || (*outcome).error().code == "apply_failed"))
-        oops_id = report(host, request, (*outcome).error());
+    if (outcome && !*outcome) oops_id = report_if_ours(host, request, outcome->error());
     return outcome;
+}
+
+std::string Edge::report_if_ours(Host& host, Request const& request, Problem const& problem) {
+    return problem.code == "internal_error" || problem.code == "apply_failed" ? report(host, request, problem) : std::string();
 }
 
 std::string Edge::report(Host& host, Request const& request, Problem const& problem) {

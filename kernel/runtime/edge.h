@@ -62,9 +62,14 @@ class Edge final : public http::Handler {
     Result<Host*> behind(std::string_view after, Position& position) const;
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
+    // The same for a read that asks for the past.
+    template <class Defer, class Respond>
+    void run_past(Asked const& asked, Defer&& defer, Respond&& respond);
+    void tell_past(Asked const& asked, Result<PastState> const& past, http::Response response);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);
+    std::string report_if_ours(Host& host, Request const& request, Problem const& problem);
     std::string report(Host& host, Request const& request, Problem const& problem);
 
     std::vector<Host*> hosts_;

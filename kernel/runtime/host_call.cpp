@@ -68,7 +68,7 @@ Result<void> HostCall::may_write() {
     if (!host_.parts_.log.has_space(space_wanted_bytes))
         return fail(507, "log_full", "the disk has no room for another command; reads go on, free some space and try again");
     if (host_.memory_full_.load(std::memory_order_relaxed))
-        return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max); reads go on");
+        return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max_mib); reads go on");
     return {};
 }
 

@@ -46,6 +46,8 @@ constexpr std::string_view header_parameters =
     R"("IfMatch":{"name":"If-Match","in":"header",)"
     R"("description":"The ETag of the GET at this path; another one: 412.","schema":{"type":"string"}},)"
     R"("IfNoneMatch":{"name":"If-None-Match","in":"header","description":"An ETag; unchanged: 304.","schema":{"type":"string"}},)"
+    R"("AsOf":{"name":"as_of","in":"query","description":"A moment of the past: a position as Gantry-Position gave it, or a time.",)"
+    R"("schema":{"type":"string"}},)"
     R"("GantryAfter":{"name":"Gantry-After","in":"header",)"
     R"("description":"service=position: waits for a state at least that new.","schema":{"type":"string"}})";
 
@@ -94,7 +96,7 @@ std::string parameters(RouteDecl const& route, Components& components) {
                              path || !optional, path ? "" : commas, schema));
     }
     for (auto name : route.command ? std::vector<std::string_view>{"IdempotencyKey", "IfMatch"}
-                                   : std::vector<std::string_view>{"IfNoneMatch", "GantryAfter"})
+                                   : std::vector<std::string_view>{"AsOf", "IfNoneMatch", "GantryAfter"})
         add(out, fmt::format(R"({{"$ref":"#/components/parameters/{}"}})", name));
     return out;
 }
