@@ -13,7 +13,7 @@
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/if_match.h"
-#include "kernel/runtime/kernel_query.h"
+#include "kernel/runtime/live.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
 
@@ -42,10 +42,15 @@ bool is_ndjson(http::RequestHead const& head) {
 struct Edge::Lane {
     AnswerCache cache;
     SeededRandom random{system_random().next()};  // of request ids: unlikely to meet is enough
+    std::unique_ptr<Live> live;
 };
 
 Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
     : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max), local_{Str("u_local")} {
+    for (Host* host : hosts_)
+        host->on_wake([this, alive = alive_](int thread, std::vector<std::uint64_t> const& queries) {
+            if (*alive) lane(thread).live->wake(queries);
+        });
     for (Host* host : hosts_) {
         std::vector<Version> versions;
         for (auto const& route : host->decl().routes)
@@ -58,7 +63,30 @@ Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
         }
     }
 }
-Edge::~Edge() = default;
+Edge::~Edge() {
+    *alive_ = false;
+    for (Host* host : hosts_) host->watch().on_wake({});
+    // What was posted to the lanes before has run when this returns.
+    on_live_lanes([](Live&) {});
+}
+
+void Edge::on_live_lanes(std::function<void(Live&)> act) {
+    for (int thread = 0; options_.threads && thread < options_.threads->count(); ++thread)
+        options_.threads->run(thread, [&, thread] {
+            auto& slot = lanes_[std::size_t(thread)];
+            if (slot && slot->live) act(*slot->live);
+        });
+}
+
+void Edge::announce_stop() {
+    on_live_lanes([](Live& live) { live.move_all(); });
+}
+
+Edge::LiveCounts Edge::live_counts() {
+    LiveCounts counts;
+    on_live_lanes([&](Live& live) { counts.evaluations += live.evaluations(), counts.readers += live.readers(); });
+    return counts;
+}
 
 Edge::Lane& Edge::lane(int io_thread) {
     auto& slot = lanes_[std::size_t(io_thread)];
@@ -91,6 +119,8 @@ bool Edge::answer_from_cache(http::Exchange& exchange) {
     bool accepts_gzip = false;
     for (auto const& header : head.headers) {
         if (header.name.size() == 12 && http::equals_ignoring_case(header.name, "Gantry-After")) return false;
+        if (header.name.size() == 6 && http::equals_ignoring_case(header.name, "Accept") && header.value.starts_with("text/event-stream"))
+            return false;
         if (header.name.size() == 13 && http::equals_ignoring_case(header.name, "If-None-Match")) if_none_match = header.value;
         if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
             accepts_gzip = http::accepts_gzip(header.value);
@@ -197,9 +227,18 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match) {
         query = std::move(*split);
         asked.query = query.rest, asked.as_of = query.as_of;
     }
+    if (head.method == http::Method::Get && !target.route->command) {
+        auto live = live_form(query, head.header("Accept"));
+        if (!live) return refuse(live.error());
+        asked.live = *live;
+    }
     Position position = 0;
     auto behind_host = behind(head.header("Gantry-After"), position);
     if (!behind_host) return refuse(behind_host.error());
+    if (asked.live != LiveForm::none && !*behind_host) {
+        position = last_seen(*target.host, head.header("Last-Event-ID"));
+        if (position > target.host->durable()) *behind_host = target.host;
+    }
     if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
@@ -232,6 +271,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
+    if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
     Request request{.route = *target.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
     request.lane = options_.threads ? asked.io_thread : -1;
@@ -267,6 +307,21 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         lane(asked.io_thread)
             .cache.keep(asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag), std::move(position),
                         options_.clock->steady_ns());
+}
+
+Position Edge::last_seen(Host const& host, std::string_view last_event_id) {
+    Position position = 0;
+    auto const& history = host.incarnation();
+    if (!last_event_id.starts_with(history) || !last_event_id.substr(history.size()).starts_with('.')) return 0;
+    auto const digits = last_event_id.substr(history.size() + 1);
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+    return error == std::errc() && end == digits.data() + digits.size() ? position : 0;
+}
+
+void Edge::open_live(Asked const& asked, http::Deferred deferred) {
+    auto& live = lane(asked.io_thread).live;
+    if (!live) live = std::make_unique<Live>(*this, asked.io_thread);
+    live->open(asked, asked.live, last_seen(*asked.match.target->host, asked.head.header("Last-Event-ID")), std::move(deferred));
 }
 
 template <class Defer, class Respond>

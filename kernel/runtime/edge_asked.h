@@ -17,6 +17,7 @@ struct Edge::Asked {
     int io_thread = 0;
     std::string_view query = {};  // the service's part of it
     std::string_view as_of = {};
+    LiveForm live = LiveForm::none;
     std::string request_id = {};
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
@@ -32,8 +33,8 @@ struct Edge::AskedLater {
         head_ = asked.head;
         head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
-        view_.emplace(
-            Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_, asked.request_id});
+        view_.emplace(Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_,
+                            asked.live, asked.request_id});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;

@@ -146,6 +146,7 @@ void Host::became_durable(Position position) {
             waiters_.pop_front();
         }
     }
+    watch_.durable(position);
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };
@@ -156,6 +157,13 @@ void Host::became_durable(Position position) {
         else
             parts_.post(int(lane) - 1, [tell, waiters = std::move(ready[lane])]() mutable { tell(waiters); });
     }
+}
+
+void Host::on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake) {
+    watch_.on_wake([this, wake = std::move(wake)](int lane, std::vector<std::uint64_t> watchers) {
+        if (!parts_.post) return wake(lane, watchers);
+        parts_.post(lane, [wake, lane, watchers = std::move(watchers)] { wake(lane, watchers); });
+    });
 }
 
 bool Host::unchanged(Seen const& seen) const {

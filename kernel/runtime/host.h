@@ -18,6 +18,7 @@
 #include "kernel/runtime/folded.h"
 #include "kernel/runtime/history.h"
 #include "kernel/runtime/service.h"
+#include "kernel/runtime/watch.h"
 #include "kernel/state/tracking.h"
 
 namespace gantry::runtime {
@@ -69,6 +70,7 @@ struct Seen {
     Position applied = 0;
     std::uint64_t rebuilds = 0;
     bool broad = true;  // too much to name
+    bool wide = true;   // whole tables among it: most writes change them
     std::uint32_t count = 0;
     std::array<state::KeyHash, state::Reading::keys_max> keys;
 };
@@ -138,6 +140,9 @@ class Host {
     // 410 "position_gone" for a position of another history.
     Result<Moment> moment(std::string_view as_of) const;
     History& history() { return history_; }
+    // Who waits for which keys. `wake` runs on the lane (Parts::post), with its watchers of whom a key was touched.
+    Watch& watch() { return watch_; }
+    void on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake);
     // A read of the past, under today's rights.
     Result<Answer> read_past(Folded const& past, Request const& request) const;
 
@@ -210,6 +215,7 @@ class Host {
     Position floor_ = 0;  // where the start ended: what came before has no stamps
     std::string incarnation_text_;
     History history_;
+    Watch watch_;
     std::mutex waiters_mutex_;
     std::deque<Waiter> waiters_;  // by position
 };

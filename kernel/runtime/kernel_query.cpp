@@ -13,7 +13,10 @@ std::unexpected<Problem> invalid(std::string_view name, std::string_view detail)
     return std::unexpected(std::move(problem));
 }
 
-std::string* slot_of(KernelQuery& query, std::string_view name) { return name == "as_of" ? &query.as_of : nullptr; }
+std::string* slot_of(KernelQuery& query, std::string_view name) {
+    if (name == "as_of") return &query.as_of;
+    return name == "live" ? &query.live : nullptr;
+}
 
 }  // namespace
 
@@ -37,6 +40,15 @@ Result<KernelQuery> split_query(std::string_view query) {
         if (slot->empty()) return invalid(name, "this parameter has no value");
     }
     return out;
+}
+
+Result<LiveForm> live_form(KernelQuery const& query, std::string_view accept) {
+    bool const asked = !query.live.empty() || accept.find("text/event-stream") != accept.npos;
+    if (!query.live.empty() && query.live != "full" && query.live != "patch")
+        return invalid("live", "expected full (each changed answer whole) or patch (a merge patch on the one before)");
+    if (asked && !query.as_of.empty()) return invalid("as_of", "the past doesn't change: ask for it without `live`");
+    if (!asked) return LiveForm::none;
+    return query.live == "patch" ? LiveForm::patch : LiveForm::full;
 }
 
 }  // namespace gantry::runtime

@@ -76,6 +76,7 @@ struct Served {
 class Process {
    public:
     explicit Process(ProcessOptions options) : options_(std::move(options)) {}
+    ~Process() { server_.reset(), edge_.reset(); }  // the edge takes leave on the threads
 
     Result<void> run() {
         TRY_VOID(check_address());
@@ -233,6 +234,7 @@ class Process {
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
+        edge_->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
         worker_->stop(), slow_->stop();
         Result<void> outcome;

@@ -125,6 +125,7 @@ struct RouteDecl {
     std::string_view verb, path;
     bool command = false;
     bool bulk = false;
+    bool page = false;       // a read that answers with a Page
     std::string_view scope;  // empty: open to all
     std::string_view doc;
     std::optional<Deprecated> deprecated;
@@ -410,6 +411,7 @@ Route route(Version version, std::string_view verb, std::string_view path,
     Route r{.version = version,
             .verb = verb,
             .path = path,
+            .page = runtime::is_page<Reply>,
             .doc = doc.text,
             .input = &codec::type_of<Input>(),
             .reply = &codec::type_of<Reply>(),

@@ -54,7 +54,7 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
                reply.code = match.allowed.empty() ? "route_not_found" : "method_not_allowed", reply;
     bool const command = match.target->route->command;
     auto const before = host_->applied();
-    runtime::KernelQuery kernel_query{std::string(query), {}};
+    runtime::KernelQuery kernel_query{.rest = std::string(query), .as_of = {}, .live = {}};
     if (!command) {
         auto split = runtime::split_query(query);
         if (!split) return ADD_FAILURE() << split.error().faults.front().detail, reply;
