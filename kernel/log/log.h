@@ -114,18 +114,24 @@ class Log {
     // Blocks until all that was appended before the call is durable (shutdown, tools, tests).
     virtual Result<void> wait_durable() = 0;
 
-    // Visits whole batches in order whose last event is after `after` (and batches without events from there on), up to the durable
-    // end, until the visitor returns false. Every batch is checksummed first; damage is a Problem "log_damaged" that names file, offset,
-    // position and the remedy.
-    using Visitor = std::function<bool(BatchView const&)>;
-    virtual Result<void> scan(Position after, Visitor const& visit) const = 0;
-
-    // The same by runs of consecutive batches, so that a replay can look ahead across batches of one event: never empty, at most
-    // run_batches_max of them and (unless it is one batch) about run_bytes_max bytes, all with the same schemas. All views of a run live
-    // until the visitor returns. What is good in front of damage is visited before the Problem is returned.
-    using RunVisitor = std::function<bool(std::span<BatchView const>)>;
+    // Reads whole batches in order whose last event is after `after` (and batches without events from there on), up to what is durable when
+    // this is called. Every batch is checksummed first; damage is a Problem "log_damaged" that names file, offset, position and the
+    // remedy, and comes behind what is good in front of it.
+    class Reader {
+       public:
+        virtual ~Reader() = default;
+        // A run of consecutive batches, so that a replay can look ahead across batches of one event: at most run_batches_max of them and
+        // (unless it is one batch) about run_bytes_max bytes, all with the same schemas; empty at the end. All views live until the next
+        // call.
+        virtual Result<std::span<BatchView const>> next() = 0;
+    };
     static constexpr std::size_t run_batches_max = 256, run_bytes_max = 1u << 20;
-    virtual Result<void> scan_runs(Position after, RunVisitor const& visit) const = 0;
+    virtual Result<std::unique_ptr<Reader>> read(Position after) const = 0;
+    // The same, shown to a visitor until it returns false: by runs, or batch by batch.
+    using RunVisitor = std::function<bool(std::span<BatchView const>)>;
+    Result<void> scan_runs(Position after, RunVisitor const& visit) const;
+    using Visitor = std::function<bool(BatchView const&)>;
+    Result<void> scan(Position after, Visitor const& visit) const;
 
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;

@@ -8,12 +8,11 @@
 #include "kernel/codec/json.h"
 #include "kernel/http/message.h"
 #include "kernel/observe/log_line.h"
-#include "kernel/runtime/answer_cache.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/edge_lane.h"
 #include "kernel/runtime/if_match.h"
-#include "kernel/runtime/live.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
 
@@ -39,17 +38,11 @@ bool is_ndjson(http::RequestHead const& head) {
 
 }  // namespace
 
-struct Edge::Lane {
-    AnswerCache cache;
-    SeededRandom random{system_random().next()};  // of request ids: unlikely to meet is enough
-    std::unique_ptr<Live> live;
-};
-
 Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
     : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max), local_{Str("u_local")} {
     for (Host* host : hosts_)
         host->on_wake([this, alive = alive_](int thread, std::vector<std::uint64_t> const& queries) {
-            if (*alive) lane(thread).live->wake(queries);
+            if (*alive) lane(thread).wake(queries);
         });
     for (Host* host : hosts_) {
         std::vector<Version> versions;
@@ -67,24 +60,25 @@ Edge::~Edge() {
     *alive_ = false;
     for (Host* host : hosts_) host->watch().on_wake({});
     // What was posted to the lanes before has run when this returns.
-    on_live_lanes([](Live&) {});
+    on_lanes([](Lane& lane) { lane.feeds.clear(); });
 }
 
-void Edge::on_live_lanes(std::function<void(Live&)> act) {
+void Edge::on_lanes(std::function<void(Lane&)> act) {
     for (int thread = 0; options_.threads && thread < options_.threads->count(); ++thread)
         options_.threads->run(thread, [&, thread] {
-            auto& slot = lanes_[std::size_t(thread)];
-            if (slot && slot->live) act(*slot->live);
+            if (auto& slot = lanes_[std::size_t(thread)]) act(*slot);
         });
 }
 
 void Edge::announce_stop() {
-    on_live_lanes([](Live& live) { live.move_all(); });
+    on_lanes([](Lane& lane) { lane.move_all(); });
 }
 
 Edge::LiveCounts Edge::live_counts() {
     LiveCounts counts;
-    on_live_lanes([&](Live& live) { counts.evaluations += live.evaluations(), counts.readers += live.readers(); });
+    on_lanes([&](Lane& lane) {
+        if (lane.live) counts.evaluations += lane.live->evaluations(), counts.readers += lane.live->readers();
+    });
     return counts;
 }
 
@@ -270,6 +264,12 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
+    if (target.route->feed) {
+        auto feed = Feed::make(*this, asked);
+        if (feed) return (*feed)->open(defer());
+        auto const id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+        return write_problem(respond(), feed.error(), id, {});
+    }
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
@@ -309,13 +309,19 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                         options_.clock->steady_ns());
 }
 
-Position Edge::last_seen(Host const& host, std::string_view last_event_id) {
+std::optional<Position> Edge::position_of(std::string_view text) {
+    auto const dot = std::min(text.find('.'), text.size());
+    auto const digits = text.substr(std::min(dot + 1, text.size()));
     Position position = 0;
-    auto const& history = host.incarnation();
-    if (!last_event_id.starts_with(history) || !last_event_id.substr(history.size()).starts_with('.')) return 0;
-    auto const digits = last_event_id.substr(history.size() + 1);
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
-    return error == std::errc() && end == digits.data() + digits.size() ? position : 0;
+    bool const number = error == std::errc() && end == digits.data() + digits.size();
+    if (!number || !log::parse_incarnation(text.substr(0, dot))) return {};
+    return position;
+}
+
+Position Edge::last_seen(Host const& host, std::string_view last_event_id) {
+    auto const position = position_of(last_event_id);
+    return position && last_event_id.starts_with(host.incarnation()) ? *position : 0;
 }
 
 void Edge::open_live(Asked const& asked, http::Deferred deferred) {

@@ -55,6 +55,7 @@ class Edge final : public http::Handler {
    private:
     friend class Bulk;
     class Live;
+    class Feed;
     struct Lane;        // what belongs to one IO thread
     struct Asked;       // one request to a route, as views
     struct AskedLater;  // the same, owning
@@ -62,8 +63,10 @@ class Edge final : public http::Handler {
         std::string path, body, etag;
     };
     Lane& lane(int io_thread);
-    void on_live_lanes(std::function<void(Live&)> act);
+    void on_lanes(std::function<void(Lane&)> act);
     void open_live(Asked const& asked, http::Deferred deferred);
+    // The number in a position's text, of whatever history.
+    static std::optional<Position> position_of(std::string_view text);
     // The position of an event that a live reader has seen; 0 for one of another history.
     static Position last_seen(Host const& host, std::string_view last_event_id);
     bool answer_from_cache(http::Exchange& exchange);

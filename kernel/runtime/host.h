@@ -162,6 +162,19 @@ class Host {
     // The newest touch of any of the keys.
     Position newest(std::span<state::KeyHash const> keys) const;
     std::uint64_t digest();
+    // Looks at the state of now with a viewer's eyes.
+    template <class Look>
+    bool look(Viewer const& viewer, Look&& look) {
+        state::Reading reading(viewer);
+        lock_.lock_shared();
+        state::reading = &reading;
+        bool const seen = look(static_cast<void const*>(state_.service.get()));
+        state::reading = nullptr;
+        lock_.unlock_shared();
+        return seen;
+    }
+    codec::Sealer const* sealer() const { return parts_.sealer; }
+    Time now() const { return parts_.clock.wall(); }
     // The state as it lies there, for tools and tests that know that nothing else runs.
     void const* state_for_tools() const { return state_.service.get(); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }

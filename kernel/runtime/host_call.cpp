@@ -121,7 +121,7 @@ void HostCall::applying() {
     applying_ = true;
     writing_.emplace(host_.stamps_, ctx_.next + std::max<std::uint32_t>(count_, 1) - 1);
     if (count_ > 0) state::writing = &*writing_;
-    if (host_.watch_.any()) writing_->touched = &touched_;
+    if (host_.watch_.any()) writing_->touched = &touched_, touched_.push_back(Watch::everything);
 }
 
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {

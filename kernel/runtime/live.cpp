@@ -8,12 +8,11 @@
 #include "kernel/codec/merge_patch.h"
 #include "kernel/http/message.h"
 #include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/edge_lane.h"
 #include "kernel/runtime/reply.h"
 
 namespace gantry::runtime {
 namespace {
-
-constexpr std::int64_t move_within_ms = 3000;
 
 // A page says up to where it shows the log, which changes with every write to its tables: that alone is no changed answer.
 std::string_view without_position(RouteDecl const& route, std::string_view body) {

@@ -114,6 +114,9 @@ struct Service {
     using State = notes::State;
     using Event = notes::Event;
     static constexpr std::string_view name = "notes";
+    static bool visible(State const& s, Event const& e, Viewer const&) {
+        return std::visit([&](auto const& event) { return s.notes.contains(event.id); }, e);
+    }
     static std::vector<Route> routes() {
         return {route<Service>(V1, "POST", "/", &create, Scope{"notes:write"}, Doc{"Create a note owned by the caller."}, Bulk{}),
                 route<Service>(V1, "GET", "/{id}", &show, Scope{"notes:read"}, Doc{"Read one note."}),

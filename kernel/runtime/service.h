@@ -126,6 +126,7 @@ struct RouteDecl {
     bool command = false;
     bool bulk = false;
     bool page = false;       // a read that answers with a Page
+    bool feed = false;       // the kernel's own: what the service recorded (feed.h)
     std::string_view scope;  // empty: open to all
     std::string_view doc;
     std::optional<Deprecated> deprecated;
@@ -211,6 +212,9 @@ struct StateOps {
 using Replay = Result<void> (*)(void* state, std::span<log::BatchView const>, codec::EventReader const&, codec::Sealer const*,
                                 Position from, Position upto);
 
+// GET /events, which every service has.
+RouteDecl feed_route();
+
 struct ServiceDecl {
     std::string_view name;
     std::string_view doc;
@@ -219,6 +223,8 @@ struct ServiceDecl {
     std::vector<codec::Rename> renames;
     StateOps state;
     Replay replay = nullptr;
+    // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
+    bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     codec::Type const* settings = nullptr;  // null: none
@@ -365,6 +371,21 @@ Result<void> run_tick(Call& call) {
     return call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204);
 }
 
+// Whether some row of a state is not for everyone.
+template <class State>
+constexpr bool hides_rows() {
+    bool hides = false;
+    boost::mp11::mp_for_each<gantry::detail::Members<State>>([&](auto d) {
+        using M = decltype(gantry::detail::member_type(d.pointer));
+        if constexpr (requires { typename M::row_type; }) hides = hides || state::HasVisibility<typename M::row_type>;
+    });
+    return hides;
+}
+template <class Service>
+concept HasEventVisibility = requires(typename Service::State const& s, typename Service::Event const& e, Viewer const& v) {
+    { Service::visible(s, e, v) } -> std::convertible_to<bool>;
+};
+
 template <class Service>
 ServiceDecl declare() {
     using State = typename Service::State;
@@ -374,8 +395,16 @@ ServiceDecl declare() {
     decl.name = Service::name;
     decl.event = &codec::type_of<Event>();
     decl.routes = Service::routes();
+    decl.routes.push_back(feed_route());
     decl.state = state_ops<State>();
     decl.replay = &replay_batches<State, Event>;
+    static_assert(
+        HasEventVisibility<Service> || !hides_rows<State>(),
+        "rows that not everyone may see need a rule for the feed, too: static bool visible(State const&, Event const&, Viewer const&)");
+    if constexpr (HasEventVisibility<Service>)
+        decl.may_see_event = [](void const* state, void const* event, Viewer const& viewer) {
+            return bool(Service::visible(*static_cast<State const*>(state), *static_cast<Event const*>(event), viewer));
+        };
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;

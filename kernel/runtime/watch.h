@@ -27,6 +27,9 @@ class Watch {
     void add(Watcher watcher, std::span<state::KeyHash const> keys);
     void remove(Watcher watcher, std::span<state::KeyHash const> keys);
 
+    // A key that every command touches.
+    static constexpr state::KeyHash everything = 0x9e37'79b9'7f4a'7c15;
+
     // Whether commands must tell what they touch. Cheap.
     bool any() const { return watchers_.load(std::memory_order_acquire) > 0; }
     // Under the service's lock: a command that ends at `position` touched these keys.

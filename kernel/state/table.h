@@ -19,18 +19,6 @@ std::uint64_t key_hash(Key const& key) {
     else
         return mix64(std::uint64_t(key));
 }
-template <class Row>
-concept HasVisibility = requires(Row const& row, Viewer const& viewer) {
-    { visible(row, viewer) } -> std::convertible_to<bool>;
-};
-// A service says who may see a row by a function `bool visible(Row const&, Viewer const&)` beside the row; without one, everyone.
-template <class Row>
-bool may_see(Row const& row, Viewer const& viewer) {
-    if constexpr (HasVisibility<Row>)
-        return viewer.sees_all || visible(row, viewer);
-    else
-        return true;
-}
 }  // namespace state
 
 // Rows by key, in key order for lists. What a read may not see is not there: find, walk and count go by the reader's rights. Every

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -68,6 +69,18 @@ struct Writing {
 inline constinit thread_local Reading* reading = nullptr;
 inline constinit thread_local Writing* writing = nullptr;
 
+template <class Row>
+concept HasVisibility = requires(Row const& row, Viewer const& viewer) {
+    { visible(row, viewer) } -> std::convertible_to<bool>;
+};
+// A service says who may see a row by a function `bool visible(Row const&, Viewer const&)` beside the row; without one, everyone.
+template <class Row>
+bool may_see(Row const& row, Viewer const& viewer) {
+    if constexpr (HasVisibility<Row>)
+        return viewer.sees_all || visible(row, viewer);
+    else
+        return true;
+}
 // The part of a table that tracking needs. `salt` is given by the runtime, the same for the same member of every copy.
 class Tracked {
    public:

@@ -69,7 +69,8 @@ void Known::mix_into(codec::Type const& type, void* value, Random& random) const
 
 RandomCalls::RandomCalls(BenchOfOne& bench, std::uint64_t seed) : bench_(bench), seed_(seed), random_(seed) {
     auto const targets = bench_.routes_->targets();
-    for (std::size_t i = 0; i < targets.size(); ++i) (targets[i].route->command ? commands_ : reads_).push_back(i);
+    for (std::size_t i = 0; i < targets.size(); ++i)
+        if (!targets[i].route->feed) (targets[i].route->command ? commands_ : reads_).push_back(i);
 }
 
 void RandomCalls::make(int count) {

@@ -1,53 +1,17 @@
 // The console in a real browser against the real program. GANTRY names the program, SCREENSHOTS where pictures are kept.
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFile } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
+import { gantry, here, openBrowser, Program, scratchDirectory } from "./program.mjs";
 
-const here = import.meta.dirname;
-const gantry = resolve(process.env.GANTRY ?? join(here, "../../build/gantry"));
 const screenshots = resolve(process.env.SCREENSHOTS ?? join(here, "../../build/screenshots"));
-const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const browserFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
-const PATIENCE_MS = 15000;
-
-const scratch = mkdtempSync(join(tmpdir(), "gantry-console-"));
-let server, url, browser, page, complaints;
-
-// Starts the program; resolves with its address once it says that it listens.
-function startServer(data, listen = "127.0.0.1:0") {
-  server = spawn(gantry, ["serve", "--listen", listen, "--data", data], { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((ready, failed) => {
-    let said = "";
-    server.stdout.on("data", (piece) => {
-      said += piece;
-      const found = said.match(/^listening (http\S+?)\/?$/m);
-      if (found) ready(found[1]);
-    });
-    server.on("exit", (code) => failed(new Error(`the server ended with ${code} before it was ready: ${said}`)));
-  });
-}
-
-async function stopServer() {
-  if (!server || server.exitCode !== null) return;
-  const ended = new Promise((done) => server.on("exit", done));
-  server.kill("SIGTERM");
-  await ended;
-}
-
-async function report(fields) {
-  const reply = await fetch(`${url}/tracker/v1/reports`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ arch: "amd64", reporter: "test", ...fields }),
-  });
-  assert.ok(reply.ok, `${reply.status} ${await reply.text()}`);
-}
+const scratch = scratchDirectory();
+const program = new Program(join(scratch, "data"));
+const report = (fields) => program.report(fields);
+let url, browser, page, complaints;
 
 const flight = (name) => page.locator(`section[aria-labelledby=flight] tr[data-package="${name}"]`);
 const completed = (name) => page.locator(`section[aria-labelledby=completed] tr[data-package="${name}"]`);
@@ -56,15 +20,14 @@ const focusedRow = () => page.evaluate(() => document.activeElement?.matches("[d
 
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
-  url = await startServer(join(scratch, "data"));
+  url = await program.start();
   await promisify(execFile)(gantry, ["import", "dpkg-log", join(here, "fixtures/dpkg.log"), "--zone", "UTC", "--server", url]);
-  browser = await chromium.launchPersistentContext(join(scratch, "profile"), { executablePath: browserPath, args: browserFlags });
-  browser.setDefaultTimeout(PATIENCE_MS);
+  browser = await openBrowser(scratch);
 });
 
 after(async () => {
   await browser?.close();
-  await stopServer();
+  await program.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
 
@@ -219,10 +182,10 @@ describe("the tracker's page", { timeout: 120000 }, () => {
 
   it("says when the server is away, keeps what it showed, and comes back", async () => {
     await flight("libfoo1").waitFor();
-    await stopServer();
+    await program.stop();
     await page.locator(".connection.offline").waitFor();
     assert.equal(await flight("libfoo1").count(), 1);
-    await startServer(join(scratch, "data"), new URL(url).host);
+    await program.start(new URL(url).host);
     await page.getByText("Live", { exact: true }).waitFor();
   });
 });

@@ -34,8 +34,7 @@ class FileLog final : public Log, private Committer::Client {
     Result<Position> append(BatchView const& batch) override;
     void on_durable(std::function<void(Position)> callback) override;
     Result<void> wait_durable() override;
-    Result<void> scan(Position after, Visitor const& visit) const override;
-    Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
+    Result<std::unique_ptr<Reader>> read(Position after) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
     Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
@@ -100,8 +99,8 @@ class FileLog final : public Log, private Committer::Client {
         std::size_t chunk_bytes = 0;
         std::size_t run_batches = 1;  // at most so many at once
     };
+    class ExtentReader;
     std::vector<Extent> extents(Position after) const;
-    Result<bool> visit(Extent const& extent, Wanted const& wanted, RunVisitor const& visitor) const;
     void note_marks(Segment& segment, std::vector<Segment::Mark> marks) const;
 
     // Constant after construction.

@@ -7,7 +7,6 @@
 
 namespace gantry::log {
 namespace {
-constexpr std::size_t scan_chunk_bytes = 1 << 20;
 constexpr std::size_t find_chunk_bytes = 128 << 10;  // a mark's distance and a little more
 
 Problem position_gone(Position position, Position begin) {
@@ -58,78 +57,84 @@ void FileLog::note_marks(Segment& segment, std::vector<Segment::Mark> marks) con
     if (!segment.marked) segment.marks = std::move(marks), segment.marked = true;
 }
 
-namespace {
-
-bool is_wanted(BatchView const& b, Position after) { return b.count > 0 ? b.last() > after : b.first > after; }
-
-// Batches gathered for one call of a visitor; what they need is allocated once.
-class Run {
+// Walks through the batches of extents. An extent's end at the wrong place is damage.
+class FileLog::ExtentReader final : public Reader {
    public:
-    explicit Run(std::size_t batches_max) : views_(batches_max), cursors_(batches_max) {}
-    Result<SegmentWalk::Step> take(SegmentWalk& walk) { return walk.next(views_[size_], cursors_[size_]); }
-    BatchView const& taken() const { return views_[size_]; }
-    void keep() { ++size_; }
-    bool full() const { return size_ == views_.size(); }
-    // False when the visitor has enough.
-    bool show(Log::RunVisitor const& visitor) {
-        auto size = std::exchange(size_, 0);
-        return size == 0 || visitor({views_.data(), size});
+    ExtentReader(FileLog const& log, std::vector<Extent> extents, Wanted wanted)
+        : log_(log), extents_(std::move(extents)), wanted_(wanted), views_(wanted.run_batches), cursors_(wanted.run_batches) {}
+
+    Result<std::span<BatchView const>> next() override {
+        size_ = 0;
+        while (size_ == 0) {
+            if (failed_) return fail(*failed_);
+            if (ended_) leave();
+            if (!walk_ && at_ == extents_.size()) return std::span<BatchView const>();
+            if (!walk_) TRY_VOID(enter());
+            gather();
+        }
+        return std::span<BatchView const>(views_.data(), size_);
     }
 
    private:
+    Extent const& extent() const { return extents_[at_]; }
+    Result<void> enter() {
+        auto const& e = extent();
+        auto opened = log_.disk_.open(e.segment->path, Open::existing_read);
+        if (!opened) {
+            std::lock_guard lock(log_.mutex_);
+            auto const& first = log_.segments_.front()->header;
+            if (first.number <= e.segment->header.number) return fail(opened.error());
+            return fail(position_gone(e.segment->header.first, first.first));
+        }
+        file_ = std::move(*opened);
+        Chained const from{e.from.first, e.from.chain_before, e.from.time_before, e.from.epoch_before};
+        walk_.emplace(*file_, e.segment->header, e.segment->path, e.from.offset, e.limit, from, Check::checksums, wanted_.chunk_bytes);
+        return {};
+    }
+    void leave() {
+        walk_.reset(), file_.reset();
+        marks_ = {}, ended_ = false, ++at_;
+    }
+    // As many batches as lie in the buffer.
+    void gather() {
+        while (size_ < views_.size() && (size_ == 0 || walk_->in_buffer())) {
+            auto const before = walk_->reached();
+            auto step = walk_->next(views_[size_], cursors_[size_]);
+            if (!step) return void(failed_ = std::move(step.error()));
+            if (*step == SegmentWalk::Step::damage) return void(failed_ = damaged(walk_->damage()));
+            if (*step == SegmentWalk::Step::end) return end();
+            if (extent().marking) marks_.mark(before, walk_->batch_offset());
+            if (is_wanted(views_[size_])) ++size_;
+        }
+    }
+    void end() {
+        auto const& e = extent();
+        bool const whole = e.next ? walk_->reached().next == e.next->header.first && walk_->reached().chain == e.next->header.base_chain
+                                  : walk_->offset() == e.limit;
+        ended_ = true;
+        if (!whole)
+            failed_ = damaged({e.segment->path, walk_->offset(), walk_->reached().next, "zeros where a batch was durable"});
+        else if (e.marking)
+            log_.note_marks(*e.segment, std::move(marks_.marks));
+    }
+    bool is_wanted(BatchView const& b) const { return b.count > 0 ? b.last() > wanted_.after : b.first > wanted_.after; }
+
+    FileLog const& log_;
+    std::vector<Extent> extents_;
+    Wanted wanted_;
+    std::size_t at_ = 0;
+    std::unique_ptr<File> file_;
+    std::optional<SegmentWalk> walk_;
+    bool ended_ = false;  // of the extent: what it gave last may still be looked at
+    Segment marks_;
     std::vector<BatchView> views_;
     std::vector<std::vector<CursorView>> cursors_;
     std::size_t size_ = 0;
+    std::optional<Problem> failed_;
 };
 
-}  // namespace
-
-// Visits the wanted batches of an extent; false when the visitor has enough. An end at the wrong place is damage.
-Result<bool> FileLog::visit(Extent const& e, Wanted const& wanted, RunVisitor const& visitor) const {
-    auto opened = disk_.open(e.segment->path, Open::existing_read);
-    if (!opened) {
-        std::lock_guard lock(mutex_);
-        bool dropped = segments_.front()->header.number > e.segment->header.number;
-        return fail(dropped ? position_gone(e.segment->header.first, segments_.front()->header.first) : opened.error());
-    }
-    Chained from{e.from.first, e.from.chain_before, e.from.time_before, e.from.epoch_before};
-    SegmentWalk walk(**opened, e.segment->header, e.segment->path, e.from.offset, e.limit, from, Check::checksums, wanted.chunk_bytes);
-    Segment marks;
-    Run run(wanted.run_batches);
-    for (;;) {
-        if ((run.full() || !walk.in_buffer()) && !run.show(visitor)) return false;
-        auto before = walk.reached();
-        auto step = run.take(walk);
-        if (!step || *step != SegmentWalk::Step::batch) {
-            if (!run.show(visitor)) return false;
-            if (!step) return fail(std::move(step.error()));
-            if (*step == SegmentWalk::Step::damage) return fail(damaged(walk.damage()));
-            break;
-        }
-        if (e.marking) marks.mark(before, walk.batch_offset());
-        if (is_wanted(run.taken(), wanted.after)) run.keep();
-    }
-    bool whole = e.next ? walk.reached().next == e.next->header.first && walk.reached().chain == e.next->header.base_chain
-                        : walk.offset() == e.limit;
-    if (!whole) return fail(damaged({e.segment->path, walk.offset(), walk.reached().next, "zeros where a batch was durable"}));
-    if (e.marking) note_marks(*e.segment, std::move(marks.marks));
-    return true;
-}
-
-Result<void> FileLog::scan(Position after, Visitor const& visitor) const {
-    for (auto& e : extents(after)) {
-        TRY_ASSIGN(bool more, visit(e, {after, scan_chunk_bytes, 1}, [&](auto run) { return visitor(run.front()); }));
-        if (!more) break;
-    }
-    return {};
-}
-
-Result<void> FileLog::scan_runs(Position after, RunVisitor const& visitor) const {
-    for (auto& e : extents(after)) {
-        TRY_ASSIGN(bool more, visit(e, {after, run_bytes_max, run_batches_max}, visitor));
-        if (!more) break;
-    }
-    return {};
+Result<std::unique_ptr<Log::Reader>> FileLog::read(Position after) const {
+    return std::make_unique<ExtentReader>(*this, extents(after), Wanted{after, run_bytes_max, run_batches_max});
 }
 
 Result<void> FileLog::find(Position position, Visitor const& visitor) const {
@@ -141,13 +146,12 @@ Result<void> FileLog::find(Position position, Visitor const& visitor) const {
         if (position > durable_) return fail(404, "position_unknown", fmt::format("The log ends at {}.", durable_));
         e = extent(index_of(position), position);
     }
-    bool found = false;
-    TRY_ASSIGN([[maybe_unused]] bool more, visit(e, {position - 1, find_chunk_bytes, 1}, [&](auto run) {
-                   if (run.front().count == 0) return true;
-                   return found = true, visitor(run.front()), false;
-               }));
-    if (!found) return fail(damaged({e.segment->path, 0, position, "the event isn't where it should be"}));
-    return {};
+    ExtentReader reader(*this, {e}, {position - 1, find_chunk_bytes, 1});
+    for (;;) {
+        TRY_ASSIGN(auto run, reader.next());
+        if (run.empty()) return fail(damaged({e.segment->path, 0, position, "the event isn't where it should be"}));
+        if (run.front().count > 0) return visitor(run.front()), Result<void>();
+    }
 }
 
 Result<Position> FileLog::last_at(Time time) const {
@@ -157,14 +161,15 @@ Result<Position> FileLog::last_at(Time time) const {
         e = extent_at(time);
     }
     Position last = e.from.first - 1;
-    TRY_VOID(visit(e, {0, find_chunk_bytes, run_batches_max}, [&](auto run) {
+    ExtentReader reader(*this, {e}, {0, find_chunk_bytes, run_batches_max});
+    for (;;) {
+        TRY_ASSIGN(auto run, reader.next());
+        if (run.empty()) return last;
         for (auto& batch : run) {
-            if (batch.time > time) return false;
+            if (batch.time > time) return last;
             if (batch.count > 0) last = batch.last();
         }
-        return true;
-    }));
-    return last;
+    }
 }
 
 }  // namespace gantry::log

@@ -135,33 +135,30 @@ std::vector<std::shared_ptr<MemoryLog::Stored const>> MemoryLog::wanted(Position
     return found;
 }
 
-// Visitors run without the lock, so they may append; they see what was durable when the scan began.
-Result<void> MemoryLog::scan(Position after, Visitor const& visit) const {
-    std::vector<CursorView> cursors;
-    BatchView view;
-    for (auto& stored : wanted(after)) {
-        decode(*stored, cursors, view);
-        if (!visit(view)) break;
-    }
-    return {};
-}
-
-Result<void> MemoryLog::scan_runs(Position after, RunVisitor const& visit) const {
-    auto found = wanted(after);
-    std::vector<std::vector<CursorView>> cursors(run_batches_max);
-    std::vector<BatchView> run;
-    for (std::size_t i = 0; i < found.size();) {
-        run.clear();
+class MemoryLog::StoredReader final : public Reader {
+   public:
+    explicit StoredReader(std::vector<std::shared_ptr<Stored const>> found) : found_(std::move(found)), cursors_(run_batches_max) {}
+    Result<std::span<BatchView const>> next() override {
+        run_.clear();
         std::uint64_t bytes = 0;
-        for (auto schemas_id = found[i]->schemas_id; i < found.size() && run.size() < run_batches_max; ++i) {
-            bytes += found[i]->bytes.size();
-            if (found[i]->schemas_id != schemas_id || (bytes > run_bytes_max && !run.empty())) break;
-            decode(*found[i], cursors[run.size()], run.emplace_back());
+        for (; at_ < found_.size() && run_.size() < run_batches_max; ++at_) {
+            auto const& stored = *found_[at_];
+            bytes += stored.bytes.size();
+            if (!run_.empty() && (stored.schemas_id != run_.front().schemas_id || bytes > run_bytes_max)) break;
+            auto& cursors = cursors_[run_.size()];
+            decode(stored, cursors, run_.emplace_back());
         }
-        if (!visit(run)) break;
+        return std::span<BatchView const>(run_);
     }
-    return {};
-}
+
+   private:
+    std::vector<std::shared_ptr<Stored const>> found_;
+    std::vector<std::vector<CursorView>> cursors_;
+    std::vector<BatchView> run_;
+    std::size_t at_ = 0;
+};
+
+Result<std::unique_ptr<Log::Reader>> MemoryLog::read(Position after) const { return std::make_unique<StoredReader>(wanted(after)); }
 
 Result<void> MemoryLog::find(Position position, Visitor const& visit) const {
     std::shared_ptr<Stored const> found;

@@ -56,8 +56,7 @@ class MemoryLog final : public Log {
     void on_durable(std::function<void(Position)> callback) override;
     // Waits for another thread to release what is held.
     Result<void> wait_durable() override;
-    Result<void> scan(Position after, Visitor const& visit) const override;
-    Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
+    Result<std::unique_ptr<Reader>> read(Position after) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
     Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
@@ -66,6 +65,7 @@ class MemoryLog final : public Log {
 
    private:
     using Stored = MemoryStore::Stored;
+    class StoredReader;
     Result<Position> append_locked(BatchView const& batch);
     void make_durable(std::size_t batches, std::unique_lock<std::mutex>& lock);
     std::vector<std::shared_ptr<Stored const>> wanted(Position after) const;

@@ -1,0 +1,237 @@
+#include "kernel/runtime/edge_feed.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/edge_lane.h"
+#include "kernel/runtime/reply.h"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr std::size_t turn_bytes = 64 << 10;  // of text: what an IO thread writes before it lets others have their turn
+constexpr std::array<state::KeyHash, 1> watched{Watch::everything};
+
+std::unexpected<Problem> invalid(std::string_view name, std::string detail) {
+    Problem problem{400, "request_invalid", "the request has a fault: see errors"};
+    problem.faults.push_back({std::string(name), std::move(detail)});
+    return std::unexpected(std::move(problem));
+}
+
+}  // namespace
+
+Edge::Feed::Feed(Edge& edge, Host& host, int io_thread) : edge_(edge), host_(host), io_thread_(io_thread), encoder_(host, edge.local_) {}
+
+Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& asked) {
+    auto feed = std::shared_ptr<Feed>(new Feed(edge, *asked.match.target->host, asked.io_thread));
+    TRY_VOID(bind_request(asked.match, asked.query, asked.body, true, codec::type_of<FeedInput>(), &feed->input_));
+    if (!asked.as_of.empty()) return invalid("?as_of", "a feed is of all times: use after");
+    auto& input = feed->input_;
+    if (input.wait.us < 0 || input.wait > wait_max) return invalid("?wait", "expected at most 60s");
+    TRY_VOID(feed->encoder_.filter(input));
+    auto const accept = asked.head.header("Accept");
+    bool const lines = accept.find("application/x-ndjson") != accept.npos;
+    feed->endless_ = asked.live != LiveForm::none;
+    if (lines)
+        feed->form_ = Form::lines;
+    else if (feed->endless_)
+        feed->form_ = Form::stream;
+    else if (accept.find("application/cloudevents-batch+json") != accept.npos)
+        feed->form_ = Form::batch;
+    feed->request_id_ = asked.request_id;
+    auto const seen = asked.head.header("Last-Event-ID");
+    if (feed->form_ == Form::stream && !seen.empty()) input.after = std::string(seen);
+    TRY_VOID(feed->begin_after(input.after.value_or("")));
+    return feed;
+}
+
+// Sets where to begin, with a gap in front when what was asked for is not there.
+Result<void> Edge::Feed::begin_after(std::string_view after) {
+    auto const begin = host_.log().status().begin;
+    if (after.empty()) return began_at_ = begin - 1, encoder_.start_behind(began_at_), Result<void>{};
+    auto const dot = std::min(after.find('.'), after.size());
+    auto const position = position_of(after);
+    if (!position)
+        return invalid("?after", fmt::format("expected a position as an event's id or `next` gives it (\"{}\")",
+                                             host_.position_text(host_.durable())));
+    bool const ours = after.substr(0, dot) == host_.incarnation();
+    if (ours && *position > host_.log().status().durable)
+        return fail(400, "after_ahead",
+                    fmt::format("after is ahead of this log, which is at {}", host_.position_text(host_.log().status().durable)));
+    began_at_ = *position;
+    encoder_.start_behind(began_at_);
+    if (!ours)
+        encoder_.gap("history", after, begin - 1, frame(), text_);
+    else if (*position + 1 < begin)
+        encoder_.gap("retention", after, begin - 1, frame(), text_);
+    return {};
+}
+
+FeedEncoder::Frame Edge::Feed::frame() const {
+    if (form_ == Form::lines) return FeedEncoder::Frame::lines;
+    return form_ == Form::stream ? FeedEncoder::Frame::sse : FeedEncoder::Frame::array;
+}
+
+void Edge::Feed::open(http::Deferred deferred) {
+    deferred_ = std::move(deferred);
+    if (!is_page()) {
+        auto response = deferred_.response();
+        response.begin(200).header("Content-Type", form_ == Form::stream ? "text/event-stream" : "application/x-ndjson");
+        response.header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");
+        out_ = response.stream();
+        if (form_ == Form::stream) out_.heartbeat_every(heartbeat);
+        out_.on_drained([weak = weak_from_this()] {
+            if (auto self = weak.lock()) self->more_room_ = true, self->step();
+        });
+        out_.on_cancel([weak = weak_from_this()] {
+            if (auto self = weak.lock()) self->finish();
+        });
+    } else {
+        deferred_.on_cancel([weak = weak_from_this()] {
+            if (auto self = weak.lock()) self->finish();
+        });
+    }
+    if (!done_) edge_.lane(io_thread_).feeds.insert(shared_from_this()), step();
+}
+
+void Edge::Feed::step() {
+    if (done_ || !more_room_ || watcher_ != 0) return;
+    bool const more = turn();
+    if (done_) return;
+    if (!is_page()) write();
+    if (more && more_room_) later([this] { step(); });
+    if (!more) at_end();
+}
+
+// Appends to text_ until it is enough for now.
+bool Edge::Feed::turn() {
+    while (text_.size() < turn_bytes || is_page()) {
+        if (is_page() && encoder_.count() >= std::uint64_t(input_.limit)) return false;
+        if (is_page() && encoder_.position() > began_at_ + examined_max)
+            return why_ = fmt::format("looked at {} events: go on with next", examined_max), false;
+        if (run_.empty()) {
+            if (!reader_) {
+                auto reader = host_.log().read(encoder_.position());
+                if (!reader) return fail_with(reader.error()), false;
+                reader_ = std::move(*reader);
+            }
+            auto run = reader_->next();
+            if (!run && run.error().code == "position_gone") {
+                // It was cut while this was read.
+                reader_.reset();
+                encoder_.gap("retention", host_.position_text(encoder_.position()), host_.log().status().begin - 1, frame(), text_);
+                continue;
+            }
+            if (!run) return fail_with(run.error()), false;
+            if (run->empty()) return reader_.reset(), complete_ = true, false;
+            run_ = *run;
+        }
+        auto const room = is_page() ? std::uint64_t(input_.limit) - encoder_.count() : ~std::uint64_t{0} >> 1;
+        auto taken = encoder_.take(run_.front(), frame(), room, text_);
+        if (!taken) return fail_with(taken.error()), false;
+        if (*taken) run_ = run_.subspan(1);
+    }
+    return true;
+}
+
+void Edge::Feed::at_end() {
+    if (is_page()) {
+        if (complete_ && encoder_.count() == 0 && input_.wait.us > 0) return park();
+        return answer_page(), finish();
+    }
+    if (endless_) return park();
+    out_.end();
+    finish();
+}
+
+void Edge::Feed::park() {
+    auto& lane = edge_.lane(io_thread_);
+    watcher_ = lane.next_watcher();
+    lane.parked_feeds[watcher_] = weak_from_this();
+    host_.watch().add({io_thread_, watcher_}, watched);
+    if (is_page() && edge_.options_.threads)
+        waiting_ = edge_.options_.threads->after(io_thread_, input_.wait, [weak = weak_from_this()] {
+            auto self = weak.lock();
+            if (!self || self->done_) return;
+            self->unpark();
+            self->input_.wait = {};
+            self->at_end();
+        });
+    // What came between the end of reading and now.
+    if (host_.log().status().durable > encoder_.position()) later([this] { wake(); });
+}
+
+void Edge::Feed::unpark() {
+    if (watcher_ == 0) return;
+    host_.watch().remove({io_thread_, watcher_}, watched);
+    edge_.lane(io_thread_).parked_feeds.erase(watcher_);
+    watcher_ = 0;
+    waiting_.cancel();
+}
+
+void Edge::Feed::wake() {
+    if (done_) return;
+    unpark();
+    complete_ = false;
+    step();
+}
+
+void Edge::Feed::later(std::function<void()> task) {
+    if (!edge_.options_.threads) return task();
+    edge_.options_.threads->post(io_thread_, [self = shared_from_this(), task = std::move(task)] {
+        if (!self->done_) task();
+    });
+}
+
+void Edge::Feed::write() {
+    if (!text_.empty()) more_room_ = out_.write(text_);
+    text_.clear();
+}
+
+void Edge::Feed::answer_page() {
+    auto response = deferred_.response();
+    auto const next = host_.position_text(encoder_.position()), now = host_.position_text(host_.durable());
+    response.begin(200).header("Cache-Control", "no-store").header("Gantry-Position", now).header("Gantry-Next", next);
+    response.header("Content-Type", form_ == Form::batch ? "application/cloudevents-batch+json" : "application/json");
+    response.body_with([&](std::string& out) {
+        if (form_ == Form::batch) return void(out.append("[").append(text_).append("]"));
+        out.append(R"({"items":[)").append(text_).append(R"(],"next":")").append(next);
+        out.append(R"(","complete":)").append(complete_ ? "true" : "false");
+        if (why_) out.append(R"(,"why":")").append(*why_).append("\"");
+        out.append(R"(,"position":")").append(now).append("\"}");
+    });
+    auto answered = std::move(deferred_);
+}
+
+void Edge::Feed::finish() {
+    if (std::exchange(done_, true)) return;
+    unpark();
+    reader_.reset();
+    edge_.lane(io_thread_).feeds.erase(shared_from_this());
+}
+
+void Edge::Feed::fail_with(Problem const& problem) {
+    if (is_page()) {
+        write_problem(deferred_.response(), problem, request_id_, {});
+        auto answered = std::move(deferred_);
+    }
+    // A stream is broken off: dropping the writer cuts the connection, so that nobody takes it for whole.
+    finish();
+    auto broken = std::move(out_);
+}
+
+void Edge::Feed::move() {
+    if (done_) return;
+    unpark();
+    if (is_page()) return input_.wait = {}, complete_ = true, at_end();
+    if (form_ == Form::stream) {
+        auto const wait_ms = edge_.options_.random->next() % move_within_ms;
+        out_.write(fmt::format("retry: {0}\nevent: moved\ndata: {{\"retry_ms\":{0}}}\n\n", wait_ms));
+    }
+    out_.end();
+    finish();
+}
+
+}  // namespace gantry::runtime

@@ -1,0 +1,55 @@
+// The program and the browser that the tests of this folder share. GANTRY names the program.
+import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+export const here = import.meta.dirname;
+export const gantry = resolve(process.env.GANTRY ?? join(here, "../../build/gantry"));
+export const PATIENCE_MS = 15000;
+const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const browserFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+// A server on a data directory: start() resolves with its address once it says that it listens.
+export class Program {
+  constructor(data) {
+    this.data = data;
+  }
+  start(listen = "127.0.0.1:0") {
+    this.process = spawn(gantry, ["serve", "--listen", listen, "--data", this.data], { stdio: ["ignore", "pipe", "inherit"] });
+    return new Promise((ready, failed) => {
+      let said = "";
+      this.process.stdout.on("data", (piece) => {
+        said += piece;
+        const found = said.match(/^listening (http\S+?)\/?$/m);
+        if (found) ready((this.url = found[1]));
+      });
+      this.process.on("exit", (code) => failed(new Error(`the server ended with ${code} before it was ready: ${said}`)));
+    });
+  }
+  async stop() {
+    if (!this.process || this.process.exitCode !== null) return;
+    const ended = new Promise((done) => this.process.on("exit", done));
+    this.process.kill("SIGTERM");
+    await ended;
+  }
+  // A report to the tracker.
+  async report(fields) {
+    const reply = await fetch(`${this.url}/tracker/v1/reports`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ arch: "amd64", reporter: "test", ...fields }),
+    });
+    if (!reply.ok) throw new Error(`${reply.status} ${await reply.text()}`);
+  }
+}
+
+export const scratchDirectory = () => mkdtempSync(join(tmpdir(), "gantry-console-"));
+
+export async function openBrowser(scratch) {
+  const browser = await chromium.launchPersistentContext(join(scratch, "profile"), { executablePath: browserPath, args: browserFlags });
+  browser.setDefaultTimeout(PATIENCE_MS);
+  return browser;
+}
