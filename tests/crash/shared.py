@@ -119,6 +119,7 @@ class Promises:
     def __init__(self):
         self.lock = threading.Lock()
         self.packages = {}  # note -> package, of every command that was ever sent
+        self.people = {}    # note -> who
         self.kept, self.refused, self.seen = set(), set(), set()
         self.open = {}  # id -> Request without a reply
         self.position, self.history = 0, None
@@ -190,17 +191,24 @@ class Promises:
             after = {"Gantry-After": f"tracker={self.history}.{self.position}"} if self.history else {}
             status, headers, body = client.ask("GET", f"/tracker/v1/packages/{package}", headers=after)
             expect(status == 200 or status == 404 and not told[package], f"GET of {package} after {after}: {status} {body}")
-            notes = notes_of(body) if status == 200 else []
+            stages = stages_of(body) if status == 200 else []
+            notes = [stage["note"] for stage in stages]
             expect(len(notes) == len(set(notes)), f"{package} tells something twice")
             expect(set(notes) == told[package], f"{package} tells other than the log: {set(notes) ^ told[package]}")
+            erased = [stage["note"] for stage in stages if stage.get("who") != self.people.get(stage["note"])]
+            expect(not erased, f"{package} tells another person than was named: {erased}")
         self.fresh = {self.packages[note] for note in self.unanswered()}
         status, _, body = client.ask("GET", "/tracker/v1/summary")
         expect(status == 200 and body["reports"] == sum(self.counts.values()), f"the summary counts {body}, the log {end} events")
         client.close()
 
 
+def stages_of(history):
+    return [stage for run in history["runs"] for stage in run["stages"]]
+
+
 def notes_of(history):
-    return [stage["note"] for run in history["runs"] for stage in run["stages"]]
+    return [stage["note"] for stage in stages_of(history)]
 
 
 def read_log(gantry, data, first):
@@ -272,7 +280,7 @@ class Writer:
         if not key or self.rng.random() < 0.3:
             report["id"] = note
         if self.rng.random() < 0.02:
-            report["who"] = f"Ann <ann{self.sent}@example.org>"
+            report["who"] = self.promises.people[note] = f"Ann <ann{self.sent}@example.org>"
         if self.rng.random() < 0.05:
             report["url"] = "https://example.org/" + "x" * self.rng.randrange(1900)
         return report
