@@ -257,7 +257,9 @@ class Writer:
     def make(self):
         form = self.rng.choices(["single", "array", "lines", "chunk"], [6, 1, 1, 1])[0]
         package, key = self.package(), f"{self.name}-{self.sent}" if self.rng.random() < 0.7 else None
-        reports = [self.report(package, key) for _ in range(1 if form == "single" else self.rng.randint(1, 12))]
+        heavy = form == "lines" and self.rng.random() < 0.3
+        count = 1 if form == "single" else 60 if heavy else self.rng.randint(1, 12)
+        reports = [self.report(package, key, 1900 if heavy else 0) for _ in range(count)]
         path = "/tracker/v1/reports"
         if form == "single":
             body = json.dumps(reports[0])
@@ -272,7 +274,7 @@ class Writer:
         self.promises.sending(request, package)
         return request
 
-    def report(self, package, key):
+    def report(self, package, key, url_bytes):
         """Without a key the id tells a repeat; with one, mostly the key alone."""
         note = f"{self.name}-{self.sent}"
         self.sent += 1
@@ -281,8 +283,8 @@ class Writer:
             report["id"] = note
         if self.rng.random() < 0.02:
             report["who"] = self.promises.people[note] = f"Ann <ann{self.sent}@example.org>"
-        if self.rng.random() < 0.05:
-            report["url"] = "https://example.org/" + "x" * self.rng.randrange(1900)
+        if url_bytes:
+            report["url"] = "https://example.org/" + "x" * self.rng.randrange(url_bytes)
         return report
 
     def settle(self, request):
@@ -426,6 +428,14 @@ def wait_for(condition, seconds, what):
     while not condition():
         expect(time.monotonic() < give_up, f"not within {seconds} s: {what}")
         time.sleep(0.01)
+
+
+def tracing_refused():
+    """Why strace can't be used here; nothing if it can."""
+    if not shutil.which("strace"):
+        return "strace is not installed"
+    out = subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True, text=True)
+    return f"strace may not trace: {out.stderr.strip()}" if out.returncode else None
 
 
 class Place:
