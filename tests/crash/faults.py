@@ -1,11 +1,13 @@
 """Calls to the disk that fail: strace makes the n-th one of a thread give an error, and a preloaded library makes writes short.
 
-A failed write or sync of the log ends the process with 74 and its cause; a full disk while a spare is prepared refuses commands; a start that
-can't write says why. After each, a start without faults has what was acknowledged."""
+A failed write or sync of the log ends the process with 74 and its cause; a full disk while a spare is prepared refuses commands; a start
+that can't write says why. After each, a start without faults has what was acknowledged."""
 import os
 import pathlib
 import random
 import signal
+import subprocess
+import sys
 import time
 
 from shared import Crowd, Place, Promises, Server, Skipped, expect, tracing_refused, verify_log
@@ -91,6 +93,14 @@ def audit(options, crowd, data):
     server.kill(signal.SIGTERM)
 
 
+def check_that_writes_are_short(options, place):
+    """Otherwise the scenario would show nothing."""
+    code = "import os, sys; print(os.pwrite(os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), bytes(8192), 0))"
+    out = subprocess.run([sys.executable, "-c", code, place / "short"], env={**os.environ, "LD_PRELOAD": short_writes(options)},
+                         capture_output=True, text=True)
+    expect(out.returncode == 0 and 0 < int(out.stdout) < 8192, f"writes are not short: {out.stdout}{out.stderr}")
+
+
 def write_short(options, crowd, data):
     server = Server(options.gantry, data, environment={**os.environ, "LD_PRELOAD": short_writes(options)}).listening()
     crowd.begin(server)
@@ -109,9 +119,11 @@ def run(options):
     crowd = Crowd(promises, options.seed, writers=4)
     starts, ends, hits = 0, {}, set()
     with Place() as place:
-        for number, (fault, nth) in enumerate((fault, nth) for fault in FAULTS for nth in ([1, 2, 3, 4, 5, 6, 8] if options.rounds else [1, 3])):
+        nths = [1, 2, 3, 4, 5, 6, 8] if options.rounds else [1, 3]
+        for number, (fault, nth) in enumerate((fault, nth) for fault in FAULTS for nth in nths):
             starts += fail_a_start(options, place, number, fault, nth)
         audit(options, crowd, place / "data")
+        check_that_writes_are_short(options, place)
         write_short(options, crowd, place / "data")
         for n in range(options.rounds or 16):
             fault = FAULTS[n % len(FAULTS)] if n < len(FAULTS) else rng.choice(FAULTS[:3] + FAULTS[8:11])

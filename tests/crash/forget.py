@@ -1,4 +1,4 @@
-"""The machine dies: the server lies on a file system that forgets what was not synced, all of it or a random part of its sectors and names."""
+"""The machine dies: the server lies on a file system that forgets what was not synced, all of it or a random part of sectors and names."""
 import os
 import pathlib
 import random
@@ -33,13 +33,20 @@ class Forgetful:
         self.process.stdout.close()
         self.process.stderr.close()
 
-    def forget(self, seed, keep):
-        """(sectors, of them kept, changes of names, of them kept) of what was not synced."""
-        self.process.stdin.write(f"forget {seed} {keep}\n")
+    def _tell(self, line, answer):
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         said = self.process.stdout.readline().split()
-        expect(said and said[0] == "forgot", f"the file system said {said}")
-        return [int(word) for word in said[1:]]
+        expect(said and said[0] == answer, f"the file system said {said}")
+        return said[1:]
+
+    def cut(self):
+        """The power goes under a server that runs: a sync that is under way won't be done."""
+        self._tell("cut", "cut")
+
+    def forget(self, seed, keep):
+        """(sectors, of them kept, changes of names, of them kept) of what was not synced."""
+        return [int(word) for word in self._tell(f"forget {seed} {keep}", "forgot")]
 
 
 def write_file(path, content, synced):
@@ -74,13 +81,17 @@ def check_that_it_forgets(disk):
 def one_life(gantry, data, crowd, disk, rng):
     if rng.random() < 0.2:
         dying = Server(gantry, data, wait=False)
-        time.sleep(rng.uniform(0, 0.05))
+        time.sleep(rng.uniform(0, 0.08))
+        disk.cut()
         dying.kill()
         disk.forget(rng.randrange(1 << 30), rng.choice([0, 0.5, 0.9]))
     server = Server(gantry, data).listening()
     crowd.promises.audit(gantry, server)
     crowd.begin(server)
     time.sleep(rng.uniform(0.05, 0.5))
+    if rng.random() < 0.8:
+        disk.cut()
+        time.sleep(rng.uniform(0, 0.02))
     server.kill()
     crowd.end()
     forgotten = disk.forget(rng.randrange(1 << 30), rng.choice([0, 0.5, 0.9]))

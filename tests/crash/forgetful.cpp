@@ -1,7 +1,9 @@
 // A FUSE file system that loses what was not synced: forgetful MOUNTPOINT. Its data is in memory, what was synced too: only this program
 // must live through the crash. Says "mounted", then takes lines on standard input until they end:
-//     forget SEED KEEP     cuts the power, with KEEP (0 to 1) of what wasn't synced kept at random; says what there was and what was kept
-// The processes that use it must have ended before. It caches nothing in the kernel.
+//     cut                  cuts the power: nothing that wasn't synced will be, and every call fails
+//     forget SEED KEEP     with the power on again: KEEP (0 to 1) of what wasn't synced was kept at random; says what there was and was
+//     kept
+// The processes that use it must have ended before `forget`. It caches nothing in the kernel.
 #define FUSE_USE_VERSION 31
 #include <fmt/format.h>
 #include <fuse3/fuse.h>
@@ -28,6 +30,7 @@ namespace {
 struct Shared {
     std::mutex mutex;
     ForgetfulDisk disk;
+    bool cut = false;
 };
 Shared& shared() {
     static Shared it;
@@ -41,12 +44,19 @@ NodePtr node_of(char const* path, fuse_file_info* file) {
     return path ? shared().disk.find(path) : nullptr;
 }
 
-// Runs `act` on the node, under the lock; what it gives is FUSE's answer.
+// Runs `act` on the disk, under the lock; what it gives is FUSE's answer.
+template <class Act>
+int with_disk(Act&& act) {
+    std::lock_guard lock(shared().mutex);
+    return shared().cut ? -EIO : act(shared().disk);
+}
+
 template <class Act>
 int with_node(char const* path, fuse_file_info* file, Act&& act) {
-    std::lock_guard lock(shared().mutex);
-    auto const node = node_of(path, file);
-    return node ? act(*node) : -ENOENT;
+    return with_disk([&](ForgetfulDisk&) {
+        auto const node = node_of(path, file);
+        return node ? act(*node) : -ENOENT;
+    });
 }
 
 void keep_open(NodePtr node, fuse_file_info* file) {
@@ -77,10 +87,11 @@ int open(char const* path, fuse_file_info* file) {
 }
 
 int create(char const* path, mode_t mode, fuse_file_info* file) {
-    std::lock_guard lock(shared().mutex);
-    NodePtr made;
-    if (int error = shared().disk.make(path, S_IFREG | (mode & 0777), false, made)) return -error;
-    return keep_open(std::move(made), file), 0;
+    return with_disk([&](ForgetfulDisk& disk) {
+        NodePtr made;
+        if (int error = disk.make(path, S_IFREG | (mode & 0777), false, made)) return -error;
+        return keep_open(std::move(made), file), 0;
+    });
 }
 
 int release(char const*, fuse_file_info* file) { return delete handle(file), 0; }
@@ -128,25 +139,21 @@ int read_directory(char const* path, void* out, fuse_fill_dir_t fill, off_t, fus
 }
 
 int make_directory(char const* path, mode_t mode) {
-    std::lock_guard lock(shared().mutex);
     NodePtr made;
-    return -shared().disk.make(path, S_IFDIR | (mode & 0777), true, made);
+    return with_disk([&](ForgetfulDisk& disk) { return -disk.make(path, S_IFDIR | (mode & 0777), true, made); });
 }
 
 int remove_file(char const* path) {
-    std::lock_guard lock(shared().mutex);
-    return -shared().disk.remove(path, false);
+    return with_disk([&](ForgetfulDisk& disk) { return -disk.remove(path, false); });
 }
 
 int remove_directory(char const* path) {
-    std::lock_guard lock(shared().mutex);
-    return -shared().disk.remove(path, true);
+    return with_disk([&](ForgetfulDisk& disk) { return -disk.remove(path, true); });
 }
 
 int rename(char const* from, char const* to, unsigned flags) {
     if (flags != 0) return -EINVAL;
-    std::lock_guard lock(shared().mutex);
-    return -shared().disk.rename(from, to);
+    return with_disk([&](ForgetfulDisk& disk) { return -disk.rename(from, to); });
 }
 
 int space(char const*, struct statvfs* out) {
@@ -170,21 +177,23 @@ fuse_operations operations() {
 
 void say(std::string const& line) { std::cout << line << std::endl; }
 
+std::string obey(std::string const& line) {
+    std::istringstream in(line);
+    std::string verb;
+    std::uint64_t seed = 0;
+    double keep = 0;
+    in >> verb;
+    std::lock_guard lock(shared().mutex);
+    if (verb == "cut") return shared().cut = true, "cut";
+    if (verb != "forget" || !(in >> seed >> keep)) return "expected: cut, or forget SEED KEEP";
+    shared().cut = false;
+    SeededRandom random(seed);
+    auto const f = shared().disk.forget(random, keep);
+    return fmt::format("forgot {} {} {} {}", f.sectors, f.sectors_kept, f.changes, f.changes_kept);
+}
+
 void take_commands() {
-    std::string line, verb;
-    while (std::getline(std::cin, line)) {
-        std::istringstream in(line);
-        std::uint64_t seed = 0;
-        double keep = 0;
-        if (!(in >> verb >> seed >> keep) || verb != "forget") {
-            say("expected: forget SEED KEEP");
-            continue;
-        }
-        std::lock_guard lock(shared().mutex);
-        SeededRandom random(seed);
-        auto const f = shared().disk.forget(random, keep);
-        say(fmt::format("forgot {} {} {} {}", f.sectors, f.sectors_kept, f.changes, f.changes_kept));
-    }
+    for (std::string line; std::getline(std::cin, line);) say(obey(line));
 }
 
 int serve(char const* program, char const* mountpoint) {

@@ -75,7 +75,9 @@ void Node::sync() {
     dirty.clear();
 }
 
-ForgetfulDisk::ForgetfulDisk() : root_(std::make_shared<Node>()) { root_->directory = true, root_->number = 1, root_->mode = S_IFDIR | 0755; }
+ForgetfulDisk::ForgetfulDisk() : root_(std::make_shared<Node>()) {
+    root_->directory = true, root_->number = 1, root_->mode = S_IFDIR | 0755;
+}
 
 NodePtr ForgetfulDisk::find(std::string_view path) const {
     auto node = root_;

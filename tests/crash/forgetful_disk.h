@@ -13,8 +13,8 @@
 
 namespace gantry::crash {
 
-// A tree of files in memory of which each knows what a power cut leaves: the content of a file as of its last sync, the names of a directory
-// as of its own. One thread at a time. Calls give 0, or an errno.
+// A tree of files in memory of which each knows what a power cut leaves: the content of a file as of its last sync, the names of a
+// directory as of its own. One thread at a time. Calls give 0, or an errno.
 struct Node;
 using NodePtr = std::shared_ptr<Node>;
 using Names = std::map<std::string, NodePtr, std::less<>>;
@@ -28,7 +28,7 @@ struct Node {
     std::string now, durable;       // of a file
     std::set<std::uint64_t> dirty;  // its sectors of 512 bytes that were written since the sync
 
-    Names names, durable_names;  // of a directory
+    Names names, durable_names;                                         // of a directory
     std::vector<std::vector<std::pair<std::string, NodePtr>>> changes;  // since the sync: each is done whole or not; null: the name is gone
 
     void write(std::uint64_t offset, std::string_view bytes);

@@ -1,4 +1,4 @@
-"""A disk that is full: the data lies on a small tmpfs that a ballast fills. Commands get 507 and reads go on; with the ballast gone commands
+"""A disk that is full: the data lies on a small tmpfs that a ballast fills. Commands get 507, reads go on; with the ballast gone commands
 work again without a restart; a start on a full disk works, or says what is wrong."""
 import os
 import random
@@ -54,7 +54,8 @@ def fill_and_relieve(options, disk, crowd, rng):
     crowd.promises.audit(options.gantry, server)
     refused = [writer.full for writer in crowd.writers]
     crowd.begin(server)
-    wait_for(lambda: all(writer.full > before + 3 for writer, before in zip(crowd.writers, refused)), 60, "every writer is refused with 507")
+    every_writer = lambda: all(writer.full > before + 3 for writer, before in zip(crowd.writers, refused))
+    wait_for(every_writer, 60, "every writer is refused with 507")
     reads_go_on(crowd, server)
     kept = len(crowd.promises.kept)
     time.sleep(rng.uniform(0.1, 0.5))

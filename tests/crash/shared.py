@@ -1,6 +1,6 @@
 """What all crash scenarios share: the server, clients that remember every promise they were given, and the audit that holds them to it.
 
-A promise is a 2xx reply to a command (it is there, exactly once), any other reply to one (it is not there), and what a read told (it stays).
+A promise is a 2xx reply to a command (it is there, exactly once), any other reply to one (it isn't there), and what a read told (it stays).
 A request that got no reply may have been done or not, but each of its commands whole; it is sent again, as it was, to the next server."""
 import atexit
 import collections

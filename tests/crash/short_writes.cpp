@@ -1,5 +1,5 @@
-// For LD_PRELOAD: every pwrite of more than 512 bytes writes only a part of them, a whole number of sectors, as a signal or a full quota may
-// make it do. strace can change what a call returns, but not what it did.
+// For LD_PRELOAD: every pwrite of more than 512 bytes writes only a part of them, a whole number of sectors, as a signal or a full quota
+// may make it do. strace can change what a call returns, but not what it did.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +21,4 @@ ssize_t write_a_part(int file, void const* bytes, std::size_t size, off_t offset
 }  // namespace
 
 extern "C" ssize_t pwrite(int file, void const* bytes, std::size_t size, off_t offset) { return write_a_part(file, bytes, size, offset); }
-extern "C" ssize_t pwrite64(int file, void const* bytes, std::size_t size, off_t offset) {
-    return write_a_part(file, bytes, size, offset);
-}
+extern "C" ssize_t pwrite64(int file, void const* bytes, std::size_t size, off_t offset) { return write_a_part(file, bytes, size, offset); }
