@@ -232,8 +232,9 @@ class Writer:
         self.name, self.promises, self.rng = name, promises, random.Random(f"{seed} {name}")
         self.sent = 0
         self.chunks = 0
-        self.retry = None  # a request without a reply
-        self.full = 0      # commands refused for want of space
+        self.retry = None     # a request without a reply
+        self.full = 0         # commands refused for want of space
+        self.answered = None  # the last request with a key, and its reply
         self.failure = None
 
     def package(self):
@@ -243,6 +244,7 @@ class Writer:
         """Until `stop`, or the server is gone; but what an earlier server didn't answer is sent in any case."""
         client = Client(url)
         try:
+            self.repeat(client)
             while self.retry or not stop.is_set():
                 self.retry = self.retry or self.make()
                 if self.still_open(client, self.retry) and self.send(client, self.retry):
@@ -287,6 +289,16 @@ class Writer:
             report["url"] = "https://example.org/" + "x" * self.rng.randrange(url_bytes)
         return report
 
+    def repeat(self, client):
+        """A command that another server acknowledged, with its key: the same reply once more, and nothing is done."""
+        if not self.answered:
+            return
+        request, reply = self.answered
+        response = client.open("POST", request.path, request.body, request.headers)
+        again, replayed = response.read(), response.headers.get("Gantry-Replayed")
+        same = response.status == 200 and again == reply and replayed == "true"
+        expect(same or response.status == 507, f"a repeat of {request.items} got {response.status} {again} instead of {reply}")
+
     def settle(self, request):
         self.retry = None
         self.promises.settle(request)
@@ -312,7 +324,10 @@ class Writer:
         if request.form == "lines" and response.status == 200:
             refused = self.read_lines(response, request)
         else:
-            body = json.loads(response.read())
+            reply = response.read()
+            body = json.loads(reply)
+            if request.form == "single" and "Idempotency-Key" in request.headers and response.status == 200:
+                self.answered = request, reply
             each = request.form == "array" and response.status == 200
             results = body if each else [{"status": response.status, "problem": body}] * len(request.items)
             expect(len(results) == len(request.items), f"{len(results)} results of {len(request.items)} commands")
@@ -439,11 +454,14 @@ def tracing_refused():
 
 
 class Place:
-    """A directory of its own that is gone at the end."""
+    """A directory of its own that is gone at the end, unless it shows how a promise was broken."""
 
     def __enter__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="gantry-crash-"))
         return self.path
 
-    def __exit__(self, *_):
-        shutil.rmtree(self.path, ignore_errors=True)
+    def __exit__(self, kind, *_):
+        if kind is Broken:
+            print(f"kept to look at: {self.path}", flush=True)
+        else:
+            shutil.rmtree(self.path, ignore_errors=True)
