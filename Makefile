@@ -1,11 +1,13 @@
 # The verbs of the project: the same on the desk and in CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh
+.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash
 
 JOBS    ?= $(shell nproc)
 SEEDS   ?= 1000
 SECONDS ?= 60
+ROUNDS  ?= 100
+SEED    ?= 1
 PEERS   ?= 0
 DATA    ?= ./data
 LISTEN  ?= 127.0.0.1:8080
@@ -42,6 +44,10 @@ test-tsan: setup  ## every test under the thread sanitizer
 
 sim: build  ## the crash simulators over many seeds (SEEDS=1000)
 	@tools/each.sh build _sim --seeds $(SEEDS)
+
+crash: setup build  ## real crashes: SIGKILL, failing calls, a full disk, a disk that forgets (ROUNDS=100 SEED=1; two of them need root)
+	@python3 tests/crash/run.py kill faults full forget --gantry build/gantry --tools build/tests/crash --rounds $(ROUNDS) --seed $(SEED) \
+	    || [ $$? = 77 ]
 
 fuzz: setup  ## the fuzz targets, each for a while (SECONDS=60)
 	$(call configure,build-fuzz,fuzz)

@@ -24,7 +24,8 @@ constexpr char const* exit_codes =
     "  2  wrong usage or configuration; nothing was done\n"
     "  3  done but for malformed input, each place of which was named\n"
     "  4  the data was refused: locked, damaged, of another version, on a network file system\n"
-    "  5  no answer from the server\n";
+    "  5  no answer from the server\n"
+    " 74  serve: a write or sync of the log failed; what was acknowledged is on disk\n";
 
 void declare(CLI::App& app, Action& action) {
     app.footer(exit_codes);

@@ -20,6 +20,7 @@ namespace gantry::codec {
 struct Sealer {
     std::function<std::string(std::string_view subject, std::string_view plain)> seal;
     std::function<std::optional<std::string>(std::string_view subject, std::string_view sealed)> open;
+    std::function<bool()> has_room = {};  // for the keys of one command's new subjects; none: always
 };
 
 // By descriptor: every type, moderately fast.

@@ -60,7 +60,8 @@ bool MemorySubjectKeys::erase(std::string_view subject) {
 Sealer make_sealer(SubjectKeys& keys, Random& random) {
     GANTRY_ASSERT(sodium_init() >= 0, "libsodium can't start");
     return {.seal = [&](std::string_view subject, std::string_view plain) { return seal(keys, random, subject, plain); },
-            .open = [&](std::string_view subject, std::string_view sealed) { return open(keys, subject, sealed); }};
+            .open = [&](std::string_view subject, std::string_view sealed) { return open(keys, subject, sealed); },
+            .has_room = [&] { return keys.has_room(); }};
 }
 
 }  // namespace gantry::codec

@@ -26,6 +26,8 @@ class SubjectKeys {
     virtual std::optional<SubjectKey> find(std::string_view subject) const = 0;
     // Destroys the key, and with it every value sealed under it. False when there was none.
     virtual bool erase(std::string_view subject) = 0;
+    // Whether the keys of one command's new subjects find room for certain: asked before it is decided.
+    virtual bool has_room() { return true; }
 };
 
 class MemorySubjectKeys final : public SubjectKeys {

@@ -19,6 +19,7 @@ constexpr std::string_view magic = "GANTRYKY";
 constexpr std::uint32_t version = 1;
 constexpr std::size_t head_bytes = 16, fixed_bytes = 40;
 constexpr char live = 1, erased = 2;
+constexpr std::uint64_t reserve_bytes = 1 << 20;  // holds the keys of more new subjects than one command names
 
 std::string_view bytes_of(codec::SubjectKey const& key) { return {reinterpret_cast<char const*>(key.data()), key.size()}; }
 
@@ -48,15 +49,14 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         if (head.bytes(magic.size()) != magic || !head.ok()) return damaged(0, "it doesn't begin as a file of keys does");
         if (auto found = head.fixed<std::uint32_t>(); found != version)
             return fail(500, "data_format", fmt::format("{} has version {}; this program reads {}", path_, found, version));
-        for (end_ = head_bytes; end_ < bytes.size();) {
-            auto taken = take(std::string_view(bytes).substr(end_));
-            if (!taken) return std::unexpected(std::move(taken.error()));
-            if (*taken == 0) {  // never given out: its write did not end
-                TRY_VOID(file_->truncate(end_));
-                TRY_VOID(file_->sync());
+        size_ = bytes.size();
+        for (end_ = head_bytes; end_ < size_;) {
+            TRY_ASSIGN(auto taken, take(std::string_view(bytes).substr(end_)));
+            if (taken == 0) {
+                TRY_VOID(end_here(std::string_view(bytes).substr(end_)));
                 break;
             }
-            end_ += *taken;
+            end_ += taken;
         }
         sodium_memzero(bytes.data(), bytes.size());
         return {};
@@ -72,13 +72,23 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         must(file_->write(end_, record));
         must(file_->sync());
         sodium_memzero(record.data(), record.size());
-        end_ += record.size();
+        end_ += record.size(), size_ = std::max(size_, end_);
         return keys_.emplace(subject, entry).first->second.key;
     }
     std::optional<codec::SubjectKey> find(std::string_view subject) const override {
         std::lock_guard lock(mutex_);
         if (auto at = keys_.find(subject); at != keys_.end()) return at->second.key;
         return {};
+    }
+    bool has_room() override {
+        std::lock_guard lock(mutex_);
+        if (size_ - end_ >= reserve_bytes) return true;
+        auto const grown = end_ + 2 * reserve_bytes;
+        auto reserved = file_->allocate(grown);
+        if (reserved) reserved = file_->sync();
+        if (!reserved && reserved.error().code == "disk_full") return false;
+        must(std::move(reserved));
+        return size_ = grown, true;
     }
     bool erase(std::string_view subject) override {
         std::lock_guard lock(mutex_);
@@ -94,27 +104,37 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         codec::SubjectKey key;
         std::uint64_t offset = 0;
     };
-    // The size of the record at the end; 0 when only its beginning was written.
+    // The size of the record that `rest` begins with; 0 when there is none.
+    static std::size_t whole_record(std::string_view rest) {
+        if (rest.size() < fixed_bytes || (rest[0] != live && rest[0] != erased) || rest[1] != 0) return 0;
+        ByteReader in(rest.substr(2));
+        std::size_t const whole = fixed_bytes + in.fixed<std::uint16_t>();
+        if (whole > rest.size()) return 0;
+        if (rest[0] == erased) return whole;
+        return in.fixed<std::uint32_t>() == crc32c(rest.substr(8, whole - 8)) ? whole : 0;
+    }
     Result<std::size_t> take(std::string_view rest) {
-        ByteReader in(rest);
-        auto const state = in.fixed<char>();
-        in.fixed<char>();
-        auto const size = in.fixed<std::uint16_t>();
-        auto const crc = in.fixed<std::uint32_t>();
-        Entry entry{{}, end_};
-        auto const key = in.bytes(entry.key.size());
-        auto const subject = in.bytes(size);
-        if (!in.ok()) return 0;
-        std::size_t const whole = fixed_bytes + size;
-        if (state == erased) return key == std::string(entry.key.size(), '\0') ? Result<void>() : overwrite(end_), whole;
-        if (state == live && crc == crc32c(rest.substr(8, entry.key.size() + size))) {
-            std::copy(key.begin(), key.end(), entry.key.begin());
-            keys_.insert_or_assign(std::string(subject), entry);
+        auto const whole = whole_record(rest);
+        if (whole == 0) return 0;
+        auto const key = rest.substr(8, sizeof(codec::SubjectKey));
+        if (rest[0] == erased) {
+            if (key != std::string(key.size(), '\0')) TRY_VOID(overwrite(end_));
             return whole;
         }
-        bool const last = rest.size() <= whole || rest.substr(whole).find_first_not_of('\0') == rest.npos;
-        if (last) return 0;
-        return std::unexpected(damaged(end_, "a key doesn't match its checksum").error());
+        Entry entry{{}, end_};
+        std::copy(key.begin(), key.end(), entry.key.begin());
+        keys_.insert_or_assign(std::string(rest.substr(fixed_bytes, whole - fixed_bytes)), entry);
+        return whole;
+    }
+    // What follows the last whole record: reserved zeros, or a key of which any part was written, that was never given out. Each key is
+    // synced before the next is written, so a whole one behind it says that this is damage.
+    Result<void> end_here(std::string_view rest) {
+        if (rest.find_first_not_of('\0') == rest.npos) return {};
+        for (std::size_t i = 1; i + fixed_bytes <= rest.size(); ++i)
+            if (rest[i] == live && whole_record(rest.substr(i)) != 0) return damaged(end_, "a key doesn't match its checksum");
+        TRY_VOID(file_->truncate(end_));
+        TRY_VOID(file_->sync());
+        return size_ = end_, Result<void>();
     }
     // State first, so that a stop in between is finished by the next start.
     Result<void> overwrite(std::uint64_t offset) {
@@ -138,7 +158,8 @@ class FileSubjectKeys final : public codec::SubjectKeys {
     Random& random_;
     mutable std::mutex mutex_;
     std::map<std::string, Entry, std::less<>> keys_;
-    std::uint64_t end_ = 0;
+    std::uint64_t end_ = 0;   // behind the last key
+    std::uint64_t size_ = 0;  // of the file; what lies between is reserved
 };
 
 }  // namespace

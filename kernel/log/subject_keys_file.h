@@ -12,8 +12,10 @@ namespace gantry::log {
 // an erased one is overwritten and synced before erase() returns. What a file system or a flash disk keeps of overwritten blocks is beyond
 // reach: the data directory belongs on an encrypted one.
 //
-//     file   = "GANTRYKY" u32 version (1) u32 zero { record }
+//     file   = "GANTRYKY" u32 version (1) u32 zero { record } zeros
 //     record = u8 state (1 live, 2 erased) u8 zero u16 size of the subject, u32 CRC of key and subject, key (32 bytes), subject
+//
+// The zeros are room for more keys: 1 MiB at least when has_room() says yes, which makes it. On a full disk it says no.
 //
 // Problems: "keys_damaged" names the place, "data_format" another version, "disk_failed", "disk_full". A failure to write after that ends
 // the process: a key that may not be durable must seal nothing.

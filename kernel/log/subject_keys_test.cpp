@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernel/log/faulty/simulated_disk.h"
 #include "kernel/log/subject_keys_file.h"
 #include "kernel/log/testing.h"
@@ -86,6 +88,62 @@ TEST_F(SubjectKeysFile, WhatATornWriteLeftIsGoneBeforeTheNextKey) {
         EXPECT_EQ(open()->find("bob"), bob);
         EXPECT_TRUE(open()->find("ann"));
     }
+}
+
+// A record may lie in two sectors, and a power cut keep the second one alone.
+TEST_F(SubjectKeysFile, ATornKeyOfWhichOnlyTheEndWasWrittenIsForgotten) {
+    auto keys = open();
+    auto before = bytes().size();
+    for (int n = 0; before / 512 == bytes().size() / 512; ++n) before = bytes().size(), keys->get_or_make(std::string(30, char('a' + n)));
+    auto torn = bytes();
+    std::fill(torn.begin() + std::ptrdiff_t(before), torn.begin() + 512, '\0');
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", torn));
+    keys = open();
+    ASSERT_TRUE(keys);
+    EXPECT_EQ(bytes().size(), before);
+    EXPECT_TRUE(keys->find(std::string(30, 'a')));
+}
+
+TEST_F(SubjectKeysFile, SpaceIsReservedBeforeItIsNeeded) {
+    auto keys = open();
+    disk_.set_capacity(disk_.used_bytes() + 1000);
+    EXPECT_FALSE(keys->has_room()) << "a full disk is no reason to end";
+    disk_.set_capacity(~std::uint64_t{0});
+    EXPECT_TRUE(keys->has_room());
+    disk_.set_capacity(disk_.used_bytes());
+    std::uint64_t made = 0;
+    for (; keys->has_room(); ++made) keys->get_or_make("subject " + std::to_string(made));
+    EXPECT_GT(made, 10'000U);
+    for (int n = 0; n < 10'000; ++n) keys->get_or_make("of one command " + std::to_string(n));
+    keys = open();
+    EXPECT_TRUE(keys->find("subject 0"));
+    EXPECT_TRUE(keys->find("of one command 9999"));
+    EXPECT_FALSE(keys->has_room());
+    disk_.set_capacity(~std::uint64_t{0});
+    EXPECT_TRUE(keys->has_room());
+}
+
+TEST_F(SubjectKeysFile, ATornKeyInReservedSpaceIsGoneBeforeTheNextKey) {
+    auto keys = open();
+    auto const ann = keys->get_or_make("ann");
+    auto const whole = bytes().size();
+    EXPECT_TRUE(keys->has_room());
+    keys->get_or_make(std::string(300, 'b'));
+    auto all = bytes();
+    for (std::size_t cut = whole; cut < whole + 340; cut += 7) {
+        auto torn = all;
+        std::fill(torn.begin() + std::ptrdiff_t(cut), torn.begin() + std::ptrdiff_t(whole) + 340, '\0');
+        ASSERT_TRUE(write_file_durably(disk_, "/d/keys", torn));
+        auto bob = open()->get_or_make("bob");
+        auto again = open();
+        EXPECT_EQ(again->find("ann"), ann);
+        EXPECT_EQ(again->find("bob"), bob);
+        EXPECT_FALSE(again->find(std::string(300, 'b')));
+    }
+    auto broken = all;
+    broken[20] = char(broken[20] ^ 1);
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", broken));
+    EXPECT_EQ(open_subject_keys(disk_, "/d/keys", random_).error().code, "keys_damaged");
 }
 
 TEST_F(SubjectKeysFile, ValuesSealedBeforeAnErasureReadAsErased) {

@@ -65,7 +65,8 @@ Result<void*> HostCall::begin_write() {
 
 Result<void> HostCall::may_write() {
     if (host_.stopped_) return std::unexpected(stopped());
-    if (!host_.parts_.log.has_space(space_wanted_bytes))
+    bool const keys_find_room = !sealer() || !sealer()->has_room || sealer()->has_room();
+    if (!keys_find_room || !host_.parts_.log.has_space(space_wanted_bytes))
         return fail(507, "log_full", "the disk has no room for another command; reads go on, free some space and try again");
     if (host_.memory_full_.load(std::memory_order_relaxed))
         return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max_mib); reads go on");

@@ -15,11 +15,11 @@ class HostTest : public ::testing::Test {
    protected:
     HostTest() { restart(); }
     // As after a crash: what the log holds is all that there is.
-    void restart() {
+    void restart(codec::Sealer const* sealer = nullptr) {
         host_.reset();
         log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{},
                                                 codec::encode_event_schema(codec::type_of<notes::Event>()));
-        host_ = std::make_unique<Host>(declare<Service>(), Host::Parts{*log_, clock_, random_});
+        host_ = std::make_unique<Host>(declare<Service>(), Host::Parts{*log_, clock_, random_, sealer});
         auto started = host_->start();
         ASSERT_TRUE(started) << started.error().detail;
     }
@@ -66,6 +66,22 @@ TEST_F(HostTest, CommandsRecordReadsSeeAndARestartRemembers) {
     EXPECT_EQ(host_->digest(), digest);
     EXPECT_EQ(host_->applied(), 2u);
     EXPECT_NE(answered(get, "u_ann", by_id(id))->body.find("\"archived\":true"), std::string::npos);
+}
+
+TEST_F(HostTest, WithoutRoomForKeysOfPersonsCommandsAreRefusedAndReadsGoOn) {
+    auto id = create("u_ann", "Plan");
+    bool room = false;
+    codec::Sealer const sealer{.has_room = [&] { return room; }};
+    restart(&sealer);
+    auto refused = answered(post, "u_ann", R"({"title":"More"})");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().status, 507);
+    EXPECT_EQ(refused.error().code, "log_full");
+    EXPECT_EQ(host_->applied(), 1u);
+    EXPECT_TRUE(answered(get, "u_ann", by_id(id)));
+    room = true;
+    EXPECT_TRUE(answered(post, "u_ann", R"({"title":"More"})"));
+    host_.reset();
 }
 
 TEST_F(HostTest, WhatOneMayNotSeeIsNotThere) {

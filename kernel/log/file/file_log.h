@@ -50,6 +50,9 @@ class FileLog final : public Log, private Committer::Client {
         std::unique_ptr<File> file;
         std::uint64_t bytes = 0;
     };
+    struct SpareSize {
+        std::uint64_t best = 0, least = 0;
+    };
     FileLog(Disk& disk, Committer& committer, std::string directory, Options options, std::string schemas, Clock& clock, Random& random);
 
     // Opening (file_log_open.cpp): one thread, no lock.
@@ -70,9 +73,10 @@ class FileLog final : public Log, private Committer::Client {
     void publish(std::vector<Segment::Mark> const& marks, std::uint64_t batches, std::uint64_t bytes);
     void give_up(Problem problem);
     Result<void> roll(std::uint64_t batch_bytes);
-    Result<Spare> make_spare(std::uint64_t bytes);
+    Result<Spare> make_spare(SpareSize size);
+    Result<Spare> make_spare_of(std::uint64_t bytes);
     Result<void> begin_segment(Spare spare, Chained const& from, std::uint64_t number);
-    std::uint64_t spare_bytes(std::uint64_t batch_bytes) const;  // under mutex_
+    SpareSize spare_size(std::uint64_t batch_bytes) const;  // under mutex_
 
     // Under mutex_.
     Result<Position> append_locked(BatchView const& batch);

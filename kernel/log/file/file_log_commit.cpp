@@ -147,7 +147,7 @@ void FileLog::give_up(Problem problem) {
 // durable. So a segment behind another one proves that the other is whole.
 Result<void> FileLog::roll(std::uint64_t batch_bytes) {
     Spare spare;
-    std::uint64_t bytes = 0;
+    SpareSize size;
     {
         std::lock_guard lock(mutex_);
         if (!spares_.empty()) {
@@ -155,11 +155,11 @@ Result<void> FileLog::roll(std::uint64_t batch_bytes) {
             spares_.pop_front();
             if (plan_ahead_ > 0) --plan_ahead_;
         }
-        if (spare.bytes < header_bytes_ + batch_bytes) bytes = spare_bytes(batch_bytes);
+        if (spare.bytes < header_bytes_ + batch_bytes) size = spare_size(batch_bytes);
     }
-    if (bytes > 0) {
+    if (size.best > 0) {
         if (spare.file) TRY_VOID(disk_.remove(spare.path));
-        TRY_ASSIGN(spare, make_spare(bytes));
+        TRY_ASSIGN(spare, make_spare(size));
     }
     return begin_segment(std::move(spare), committed_, active_ ? active_->header.number + 1 : 1);
 }
@@ -186,16 +186,16 @@ Result<void> FileLog::begin_segment(Spare spare, Chained const& from, std::uint6
 }
 
 bool FileLog::prepare_spare() {
-    std::uint64_t bytes = 0;
+    SpareSize size;
     std::string too_small;
     {
         std::lock_guard lock(mutex_);
         if (closed_ || failed_ || !wants_spare()) return false;
-        bytes = spare_bytes(spare_wanted_);
+        size = spare_size(spare_wanted_);
         if (spares_.size() > plan_ahead_) too_small = std::move(spares_.back().path), spares_.pop_back();
     }
     if (!too_small.empty()) (void)disk_.remove(too_small);  // if it stays, the next start removes it
-    auto spare = make_spare(bytes);
+    auto spare = make_spare(size);
     bool full = !spare && spare.error().code == "disk_full";
     if (!spare && !full) return give_up(std::move(spare.error())), false;
     std::lock_guard lock(mutex_);
@@ -211,7 +211,16 @@ bool FileLog::spare_is_missing() {
     return spare_failed_ && !closed_;
 }
 
-Result<FileLog::Spare> FileLog::make_spare(std::uint64_t bytes) {
+// On a disk that is almost full, a smaller one.
+Result<FileLog::Spare> FileLog::make_spare(SpareSize size) {
+    for (;;) {
+        auto spare = make_spare_of(size.best);
+        if (spare || spare.error().code != "disk_full" || size.best <= size.least) return spare;
+        size.best = std::max(size.least, size.best / 2 / page_bytes * page_bytes);
+    }
+}
+
+Result<FileLog::Spare> FileLog::make_spare_of(std::uint64_t bytes) {
     Spare spare;
     {
         std::lock_guard lock(mutex_);
@@ -226,11 +235,13 @@ Result<FileLog::Spare> FileLog::make_spare(std::uint64_t bytes) {
     return fail(std::move(made.error()));
 }
 
-std::uint64_t FileLog::spare_bytes(std::uint64_t batch_bytes) const {
+FileLog::SpareSize FileLog::spare_size(std::uint64_t batch_bytes) const {
+    auto pages = [&](std::uint64_t bytes) {
+        auto const least = header_bytes_ + std::max(batch_bytes, page_bytes);
+        return (std::max(bytes, least) + page_bytes - 1) / page_bytes * page_bytes;
+    };
     auto last = !spares_.empty() ? spares_.back().bytes : !segments_.empty() ? segments_.back()->file_bytes : 0;
-    auto bytes = std::clamp(2 * last, options_.segment_bytes_min, options_.segment_bytes_max);
-    bytes = std::max(bytes, header_bytes_ + std::max(batch_bytes, page_bytes));
-    return (bytes + page_bytes - 1) / page_bytes * page_bytes;
+    return {pages(std::clamp(2 * last, options_.segment_bytes_min, options_.segment_bytes_max)), pages(options_.segment_bytes_min)};
 }
 
 }  // namespace gantry::log

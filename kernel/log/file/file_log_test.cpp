@@ -87,6 +87,23 @@ TEST_F(FileLogTest, SpaceIsReservedBeforeItIsNeeded) {
     EXPECT_TRUE(fatal.empty());
 }
 
+TEST_F(FileLogTest, ASmallerSpareIsMadeWhereTheNextOneDoesNotFit) {
+    options.segment_bytes_min = 8 << 10, options.segment_bytes_max = 1 << 20;
+    open();
+    run();
+    disk.set_capacity(disk.used_bytes() + (20 << 10));
+    int taken = 0;
+    for (; log->has_space(1000); ++taken) {
+        ASSERT_TRUE(append(1, 900));
+        run();
+    }
+    std::uint64_t bytes = 0;
+    for (auto& path : segment_files()) bytes += (*disk.open(path, Open::existing_read))->size().value();
+    EXPECT_EQ(bytes, (8u + 16u + 16u) << 10) << "doubling would have been 8, 16 and 32";
+    EXPECT_GT(taken, 36);
+    EXPECT_TRUE(fatal.empty());
+}
+
 TEST_F(FileLogTest, ASpareGrowsForABatchThatNeedsMore) {
     open();
     run();
