@@ -104,17 +104,31 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         Entry entry{{}, end_};
         auto const key = in.bytes(entry.key.size());
         auto const subject = in.bytes(size);
-        if (!in.ok()) return 0;
         std::size_t const whole = fixed_bytes + size;
-        if (state == erased) return key == std::string(entry.key.size(), '\0') ? Result<void>() : overwrite(end_), whole;
-        if (state == live && crc == crc32c(rest.substr(8, entry.key.size() + size))) {
+        if (in.ok() && state == live && crc == crc32c(rest.substr(8, entry.key.size() + size))) {
             std::copy(key.begin(), key.end(), entry.key.begin());
-            keys_.insert_or_assign(std::string(subject), entry);
-            return whole;
+            if (keys_.insert_or_assign(std::string(subject), entry).second) return whole;
+            return std::unexpected(damaged(end_, "a subject has two keys").error());
         }
+        // A size that rotted would take the records behind it along.
+        if (holds_key(rest.substr(1, whole - 1))) return std::unexpected(damaged(end_, "a record runs into the next one").error());
+        if (!in.ok()) return 0;
+        if (state == erased) return key == std::string(entry.key.size(), '\0') ? Result<void>() : overwrite(end_), whole;
         bool const last = rest.size() <= whole || rest.substr(whole).find_first_not_of('\0') == rest.npos;
         if (last) return 0;
         return std::unexpected(damaged(end_, "a key doesn't match its checksum").error());
+    }
+    // Whether a live record stands somewhere in the bytes.
+    static bool holds_key(std::string_view bytes) {
+        for (; bytes.size() >= fixed_bytes; bytes.remove_prefix(1)) {
+            if (bytes[0] != live || bytes[1] != '\0') continue;
+            ByteReader in(bytes.substr(2));
+            auto const size = in.fixed<std::uint16_t>();
+            auto const crc = in.fixed<std::uint32_t>();
+            auto const sealed = in.bytes(sizeof(codec::SubjectKey) + size);
+            if (in.ok() && crc == crc32c(sealed)) return true;
+        }
+        return false;
     }
     // State first, so that a stop in between is finished by the next start.
     Result<void> overwrite(std::uint64_t offset) {

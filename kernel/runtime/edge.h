@@ -42,6 +42,10 @@ class Edge final : public http::Handler {
     http::BodyPlan plan(http::RequestHead const& head) override;
     void handle(http::Exchange& exchange) override;
 
+    // The host of which a `Gantry-After` wants more than is durable, and the position that it wants; null: none. 400 "position_invalid",
+    // 410 "position_gone".
+    Result<Host*> behind(std::string_view after, Position& position) const;
+
    private:
     friend class Bulk;
     struct Lane;        // what belongs to one IO thread
@@ -58,8 +62,6 @@ class Edge final : public http::Handler {
     void answer_unknown(http::Exchange& exchange, Match const& match);
     void answer_route(http::Exchange& exchange, Match const& match);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
-    // The host of which `Gantry-After` wants more than is durable, if any.
-    Result<Host*> behind(std::string_view after, Position& position) const;
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);

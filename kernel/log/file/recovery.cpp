@@ -57,6 +57,10 @@ Result<void> recover_tail(Disk& disk, Recovered& out) {
     if (behind.last_nonzero > end) out.torn_bytes = behind.last_nonzero - end;
     TRY_VOID(rewrite(file, durable, end));
     TRY_VOID(zero(file, end, behind.last_nonzero));
+    if (segment.file_bytes < end) {  // cut off in the zeros behind the header or the last batch
+        TRY_VOID(file.allocate(end));
+        segment.file_bytes = end;
+    }
     TRY_VOID(file.sync());
     segment.end = end;
     // Its name, too: an earlier process may have failed between the rename and the sync of the directory.
