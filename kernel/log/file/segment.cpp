@@ -119,7 +119,7 @@ Result<bool> SegmentWalk::have(std::uint64_t bytes) {
         return true;
     if (at_ + bytes > limit_) return false;
     std::size_t keep = at_ >= buffer_offset_ && at_ < buffer_offset_ + filled_ ? std::size_t(buffer_offset_ + filled_ - at_) : 0;
-    auto wanted = std::max<std::size_t>(chunk_bytes_, std::size_t(bytes));
+    auto wanted = std::size_t(std::min<std::uint64_t>(std::max<std::uint64_t>(chunk_bytes_, bytes), limit_ - at_));
     if (wanted > capacity_) {
         auto larger = std::make_unique_for_overwrite<char[]>(wanted);
         if (keep) std::memcpy(larger.get(), buffer_.get() + (at_ - buffer_offset_), keep);

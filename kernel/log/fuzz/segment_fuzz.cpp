@@ -138,10 +138,10 @@ void use(World& world, std::set<std::string> const* originals) {
     std::size_t batches = 0;
     {
         auto log = world.open();
-        GANTRY_ASSERT(log || !whole, "what is whole opens");
+        GANTRY_ASSERT(log || !whole, ("what is whole opens: " + log.error().cause).c_str());
         if (!log) return;
         auto found = batches_of(**log);
-        GANTRY_ASSERT(found || !whole, "what is whole is read");
+        GANTRY_ASSERT(found || !whole, ("what is whole is read: " + found.error().cause).c_str());
         if (!found) return;
         if (originals)
             for (std::size_t i = 0; i + 1 < found->size(); ++i)  // the last one is the epoch that began now
@@ -153,7 +153,7 @@ void use(World& world, std::set<std::string> const* originals) {
         batches = more->size();
     }
     auto log = world.open();
-    GANTRY_ASSERT(log, "it opens again");
+    GANTRY_ASSERT(log, ("it opens again: " + log.error().cause).c_str());
     auto found = batches_of(**log);
     GANTRY_ASSERT(found && found->size() == batches + 1, "with all that it had, and another epoch");
     GANTRY_ASSERT(!whole || is_whole(world), "and stays whole");
@@ -166,8 +166,8 @@ void use_and_repair(World& world, std::set<std::string> const* originals) {
     auto report = verify(world.disk, directory);
     if (!report || report->ok()) return;
     auto repaired = repair(world.disk, directory, Repair::act, small(), world.clock, world.random);
-    GANTRY_ASSERT(repaired && !repaired->text().empty(), "what is damaged can be repaired");
-    GANTRY_ASSERT(is_whole(world), "what was repaired is whole");
+    GANTRY_ASSERT(repaired, ("what is damaged can be repaired: " + repaired.error().cause).c_str());
+    GANTRY_ASSERT(is_whole(world), ("what was repaired is whole: " + repaired->text()).c_str());
     use(world, nullptr);
 }
 

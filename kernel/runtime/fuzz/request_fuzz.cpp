@@ -57,6 +57,11 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+bool is_absent(codec::Type const& type, void const* value) {
+    if (type.kind == codec::Kind::secret) return is_absent(type.element(), type.ops.inner(value));
+    return type.kind == codec::Kind::optional && !type.ops.has(value);
+}
+
 // The target that says a value of a read's input.
 std::string said(Target const& target, codec::Type const& type, void const* value, std::string& query) {
     std::string path;
@@ -71,7 +76,7 @@ std::string said(Target const& target, codec::Type const& type, void const* valu
     for (auto const& f : type.fields) {
         auto const* at = static_cast<char const*>(value) + f.offset;
         if (std::ranges::find(target.segments, "{" + std::string(f.name) + "}") != target.segments.end()) continue;
-        if (f.type().kind == codec::Kind::optional && !f.type().ops.has(at)) continue;
+        if (is_absent(f.type(), at)) continue;
         query += (query.empty() ? "" : "&") + escaped(f.name) + "=" + escaped(codec::encode_scalar(f.type(), at));
     }
     return path;
