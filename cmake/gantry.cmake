@@ -24,8 +24,8 @@ function(gantry_test)
 endfunction()
 include(CTest)
 
-# gantry_fuzz(NAME n_fuzz SOURCES a_fuzz.cpp … DEPS x y): a libFuzzer program in the fuzz preset; in every other a test that runs each file of
-# tests/corpus/<name>/ once. `make fuzz` finds it by its name.
+# gantry_fuzz(NAME n_fuzz SOURCES a_fuzz.cpp … DEPS x y): a libFuzzer program in the fuzz preset; in every other a test that runs each file
+# of tests/corpus/<name>/ once. `make fuzz` finds it by its name.
 function(gantry_fuzz)
   cmake_parse_arguments(A "" "NAME" "SOURCES;DEPS" ${ARGN})
   if(NOT BUILD_TESTING AND NOT GANTRY_FUZZING)

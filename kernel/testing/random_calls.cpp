@@ -136,7 +136,8 @@ void RandomCalls::send(runtime::Target const& target) {
     auto const verb = target.route->verb;  // a restart may come before the failure is shown
     auto const reply = bench_.ask(verb, call->target, call->body, headers);
     EXPECT_LT(reply.status, 500) << verb << ' ' << call->target << ' ' << call->body << '\n'
-                                 << reply.body << ' ' << reply.cause << "\n" << origin_ << ", request " << number_;
+                                 << reply.body << ' ' << reply.cause << "\n"
+                                 << origin_ << ", request " << number_;
     learn_from(reply);
     bench_.caller_ = before;
 }

@@ -98,8 +98,7 @@ Result<bool> FileLog::visit(Extent const& e, Wanted const& wanted, RunVisitor co
         if (e.marking) marks.mark(before, walk.batch_offset());
         if (is_wanted(run.taken(), wanted.after)) run.keep();
     }
-    bool whole = e.next ? walk.reached().next == e.next->header.first && walk.reached().chain == e.next->header.base_chain
-                        : walk.offset() == e.limit;
+    bool whole = e.next ? walk.reached() == base_of(e.next->header) : walk.offset() == e.limit;
     if (!whole) return fail(damaged({e.segment->path, walk.offset(), walk.reached().next, "zeros where a batch was durable"}));
     if (e.marking) note_marks(*e.segment, std::move(marks.marks));
     return true;

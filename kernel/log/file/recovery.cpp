@@ -110,7 +110,7 @@ Result<std::optional<Damage>> walk_segment(File& file, Segment& segment, Segment
     }
     reached = walk.reached(), end = walk.offset();
     segment.marked = segment.marked || !found;
-    if (!found && next && (reached.next != next->first || reached.chain != next->base_chain))
+    if (!found && next && reached != base_of(*next))
         found = Damage{segment.path, end, reached.next, "the segment ends before the next one begins"};
     return found;
 }

@@ -33,7 +33,7 @@ class Verifier {
     bool continues(Segment const& s) {
         if (!known_) return true;
         if (s.header.number != before_.number + 1) return false;
-        return s.header.first == reached_.next && s.header.base_chain == reached_.chain;
+        return base_of(s.header) == reached_;
     }
 
     Result<void> segment(std::string const& name, bool newest) {

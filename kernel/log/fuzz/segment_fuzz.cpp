@@ -1,5 +1,5 @@
-// Segment files of any bytes, good ones that were damaged, and exports: no crash; what a damaged log yields is what was written; what verify
-// calls whole opens; what opens takes batches and opens again; what is repaired is whole; what is imported is whole.
+// Segment files of any bytes, good ones that were damaged, and exports: no crash; what a damaged log yields is what was written; what
+// verify calls whole opens; what opens takes batches and opens again; what is repaired is whole; what is imported is whole.
 #include <fmt/format.h>
 
 #include <set>

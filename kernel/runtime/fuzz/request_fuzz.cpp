@@ -2,6 +2,8 @@
 // same again from its own words.
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
+#include "kernel/codec/json_check.h"
+#include "kernel/http/message.h"
 #include "kernel/log/memory/memory_log.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/cursor.h"
@@ -82,10 +84,17 @@ std::string said(Target const& target, codec::Type const& type, void const* valu
     return path;
 }
 
+// What a request is told of its faults quotes it.
+void can_be_told(Problem const& problem, std::string_view request_id) {
+    std::string body;
+    http::append_problem_json(body, problem, request_id);
+    GANTRY_ASSERT(!codec::check_json(body, 32), ("a problem document is JSON: " + body).c_str());
+}
+
 void bind(Match const& match, std::string_view query, std::string_view body) {
     auto const& type = *match.target->route->input;
     AnyValue value(type), again(type);
-    if (!bind_request(match, query, body, false, type, value.get())) return;
+    if (auto bound = bind_request(match, query, body, false, type, value.get()); !bound) return can_be_told(bound.error(), query);
     if (match.target->route->command) return;
     std::string words;
     auto const path = said(*match.target, type, value.get(), words);
@@ -142,12 +151,15 @@ void request(Notes const& notes, std::string_view text) {
 }
 
 void cursor(std::string_view text) {
-    if (auto key = read_cursor<Key>(text)) GANTRY_ASSERT(make_cursor(*key) == text, "only what a page gave is a cursor");
+    auto key = read_cursor<Key>(text);
+    if (!key) return can_be_told(key.error(), text);
+    GANTRY_ASSERT(make_cursor(*key) == text, "only what a page gave is a cursor");
 }
 
 void header(Notes const& notes, std::string_view text) {
     log::Position position = 0;
     auto behind = notes.edge->behind(text, position);
+    if (!behind) can_be_told(behind.error(), text);
     if (behind && *behind) GANTRY_ASSERT(position > (*behind)->durable(), "only what is not durable yet is waited for");
     if (etag_listed(text, "\"0123456789abcdef\""))
         GANTRY_ASSERT(text == "*" || text.find("\"0123456789abcdef\"") != text.npos, "only what is listed");
