@@ -103,6 +103,8 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     options.tls = {http.tls_certificate.str(), http.tls_key.str()};
     options.listen = {address->host, address->port, !options.tls.certificate_file.empty()};
     options.io_threads = int(server.io_threads), options.stop_timeout = server.stop_timeout;
+    options.history_bytes_max = std::uint64_t(server.history_memory_max_mib) << 20;
+    options.snapshot_bytes_max = std::uint64_t(server.snapshots_max_mib) << 20;
     options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;
     options.config = &config, options.limits = limits_of(http), options.version = version();
     options.files = console_files(), options.files_security_policy = console::content_security_policy;

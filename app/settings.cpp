@@ -23,6 +23,9 @@ config::Section server_section() {
          {&S::log_level, "Least level of log lines, of all and of single modules: info, or info,http=debug.", "", config::Change::at_once},
          {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."},
          {&S::memory_max_mib, "Most memory for the state of a service; beyond: commands get 507, reads go on. 0: no limit.", "MiB"},
+         {&S::history_memory_max_mib,
+          "Most memory for a service's states of the past (as_of), in memory at once; a state that needs more: 503.", "MiB"},
+         {&S::snapshots_max_mib, "Most disk for a service's snapshots; older ones make as_of quick. The newest two always stay.", "MiB"},
          {&S::accept_clock_behind, "Open a log although its last event is more than a minute ahead of this machine's clock."}});
 }
 

@@ -20,9 +20,12 @@ struct ServerSettings {
     Text<1, 1000> log_level = "info";
     Duration stop_timeout = Duration::seconds(30);
     Bounded<0, 1 << 30> memory_max_mib = 0;
+    Bounded<1, 1 << 30> history_memory_max_mib = 1024;
+    Bounded<0, 1 << 30> snapshots_max_mib = 8192;
     bool accept_clock_behind = false;
 };
-RECORD(ServerSettings, listen, data, log, io_threads, services, log_level, stop_timeout, memory_max_mib, accept_clock_behind);
+RECORD(ServerSettings, listen, data, log, io_threads, services, log_level, stop_timeout, memory_max_mib, history_memory_max_mib,
+       snapshots_max_mib, accept_clock_behind);
 
 // [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.
 struct HttpSettings {

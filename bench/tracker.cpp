@@ -111,7 +111,7 @@ Folded replay_real(log::Log const& log) {
     auto const start = now_ns();
     need(log.scan_runs(0, [&](std::span<log::BatchView const> run) {
         if (!reader) reader = need(codec::make_event_reader(run.front().schemas, *decl.event, decl.renames));
-        need(decl.replay(state.get(), run, *reader, nullptr, 0));
+        need(decl.replay(state.get(), run, *reader, nullptr, 0, ~gantry::log::Position{0}));
         for (auto const& batch : run) events += batch.count;
         return true;
     }));

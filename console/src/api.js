@@ -1,7 +1,8 @@
-// The public HTTP API as the pages see it: GETs that know their ETag, repeated once a second while somebody looks.
+// The public HTTP API as the pages see it: GETs that stay up to date while somebody looks.
 import { useEffect, useRef, useState } from "preact/hooks";
 
 const POLL_MS = 1000;
+const STREAM_WAIT_MS = 3000;
 const BACKOFF_MAX_MS = 10000;
 const REMEMBERED_MAX = 200;
 
@@ -54,41 +55,104 @@ export function useConnection() {
 }
 document.addEventListener("visibilitychange", () => report(document.hidden ? "paused" : "connecting"));
 
-// Calls `load(signal)` now and a second after each answer; not while the tab is hidden; slower while the server is away.
-export function poll(load, onData, onError) {
-  const stop = new AbortController();
-  let timer = 0;
+// One GET, live: `onData(data)` with the answer and each changed one, by a stream of merge patches. A browser opens few connections to one
+// server: where no stream comes in time, the answer is asked for once a second. Nothing is open while the tab is hidden.
+export function follow(url, onData, onError) {
+  let source, timer, data;
   let failures = 0;
-  let busy = false;
-  const run = async () => {
+  let stopped = false;
+  const absent = new AbortController();
+  const later = (wait, what) => {
     clearTimeout(timer);
-    if (busy || document.hidden || stop.signal.aborted) return;
-    busy = true;
+    timer = setTimeout(what, wait);
+  };
+  const close = () => {
+    source?.close();
+    source = undefined;
+    clearTimeout(timer);
+  };
+  const told = (next) => {
+    data = next;
+    failures = 0;
+    report("live");
+    onData(next);
+  };
+  const refused = (error) => {
+    if (stopped) return;
+    // An answer that refuses is an answer; silence and 5xx mean that the server is away.
+    const away = !error.status || error.status >= 500;
+    failures = away ? failures + 1 : 0;
+    report(document.hidden ? "paused" : away ? "offline" : "live");
+    onError(error, away);
+  };
+  // What a stream can't tell is asked for: why there is none, or the answer itself.
+  const ask = async () => {
     try {
-      const data = await load(stop.signal);
-      if (stop.signal.aborted) return;
-      failures = 0;
-      report(document.hidden ? "paused" : "live");
-      onData(data);
+      const answer = await get(url, absent.signal);
+      if (!stopped) told(answer);
+      return true;
     } catch (error) {
-      if (stop.signal.aborted) return;
-      // An answer that refuses is an answer; silence and 5xx mean that the server is away.
-      const away = !error.status || error.status >= 500;
-      failures = away ? failures + 1 : 0;
-      report(document.hidden ? "paused" : away ? "offline" : "live");
-      onError(error, away);
-    } finally {
-      busy = false;
+      refused(error);
+      return false;
     }
-    timer = setTimeout(run, Math.min(POLL_MS * 2 ** failures, BACKOFF_MAX_MS));
   };
-  document.addEventListener("visibilitychange", run);
-  run();
+  const poll = async () => {
+    await ask();
+    if (!stopped && !document.hidden) later(Math.min(POLL_MS * 2 ** failures, BACKOFF_MAX_MS), failures ? open : poll);
+  };
+  const reopen = (wait) => {
+    close();
+    later(wait, open);
+  };
+  const open = () => {
+    close();
+    if (stopped || document.hidden) return;
+    source = new EventSource(`${url}${url.includes("?") ? "&" : "?"}live=patch`);
+    later(STREAM_WAIT_MS, () => {
+      close();
+      poll();
+    });
+    const here = source;
+    const on = (name, act) =>
+      source.addEventListener(name, (event) => {
+        if (here === source) act(event);
+      });
+    on("open", () => report("live"));
+    on("message", (event) => {
+      clearTimeout(timer);
+      told(JSON.parse(event.data));
+    });
+    on("patch", (event) => told(patched(data, JSON.parse(event.data))));
+    on("problem", (event) => {
+      const problem = JSON.parse(event.data);
+      refused(Object.assign(new Error(problem.detail || problem.title), { status: problem.status, code: problem.code }));
+    });
+    on("moved", (event) => reopen(JSON.parse(event.data).retry_ms));
+    on("error", async () => {
+      close();
+      const answers = await ask();
+      if (!stopped) later(answers ? POLL_MS : Math.min(POLL_MS * 2 ** failures, BACKOFF_MAX_MS), open);
+    });
+  };
+  document.addEventListener("visibilitychange", open);
+  open();
   return () => {
-    stop.abort();
-    clearTimeout(timer);
-    document.removeEventListener("visibilitychange", run);
+    stopped = true;
+    absent.abort();
+    close();
+    document.removeEventListener("visibilitychange", open);
   };
+}
+
+// RFC 7396.
+export function patched(target, patch) {
+  if (patch === null || typeof patch !== "object" || Array.isArray(patch)) return patch;
+  const out = target && typeof target === "object" && !Array.isArray(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete out[name];
+    else out[name] = patched(out[name], value);
+  }
+  return out;
 }
 
 // { data, error } of one GET, live. What was shown stays while the server is away.
@@ -96,8 +160,8 @@ export function useLive(url) {
   const [answer, setAnswer] = useState({ url });
   useEffect(
     () =>
-      poll(
-        (signal) => get(url, signal),
+      follow(
+        url,
         (data) => setAnswer((was) => (was.url === url && was.data === data && !was.error ? was : { url, data })),
         (error, away) => setAnswer((was) => (away && was.url === url && was.data ? was : { url, error })),
       ),
@@ -118,25 +182,21 @@ export function useLiveList(path, parameters) {
     seen.current = new Map();
   }, [first]);
   useEffect(() => {
-    let shown = [];
-    const walk = async (signal) => {
-      const walked = [];
-      for (let url = first; url && walked.length < count; ) {
-        const page = await get(url, signal);
-        walked.push(page);
-        url = page.next ? address(path, { ...parameters, cursor: page.next }) : undefined;
-      }
-      return walked;
+    const away = (error, isAway) => setAnswer((was) => (isAway && was.first === first && was.items ? was : { first, error }));
+    let turn = 0;
+    // The first page tells that something changed; the others are asked for then.
+    const walk = async (page) => {
+      const mine = ++turn;
+      const walked = [page];
+      while (walked.length < count && walked[walked.length - 1].next)
+        walked.push(await get(address(path, { ...parameters, cursor: walked[walked.length - 1].next })));
+      if (mine === turn) setAnswer({ first, ...join(walked, seen.current) });
     };
-    return poll(
-      walk,
-      (walked) => {
-        if (walked.length === shown.length && walked.every((page, i) => page === shown[i])) return;
-        shown = walked;
-        setAnswer({ first, ...join(walked, seen.current) });
-      },
-      (error, away) => setAnswer((was) => (away && was.first === first && was.items ? was : { first, error })),
-    );
+    const stop = follow(first, (page) => walk(page).catch((error) => away(error, !error.status || error.status >= 500)), away);
+    return () => {
+      turn = -1;
+      stop();
+    };
   }, [first, count]);
   const more = () => setPages({ first, count: count + 1 });
   return answer.first === first ? { ...answer, more } : { more };

@@ -130,6 +130,9 @@ class Log {
     // The batch that holds one event, checksummed. 410 "position_gone" below begin.
     virtual Result<void> find(Position position, Visitor const& visit) const = 0;
 
+    // The last event at or before `time`; begin - 1 when every event that is there is later. Batches of one time are never parted.
+    virtual Result<Position> last_at(Time time) const = 0;
+
     // Removes whole segments that lie entirely below `below`; the caller has written a baseline that reaches up to there or beyond, and it
     // is durable. Batches without events at `below` stay: a baseline of all that is below may be just those. Appends a `dropped` batch
     // that records what went.
@@ -153,9 +156,16 @@ class Snapshots {
         Time time{};
         std::uint64_t chain = 0;
     };
-    // `write` is called with a sink that takes bytes; the snapshot is visible only once it is durable. Keeps the newest `keep`.
+    // How many of a history stay: the newest two, and of older ones fewer the older they are, so that each moment of the past is at most
+    // about half as far from a snapshot as from now; fewer still when they would need more than `bytes_max`. Of other shapes or histories
+    // the newest one stays, for a binary that goes back.
+    struct Keep {
+        std::uint64_t bytes_max = ~std::uint64_t{0};
+    };
+    // `write` is called with a sink that takes bytes; the snapshot is visible only once it is durable. Then the others are thinned out.
     using Sink = std::function<Result<void>(std::string_view)>;
-    virtual Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, int keep = 2) = 0;
+    virtual Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep keep) = 0;
+    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write) { return save(meta, write, Keep{}); }
     // Reads exactly out.size() bytes of the newest good snapshot with this incarnation and fingerprint and position <= at_most. Bytes are
     // checksummed before they are handed over; damage found midway fails the source, and the caller drops what it built and replays.
     class Source {

@@ -322,6 +322,35 @@ TEST_P(LogContract, FindReachesEveryEventOfManySegments) {
     EXPECT_EQ(firsts(450).size(), 150u);
 }
 
+TEST_P(LogContract, ATimeIsTheLastEventAtOrBeforeIt) {
+    auto const start = place->clock.wall();
+    auto last_at = [&](Duration since) {
+        auto found = log->last_at(start + since);
+        EXPECT_TRUE(found) << found.error().cause;
+        return found.value_or(~Position{0});
+    };
+    EXPECT_EQ(last_at(Duration::seconds(1)), 0u);
+    for (int second = 1; second <= 300; ++second) {
+        place->clock.advance(Duration::seconds(1));
+        appended(2, 200);
+        if (second % 3 == 0) appended(1, 200);  // at the same time as the one before
+        if (second % 20 == 0) ASSERT_TRUE(log->wait_durable());
+    }
+    ASSERT_TRUE(log->wait_durable());
+    for (int round = 0; round < 2; ++round, reopen()) {
+        EXPECT_EQ(last_at(Duration::millis(999)), 0u);
+        for (std::int64_t second = 1; second <= 300; second += 7) {
+            Position const expected = Position(2 * second + second / 3);
+            EXPECT_EQ(last_at(Duration::seconds(second)), expected);
+            EXPECT_EQ(last_at(Duration::millis(1000 * second + 999)), expected);
+        }
+        EXPECT_EQ(last_at(Duration::days(1)), 700u);
+    }
+    ASSERT_TRUE(log->cut(301, place->clock.wall()));
+    EXPECT_EQ(last_at(Duration::seconds(1)), log->status().begin - 1);
+    EXPECT_EQ(last_at(Duration::seconds(300)), 700u);
+}
+
 TEST_P(LogContract, ABatchMayHaveExactlyTheLimit) {
     auto limit = small_options().batch_bytes_max;
     auto append_raw = [&](std::size_t bytes) {

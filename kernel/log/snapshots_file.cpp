@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <set>
 
 #include "kernel/base/crc32c.h"
 #include "kernel/base/varint.h"
+#include "kernel/log/thinning.h"
 
 namespace gantry::log {
 namespace {
@@ -148,7 +150,7 @@ class FileSnapshots final : public Snapshots {
    public:
     FileSnapshots(Disk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
 
-    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, int keep) override {
+    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep keep) override {
         std::lock_guard lock(mutex_);
         TRY_VOID(disk_.make_directories(directory_));
         TRY_VOID(remove_unfinished());
@@ -160,7 +162,7 @@ class FileSnapshots final : public Snapshots {
         }
         TRY_VOID(disk_.rename(beside, path_of(meta)));
         TRY_VOID(disk_.sync_directory(directory_));
-        return thin_out(std::size_t(std::max(keep, 1)));
+        return thin_out(meta, keep);
     }
     Result<std::unique_ptr<Source>> newest(Incarnation incarnation, std::uint64_t fingerprint, Position at_most) override {
         std::lock_guard lock(mutex_);
@@ -211,18 +213,24 @@ class FileSnapshots final : public Snapshots {
         TRY_VOID(write([&](std::string_view bytes) { return writer.put(bytes); }));
         return writer.finish();
     }
-    // Damaged ones don't count among those kept.
-    Result<void> thin_out(std::size_t keep) {
+    // What can't be read goes; of another shape or history only the newest stays.
+    Result<void> thin_out(Meta const& saved, Keep keep) {
         TRY_ASSIGN(auto names, names_found());
-        std::size_t good = 0;
+        std::vector<KeptSnapshot> ours;
+        std::vector<std::string> paths, gone;
+        std::set<std::pair<Incarnation, std::uint64_t>> foreign;
         for (auto it = names.rbegin(); it != names.rend(); ++it) {
             auto path = directory_ + "/" + *it;
             auto file = disk_.open(path, Open::existing_read);
-            if (good < keep && file && FileSource::open(std::move(*file)))
-                ++good;
-            else
-                TRY_VOID(disk_.remove(path));
+            auto source = file ? FileSource::open(std::move(*file)) : nullptr;
+            if (source && source->meta().incarnation == saved.incarnation && source->meta().fingerprint == saved.fingerprint)
+                ours.push_back({source->meta().position, source->left()}), paths.push_back(path);
+            else if (!source || !foreign.emplace(source->meta().incarnation, source->meta().fingerprint).second)
+                gone.push_back(path);
         }
+        std::ranges::reverse(ours), std::ranges::reverse(paths);
+        for (auto i : surplus(ours, keep)) gone.push_back(paths[i]);
+        for (auto& path : gone) TRY_VOID(disk_.remove(path));
         return {};
     }
     Disk& disk_;

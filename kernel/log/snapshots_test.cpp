@@ -21,8 +21,8 @@ std::string pattern(std::size_t bytes, std::uint64_t seed) {
 class SnapshotContract : public testing::TestWithParam<std::string> {
    protected:
     SnapshotContract() : snapshots(GetParam() == "Memory" ? memory_snapshots() : file_snapshots(disk, "/s")) {}
-    Result<void> save(Position position, std::string const& bytes, int keep = 2, std::uint64_t fingerprint = shape,
-                      Incarnation incarnation = history) {
+    Result<void> save(Position position, std::string const& bytes, std::uint64_t fingerprint = shape, Incarnation incarnation = history,
+                      Snapshots::Keep keep = {}) {
         return snapshots->save(
             {position, incarnation, fingerprint, Time{9}, 11},
             [&](Snapshots::Sink const& sink) -> Result<void> {
@@ -63,7 +63,7 @@ TEST_P(SnapshotContract, GivesBackWhatWasSavedInAnyPortions) {
 }
 
 TEST_P(SnapshotContract, ChoosesByHistoryShapeAndPosition) {
-    ASSERT_TRUE(save(10, "a", 9) && save(20, "b", 9) && save(30, "c", 9, shape + 1) && save(40, "d", 9, shape, history + 1));
+    ASSERT_TRUE(save(30, "c", shape + 1) && save(40, "d", shape, history + 1) && save(10, "a") && save(20, "b"));
     EXPECT_EQ(newest(), 20u);
     EXPECT_EQ(newest(20), 20u);
     EXPECT_EQ(newest(19), 10u);
@@ -77,12 +77,34 @@ TEST_P(SnapshotContract, ChoosesByHistoryShapeAndPosition) {
     EXPECT_TRUE(snapshots->list().empty());
 }
 
-TEST_P(SnapshotContract, KeepsTheNewest) {
-    for (Position p = 1; p <= 5; ++p) ASSERT_TRUE(save(p, "x", 2));
-    auto list = snapshots->list();
-    ASSERT_EQ(list.size(), 2u);
-    EXPECT_EQ(list[0].position, 4u);
-    EXPECT_EQ(list[1].position, 5u);
+std::vector<Position> positions(Snapshots& snapshots) {
+    std::vector<Position> out;
+    for (auto& meta : snapshots.list()) out.push_back(meta.position);
+    return out;
+}
+
+TEST_P(SnapshotContract, ThinsOutWithAge) {
+    for (Position p = 1; p <= 64; ++p) ASSERT_TRUE(save(p * 10, "x"));
+    auto kept = positions(*snapshots);
+    EXPECT_LE(kept.size(), 14u);
+    EXPECT_EQ(kept.back(), 640u);
+    EXPECT_EQ(kept[kept.size() - 2], 630u);
+    for (Position moment = 10; moment <= 640; ++moment) {
+        auto below = *std::prev(std::ranges::upper_bound(kept, moment));
+        EXPECT_LE(moment - std::min(below, moment), (640 - moment) / 2 + 10) << moment;
+    }
+}
+
+TEST_P(SnapshotContract, ABudgetLeavesTheNewestTwo) {
+    for (Position p = 1; p <= 64; ++p) ASSERT_TRUE(save(p, std::string(1000, 'x'), shape, history, {5'000}));
+    EXPECT_EQ(positions(*snapshots).size(), 5u);
+    ASSERT_TRUE(save(65, std::string(1000, 'x'), shape, history, {1}));
+    EXPECT_EQ(positions(*snapshots), (std::vector<Position>{64, 65}));
+}
+
+TEST_P(SnapshotContract, OfAnotherShapeTheNewestStays) {
+    ASSERT_TRUE(save(10, "a", shape + 1) && save(20, "b", shape + 1) && save(30, "c") && save(40, "d", shape, history + 1));
+    EXPECT_EQ(positions(*snapshots), (std::vector<Position>{20, 30, 40}));
 }
 
 TEST_P(SnapshotContract, AWriterThatFailsLeavesNothing) {

@@ -8,6 +8,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/schema.h"
+#include "kernel/runtime/kernel_query.h"
 
 namespace gantry::runtime {
 namespace {
@@ -75,6 +76,7 @@ Result<void> bind_query(Target const& target, codec::Type const& type, void* out
             std::vector<std::string_view> known;
             for (auto const& f : type.fields)
                 if (!in_path(target, f.name)) known.push_back(f.name);
+            known.insert(known.end(), std::begin(kernel_parameters), std::end(kernel_parameters));
             auto near = codec::nearest(name, known);
             return invalid("?" + name, near.empty() ? "there is no such parameter"
                                                     : fmt::format("there is no such parameter; did you mean '{}'?", near));
@@ -151,6 +153,9 @@ RouteTable::RouteTable(std::span<Host* const> hosts) {
             ++fields;
             GANTRY_ASSERT(field_named(*target.route->input, field_of(parts.at[i])), "a {field} of a path is a field of the input");
         }
+        for (auto name : kernel_parameters)
+            GANTRY_ASSERT(target.route->command || !field_named(*target.route->input, name),
+                          "a parameter has a name that the kernel keeps");
         target.takes_body = target.route->command && target.route->input->fields.size() > fields;
     }
     std::ranges::sort(targets_, goes_before);

@@ -35,7 +35,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         auto const& asked = asked_->view();
         auto const& target = *asked.match.target;
         std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
-        auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.head.query, json, false, type, out); };
+        auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };
         Request request{.route = *target.route,
                         .viewer = edge_.local_,
                         .bind = bind,

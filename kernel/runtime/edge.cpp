@@ -13,6 +13,7 @@
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/if_match.h"
+#include "kernel/runtime/live.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
 
@@ -41,10 +42,15 @@ bool is_ndjson(http::RequestHead const& head) {
 struct Edge::Lane {
     AnswerCache cache;
     SeededRandom random{system_random().next()};  // of request ids: unlikely to meet is enough
+    std::unique_ptr<Live> live;
 };
 
 Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
     : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max), local_{Str("u_local")} {
+    for (Host* host : hosts_)
+        host->on_wake([this, alive = alive_](int thread, std::vector<std::uint64_t> const& queries) {
+            if (*alive) lane(thread).live->wake(queries);
+        });
     for (Host* host : hosts_) {
         std::vector<Version> versions;
         for (auto const& route : host->decl().routes)
@@ -57,7 +63,30 @@ Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
         }
     }
 }
-Edge::~Edge() = default;
+Edge::~Edge() {
+    *alive_ = false;
+    for (Host* host : hosts_) host->watch().on_wake({});
+    // What was posted to the lanes before has run when this returns.
+    on_live_lanes([](Live&) {});
+}
+
+void Edge::on_live_lanes(std::function<void(Live&)> act) {
+    for (int thread = 0; options_.threads && thread < options_.threads->count(); ++thread)
+        options_.threads->run(thread, [&, thread] {
+            auto& slot = lanes_[std::size_t(thread)];
+            if (slot && slot->live) act(*slot->live);
+        });
+}
+
+void Edge::announce_stop() {
+    on_live_lanes([](Live& live) { live.move_all(); });
+}
+
+Edge::LiveCounts Edge::live_counts() {
+    LiveCounts counts;
+    on_live_lanes([&](Live& live) { counts.evaluations += live.evaluations(), counts.readers += live.readers(); });
+    return counts;
+}
 
 Edge::Lane& Edge::lane(int io_thread) {
     auto& slot = lanes_[std::size_t(io_thread)];
@@ -90,6 +119,8 @@ bool Edge::answer_from_cache(http::Exchange& exchange) {
     bool accepts_gzip = false;
     for (auto const& header : head.headers) {
         if (header.name.size() == 12 && http::equals_ignoring_case(header.name, "Gantry-After")) return false;
+        if (header.name.size() == 6 && http::equals_ignoring_case(header.name, "Accept") && header.value.starts_with("text/event-stream"))
+            return false;
         if (header.name.size() == 13 && http::equals_ignoring_case(header.name, "If-None-Match")) if_none_match = header.value;
         if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
             accepts_gzip = http::accepts_gzip(header.value);
@@ -173,7 +204,7 @@ void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
 void Edge::answer_route(http::Exchange& exchange, Match const& match) {
     auto const& head = exchange.head();
     Target const& target = *match.target;
-    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread()};
+    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread(), .query = head.query};
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
     auto refuse = [&](Problem const& problem) {
@@ -189,9 +220,25 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match) {
         bool const lines = is_ndjson(head);
         if (lines || is_array(asked.body)) return start_bulk(exchange, asked, lines ? BulkForm::lines : BulkForm::array);
     }
+    KernelQuery query;
+    if (!target.route->command && may_have_kernel_parameters(head.query)) {
+        auto split = split_query(head.query);
+        if (!split) return refuse(split.error());
+        query = std::move(*split);
+        asked.query = query.rest, asked.as_of = query.as_of;
+    }
+    if (head.method == http::Method::Get && !target.route->command) {
+        auto live = live_form(query, head.header("Accept"));
+        if (!live) return refuse(live.error());
+        asked.live = *live;
+    }
     Position position = 0;
     auto behind_host = behind(head.header("Gantry-After"), position);
     if (!behind_host) return refuse(behind_host.error());
+    if (asked.live != LiveForm::none && !*behind_host) {
+        position = last_seen(*target.host, head.header("Last-Event-ID"));
+        if (position > target.host->durable()) *behind_host = target.host;
+    }
     if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
@@ -220,11 +267,11 @@ template <class Defer, class Respond>
 void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Target const& target = *asked.match.target;
     Host& host = *target.host;
-    auto bind = [&](codec::Type const& type, void* out) {
-        return bind_request(asked.match, asked.head.query, asked.body, true, type, out);
-    };
+    auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
+    if (!asked.as_of.empty()) return run_past(asked, defer, respond);
+    if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
     Request request{.route = *target.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
     request.lane = options_.threads ? asked.io_thread : -1;
@@ -262,6 +309,50 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                         options_.clock->steady_ns());
 }
 
+Position Edge::last_seen(Host const& host, std::string_view last_event_id) {
+    Position position = 0;
+    auto const& history = host.incarnation();
+    if (!last_event_id.starts_with(history) || !last_event_id.substr(history.size()).starts_with('.')) return 0;
+    auto const digits = last_event_id.substr(history.size() + 1);
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+    return error == std::errc() && end == digits.data() + digits.size() ? position : 0;
+}
+
+void Edge::open_live(Asked const& asked, http::Deferred deferred) {
+    auto& live = lane(asked.io_thread).live;
+    if (!live) live = std::make_unique<Live>(*this, asked.io_thread);
+    live->open(asked, asked.live, last_seen(*asked.match.target->host, asked.head.header("Last-Event-ID")), std::move(deferred));
+}
+
+template <class Defer, class Respond>
+void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
+    Host& host = *asked.match.target->host;
+    auto moment = host.moment(asked.as_of);
+    auto past = moment ? host.history().kept(*moment) : nullptr;
+    if (moment && !past) {
+        auto later = std::make_shared<AskedLater>(asked, table_);
+        return host.history().fetch(*moment, asked.io_thread, [this, later, held = defer()](Result<PastState> found) mutable {
+            std::move(held).complete(
+                [this, later, found = std::move(found)](http::Response& response) { tell_past(later->view(), found, response); });
+        });
+    }
+    tell_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()), respond());
+}
+
+void Edge::tell_past(Asked const& asked, Result<PastState> const& past, http::Response response) {
+    Host& host = *asked.match.target->host;
+    ReplyTo to{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}};
+    auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
+    Result<Answer> answer = past ? Result<Answer>(Answer{}) : std::unexpected(past.error());
+    if (past) {
+        Request const request{.route = *to.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
+        answer = host.read_past(**past, request);
+        if (!answer) to.oops_id = report_if_ours(host, request, answer.error());
+    }
+    if (!answer && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    write_outcome(response, to, answer);
+}
+
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
     auto const thread = asked->io_thread();
     struct Once {
@@ -293,9 +384,12 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
 
 std::optional<Result<Answer>> Edge::call(Host& host, Request const& request, Host::Later later, std::string& oops_id) {
     auto outcome = host.call(request, std::move(later));
-    if (outcome && !*outcome && ((*outcome).error().code == "internal_error" || (*outcome).error().code == "apply_failed"))
-        oops_id = report(host, request, (*outcome).error());
+    if (outcome && !*outcome) oops_id = report_if_ours(host, request, outcome->error());
     return outcome;
+}
+
+std::string Edge::report_if_ours(Host& host, Request const& request, Problem const& problem) {
+    return problem.code == "internal_error" || problem.code == "apply_failed" ? report(host, request, problem) : std::string();
 }
 
 std::string Edge::report(Host& host, Request const& request, Problem const& problem) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +11,7 @@
 #include "kernel/net/net.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/kernel_query.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/static_file.h"
 
@@ -41,13 +44,23 @@ class Edge final : public http::Handler {
 
     http::BodyPlan plan(http::RequestHead const& head) override;
     void handle(http::Exchange& exchange) override;
+    // Before a planned stop: live readers are told to come back, and end.
+    void announce_stop();
+    // Of live queries so far, and how many readers there are; from any thread but the IO threads.
+    struct LiveCounts {
+        std::uint64_t evaluations = 0, readers = 0;
+    };
+    LiveCounts live_counts();
 
+    // The position of an event that a live reader has seen; 0 for one of another history.
+    static Position last_seen(Host const& host, std::string_view last_event_id);
     // The host of which a `Gantry-After` wants more than is durable, and the position that it wants; null: none. 400 "position_invalid",
     // 410 "position_gone".
     Result<Host*> behind(std::string_view after, Position& position) const;
 
    private:
     friend class Bulk;
+    class Live;
     struct Lane;        // what belongs to one IO thread
     struct Asked;       // one request to a route, as views
     struct AskedLater;  // the same, owning
@@ -55,6 +68,8 @@ class Edge final : public http::Handler {
         std::string path, body, etag;
     };
     Lane& lane(int io_thread);
+    void on_live_lanes(std::function<void(Live&)> act);
+    void open_live(Asked const& asked, http::Deferred deferred);
     bool answer_from_cache(http::Exchange& exchange);
     bool answer_file(http::Exchange& exchange);
     bool answer_document(http::Exchange& exchange);
@@ -64,9 +79,14 @@ class Edge final : public http::Handler {
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
+    // The same for a read that asks for the past.
+    template <class Defer, class Respond>
+    void run_past(Asked const& asked, Defer&& defer, Respond&& respond);
+    void tell_past(Asked const& asked, Result<PastState> const& past, http::Response response);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);
+    std::string report_if_ours(Host& host, Request const& request, Problem const& problem);
     std::string report(Host& host, Request const& request, Problem const& problem);
 
     std::vector<Host*> hosts_;
@@ -75,6 +95,8 @@ class Edge final : public http::Handler {
     std::vector<Document> documents_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     Viewer local_;
+    // False once the edge has gone, for what was posted to a lane before.
+    std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
 };
 
 }  // namespace gantry::runtime

@@ -15,6 +15,9 @@ struct Edge::Asked {
     http::RequestHead const& head;
     std::string_view body;
     int io_thread = 0;
+    std::string_view query = {};  // the service's part of it
+    std::string_view as_of = {};
+    LiveForm live = LiveForm::none;
     std::string request_id = {};
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
@@ -23,14 +26,15 @@ struct Edge::Asked {
 struct Edge::AskedLater {
    public:
     AskedLater(Asked const& asked, RouteTable const& table)
-        : target_(asked.head.target), path_(asked.head.path), query_(asked.head.query), body_(asked.body) {
+        : target_(asked.head.target), path_(asked.head.path), query_(asked.query), as_of_(asked.as_of), body_(asked.body) {
         body_.append(64, '\0');  // the decoder reads a little beyond
         for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
         for (auto const& [name, value] : texts_) headers_.push_back({name, value});
         head_ = asked.head;
         head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
-        view_.emplace(Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, asked.request_id});
+        view_.emplace(Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_,
+                            asked.live, asked.request_id});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;
@@ -38,7 +42,7 @@ struct Edge::AskedLater {
     int io_thread() const { return view_->io_thread; }
 
    private:
-    std::string target_, path_, query_, body_;
+    std::string target_, path_, query_, as_of_, body_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<http::Header> headers_;
     http::RequestHead head_;

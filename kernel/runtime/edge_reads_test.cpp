@@ -1,5 +1,6 @@
 // Reads over HTTP: the cache, versions, health, files, what is refused.
 #include <array>
+#include <thread>
 
 #include "kernel/runtime/edge_fixture_test.h"
 
@@ -51,6 +52,53 @@ TEST_F(Reads, VersionsStandSideBySideAndAnOldRouteSaysSo) {
     EXPECT_EQ(old.header("Deprecation"), "@1767225600");
     EXPECT_EQ(old.header("Sunset"), "Fri, 01 Jan 2027 00:00:00 GMT");
     EXPECT_EQ(send("GET", "/notes/v3/" + id).status, 404);
+}
+
+TEST_F(Reads, ThePastIsToldAsItWas) {
+    auto const id = create("first");
+    auto const path = "/notes/v1/" + id;
+    auto const first = std::string(send("GET", path).header("Gantry-Position"));
+    auto const first_body = send("GET", path).body;
+    auto const then = format_time(system_clock().wall());
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    auto const second = std::string(send("PATCH", path, R"({"title":"second"})").header("Gantry-Position"));
+    create("another");
+    for (auto const& moment : {first, then}) {
+        auto past = send("GET", path + "?as_of=" + moment);
+        EXPECT_EQ(past.status, 200) << past.body;
+        EXPECT_EQ(past.body, first_body);
+        EXPECT_EQ(past.header("Gantry-Position"), first);
+    }
+    EXPECT_NE(send("GET", path + "?as_of=" + second).body.find("second"), std::string::npos);
+    auto listed = send("GET", "/notes/v1?limit=1000&as_of=" + first);
+    EXPECT_EQ(listed.body, R"({"items":[)" + first_body + R"(],"complete":true,"position":")" + first + R"("})");
+    auto none = send("GET", path + "?as_of=" + first.substr(0, 14) + "0");
+    EXPECT_EQ(none.status, 404) << "it was not there yet";
+    auto head = send("HEAD", path + "?as_of=" + first);
+    EXPECT_EQ(head.header("Content-Length"), std::to_string(first_body.size()));
+    EXPECT_EQ(send("GET", path + "?as_of=" + first, {}, {{"If-None-Match", std::string(head.header("ETag"))}}).status, 304);
+}
+
+TEST_F(Reads, APastThatCantBeToldSaysWhy) {
+    auto const path = "/notes/v1/" + create("first");
+    auto const position = std::string(send("GET", path).header("Gantry-Position"));
+    struct Row {
+        std::string query;
+        int status;
+        std::string_view says;
+    };
+    for (auto const& row : {Row{"as_of=" + position + "0", 400, "as_of_ahead"}, Row{"as_of=2999-01-01T00:00:00Z", 400, "as_of_ahead"},
+                            Row{"as_of=0000000000000.1", 410, "position_gone"}, Row{"as_of=1", 400, "expected a position"},
+                            Row{"as_of=2026-01-01T00:00:00", 400, "the zone is missing"}, Row{"as_of=", 400, "no value"},
+                            Row{"as_of=" + position + "&as_of=" + position, 400, "given twice"}, Row{"as_of=%4", 400, "hexadecimal"},
+                            Row{"xas_of=" + position, 400, "there is no such parameter; did you mean"},
+                            Row{"as_of=" + position + "&limt=3", 400, "no such parameter"}}) {
+        auto reply = send("GET", path + "?" + row.query);
+        EXPECT_EQ(reply.status, row.status) << row.query << reply.body;
+        EXPECT_NE(reply.body.find(row.says), std::string::npos) << row.query << reply.body;
+        EXPECT_NE(reply.header("X-Request-Id"), "") << row.query;
+    }
+    EXPECT_EQ(send("DELETE", path + "?as_of=" + position).status, 400) << "a command is of now";
 }
 
 TEST_F(Reads, OptionsAndWrongMethodsSayWhatIsAllowed) {

@@ -23,7 +23,8 @@ void WriterFirstLock::unlock() { pthread_rwlock_unlock(&lock_); }
 void WriterFirstLock::lock_shared() { GANTRY_ASSERT(pthread_rwlock_rdlock(&lock_) == 0, "the service's lock can be shared"); }
 void WriterFirstLock::unlock_shared() { pthread_rwlock_unlock(&lock_); }
 
-Host::Host(ServiceDecl decl, Parts parts) : decl_(std::move(decl)), parts_(std::move(parts)), state_{decl_.state.create()} {
+Host::Host(ServiceDecl decl, Parts parts)
+    : decl_(std::move(decl)), parts_(std::move(parts)), state_(Folded::empty(decl_)), history_(history_parts()) {
     incarnation_text_ = log::incarnation_text(parts_.log.status().incarnation);
     parts_.log.on_durable([this](Position position) { became_durable(position); });
 }
@@ -42,7 +43,7 @@ Result<void> Host::start(Progress const& progress) {
 // Under lock_. What was appended but isn't durable yet must be awaited: a scan ends at the durable end.
 Result<void> Host::rebuild() {
     TRY_VOID(parts_.log.wait_durable());
-    TRY_ASSIGN(State fresh, restore({}));
+    TRY_ASSIGN(Folded fresh, restore({}));
     GANTRY_ASSERT(fresh.last == applied(), "a rebuilt state stands where the lost one stood");
     state_ = std::move(fresh);
     rebuilds_.fetch_add(1, std::memory_order_release);
@@ -145,6 +146,7 @@ void Host::became_durable(Position position) {
             waiters_.pop_front();
         }
     }
+    watch_.durable(position);
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };
@@ -155,6 +157,13 @@ void Host::became_durable(Position position) {
         else
             parts_.post(int(lane) - 1, [tell, waiters = std::move(ready[lane])]() mutable { tell(waiters); });
     }
+}
+
+void Host::on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake) {
+    watch_.on_wake([this, wake = std::move(wake)](int lane, std::vector<std::uint64_t> watchers) {
+        if (!parts_.post) return wake(lane, watchers);
+        parts_.post(lane, [wake, lane, watchers = std::move(watchers)] { wake(lane, watchers); });
+    });
 }
 
 bool Host::unchanged(Seen const& seen) const {

@@ -15,9 +15,10 @@
 #include "kernel/base/time.h"
 #include "kernel/codec/keyed_hash.h"
 #include "kernel/log/log.h"
-#include "kernel/runtime/baseline.h"
-#include "kernel/runtime/remembered.h"
+#include "kernel/runtime/folded.h"
+#include "kernel/runtime/history.h"
 #include "kernel/runtime/service.h"
+#include "kernel/runtime/watch.h"
 #include "kernel/state/tracking.h"
 
 namespace gantry::runtime {
@@ -69,6 +70,7 @@ struct Seen {
     Position applied = 0;
     std::uint64_t rebuilds = 0;
     bool broad = true;  // too much to name
+    bool wide = true;   // whole tables among it: most writes change them
     std::uint32_t count = 0;
     std::array<state::KeyHash, state::Reading::keys_max> keys;
 };
@@ -107,7 +109,11 @@ class Host {
         void const* settings = nullptr;
         log::Snapshots* snapshots = nullptr;
         codec::HashKey hash_key = {};
-        std::uint64_t memory_bytes_max = 0;  // of the state; 0: no limit
+        std::uint64_t memory_bytes_max = 0;             // of the state; 0: no limit
+        std::uint64_t history_bytes_max = 1u << 30;     // of the states of the past in memory
+        std::uint64_t snapshot_bytes_max = 8ull << 30;  // of the snapshots on disk, but for the newest two
+        // Runs what takes seconds. Null: on the thread that asks for it.
+        std::function<void(std::move_only_function<void()>)> background = {};
         // Runs a task on a lane: one task for all answers that became durable together. Null: they are given on the committer's thread.
         std::function<void(int lane, std::move_only_function<void()>)> post = {};
     };
@@ -119,6 +125,7 @@ class Host {
     // ends the start ("stopped") by returning false.
     using Progress = std::function<bool(Position done, Position end)>;
     Result<void> start(Progress const& progress = {});
+    Sources sources() const { return {decl_, parts_.log, parts_.snapshots, parts_.sealer}; }
     bool ready() const { return ready_.load(std::memory_order_acquire); }
     Position replayed() const { return replayed_.load(std::memory_order_relaxed); }
 
@@ -128,6 +135,16 @@ class Host {
     void call(RouteDecl const& route, Viewer const& viewer, Bind bind, Done done);  // the same, `done` in any case
     // Tells when everything up to `position` is durable; at once if it is.
     void when_durable(Position position, int lane, Done done);
+
+    // What `as_of` says: a position as Gantry-Position gives it, or an RFC 3339 time. 400 "request_invalid" (`?as_of`), 400 "as_of_ahead",
+    // 410 "position_gone" for a position of another history.
+    Result<Moment> moment(std::string_view as_of) const;
+    History& history() { return history_; }
+    // Who waits for which keys. `wake` runs on the lane (Parts::post), with its watchers of whom a key was touched.
+    Watch& watch() { return watch_; }
+    void on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake);
+    // A read of the past, under today's rights.
+    Result<Answer> read_past(Folded const& past, Request const& request) const;
 
     // Facts that time alone brings about, by the service's own rule. Does nothing for a service without one.
     Result<void> tick(Viewer const& kernel);
@@ -167,32 +184,22 @@ class Host {
         Done done;
         Outcome outcome;
     };
-    struct State {
-        std::unique_ptr<void, void (*)(void*)> service;
-        std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
-        Remembered remembered = {};
-        Position last = 0;
-        Time last_time = {};
-    };
     Outcome run(Request const& request);
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;
     void wait(Waiter waiter);
     void became_durable(Position position);
     Result<void> rebuild();
-    Result<State> restore(Progress const& progress);
-    Result<bool> load_snapshot(State& state);
-    Result<void> replay_into(State& state, Progress const& progress);
-    static void remember(State& state, log::BatchView const& batch);
+    History::Parts history_parts();
+    Result<Folded> restore(Progress const& progress);
     Result<void> measure_memory();
-    Result<bool> load_baseline(State& state);
     Result<void> write_baseline();
     Result<void> retain();
 
     ServiceDecl decl_;
     Parts parts_;
     WriterFirstLock lock_;
-    State state_;  // under lock_
+    Folded state_;  // under lock_
     state::Stamps stamps_;
     std::atomic<Position> applied_ = 0;
     std::atomic<Position> durable_ = 0;
@@ -207,6 +214,8 @@ class Host {
     Time first_time_{};   // of the first batch in the log at the start
     Position floor_ = 0;  // where the start ended: what came before has no stamps
     std::string incarnation_text_;
+    History history_;
+    Watch watch_;
     std::mutex waiters_mutex_;
     std::deque<Waiter> waiters_;  // by position
 };

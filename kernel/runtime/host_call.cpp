@@ -68,7 +68,7 @@ Result<void> HostCall::may_write() {
     if (!host_.parts_.log.has_space(space_wanted_bytes))
         return fail(507, "log_full", "the disk has no room for another command; reads go on, free some space and try again");
     if (host_.memory_full_.load(std::memory_order_relaxed))
-        return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max); reads go on");
+        return fail(507, "memory_full", "the service's state is at its memory limit ([server] memory_max_mib); reads go on");
     return {};
 }
 
@@ -121,6 +121,7 @@ void HostCall::applying() {
     applying_ = true;
     writing_.emplace(host_.stamps_, ctx_.next + std::max<std::uint32_t>(count_, 1) - 1);
     if (count_ > 0) state::writing = &*writing_;
+    if (host_.watch_.any()) writing_->touched = &touched_;
 }
 
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
@@ -145,6 +146,8 @@ Result<void> HostCall::end_write(codec::Type const& reply, void const* value, in
     state::writing = nullptr;
     rests_on_ = host_.applied();
     if (count_ > 0) {
+        // Before it is appended: from then on it may be durable.
+        if (!touched_.empty()) host_.watch_.changed(ctx_.next + count_ - 1, std::move(touched_));
         auto last = append(reply, value, status);
         if (!last) return undo(std::move(last.error()));
         host_.state_.last = rests_on_ = *last;
@@ -188,6 +191,7 @@ void HostCall::keep_seen() const {
     if (!request_ || !request_->seen) return;
     Seen& seen = *request_->seen;
     seen.applied = host_.applied(), seen.rebuilds = host_.rebuilds_.load(std::memory_order_relaxed), seen.broad = reading_.broad();
+    seen.wide = reading_.wide();
     seen.count = std::uint32_t(reading_.keys().size());
     std::ranges::copy(reading_.keys(), seen.keys.begin());
 }

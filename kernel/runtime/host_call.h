@@ -54,6 +54,7 @@ class HostCall final : public Call {
     Request const* request_;  // null: a tick
     state::Reading reading_;
     std::optional<state::Writing> writing_;
+    std::vector<state::KeyHash> touched_;
     Ctx ctx_;
     Held held_ = Held::none;
     bool applying_ = false;

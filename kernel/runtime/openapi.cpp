@@ -46,6 +46,10 @@ constexpr std::string_view header_parameters =
     R"("IfMatch":{"name":"If-Match","in":"header",)"
     R"("description":"The ETag of the GET at this path; another one: 412.","schema":{"type":"string"}},)"
     R"("IfNoneMatch":{"name":"If-None-Match","in":"header","description":"An ETag; unchanged: 304.","schema":{"type":"string"}},)"
+    R"("AsOf":{"name":"as_of","in":"query","description":"A moment of the past: a position as Gantry-Position gave it, or a time.",)"
+    R"("schema":{"type":"string"}},)"
+    R"("Live":{"name":"live","in":"query","description":"Keeps the answer up to date as an event stream: whole, or by merge patches.",)"
+    R"("schema":{"type":"string","enum":["full","patch"]}},)"
     R"("GantryAfter":{"name":"Gantry-After","in":"header",)"
     R"("description":"service=position: waits for a state at least that new.","schema":{"type":"string"}})";
 
@@ -94,7 +98,7 @@ std::string parameters(RouteDecl const& route, Components& components) {
                              path || !optional, path ? "" : commas, schema));
     }
     for (auto name : route.command ? std::vector<std::string_view>{"IdempotencyKey", "IfMatch"}
-                                   : std::vector<std::string_view>{"IfNoneMatch", "GantryAfter"})
+                                   : std::vector<std::string_view>{"AsOf", "Live", "IfNoneMatch", "GantryAfter"})
         add(out, fmt::format(R"({{"$ref":"#/components/parameters/{}"}})", name));
     return out;
 }
@@ -132,6 +136,7 @@ std::string responses(RouteDecl const& route, Components& components) {
     if (route.bulk)
         reply = fmt::format(R"({{"oneOf":[{},{{"type":"array","items":{{"$ref":"#/components/schemas/BulkResult"}}}}]}})", reply);
     std::string content = fmt::format(R"("application/json":{{"schema":{}}})", reply);
+    if (!route.command) content += R"(,"text/event-stream":{"schema":{"type":"string"}})";
     if (route.bulk) content += R"(,"application/x-ndjson":{"schema":{"$ref":"#/components/schemas/BulkResult"}})";
     std::string headers = R"("Gantry-Position":{"$ref":"#/components/headers/GantryPosition"})";
     if (!route.command) headers += R"(,"ETag":{"$ref":"#/components/headers/ETag"})";

@@ -76,12 +76,13 @@ struct Served {
 class Process {
    public:
     explicit Process(ProcessOptions options) : options_(std::move(options)) {}
+    ~Process() { server_.reset(), edge_.reset(); }  // the edge takes leave on the threads
 
     Result<void> run() {
         TRY_VOID(check_address());
         TRY_VOID(open_data());
         threads_.emplace(options_.io_threads);
-        worker_.emplace(1);
+        worker_.emplace(1), slow_.emplace(1);
         TRY_VOID(watch_signals());
         make_reports();
         for (auto& decl : options_.services) TRY_VOID(open_service(std::move(decl)));
@@ -168,15 +169,13 @@ class Process {
             served.log = std::move(*opened);
             served.snapshots = log::file_snapshots(disk_, where.snapshots_of(options_.site, decl.name));
         }
-        Host::Parts parts{*served.log,
-                          clock_,
-                          random_,
-                          &sealer_,
-                          served.settings ? served.settings->get() : nullptr,
-                          served.snapshots.get(),
-                          hash_key_,
-                          options_.memory_bytes_max,
-                          [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }};
+        Host::Parts parts{*served.log, clock_, random_};
+        parts.sealer = &sealer_, parts.settings = served.settings ? served.settings->get() : nullptr;
+        parts.snapshots = served.snapshots.get(), parts.hash_key = hash_key_;
+        parts.memory_bytes_max = options_.memory_bytes_max, parts.history_bytes_max = options_.history_bytes_max;
+        parts.snapshot_bytes_max = options_.snapshot_bytes_max;
+        parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
+        parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
         served_.push_back(std::move(served));
         return {};
@@ -235,8 +234,9 @@ class Process {
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
+        edge_->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
-        worker_->stop();
+        worker_->stop(), slow_->stop();
         Result<void> outcome;
         for (auto& served : served_) {
             if (auto saved = served.host->save_snapshot(); !saved)
@@ -266,7 +266,7 @@ class Process {
     std::vector<Served> served_;
     std::optional<Reports> reports_;
     std::unique_ptr<Edge> edge_;
-    std::optional<net::IoThreads> threads_, worker_;
+    std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
     std::optional<http::Server> server_;
 };
 

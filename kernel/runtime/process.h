@@ -29,7 +29,9 @@ struct ProcessOptions {
     std::span<StaticFile const> files = {};  // the console
     std::string_view files_security_policy = {};
     std::string version;
-    std::uint64_t memory_bytes_max = 0;  // of all states together; 0: no limit
+    std::uint64_t memory_bytes_max = 0;             // of each service's state; 0: no limit
+    std::uint64_t history_bytes_max = 1u << 30;     // of each service's states of the past in memory
+    std::uint64_t snapshot_bytes_max = 8ull << 30;  // of each service's snapshots on disk, but for the newest two
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
     std::function<void(std::string_view url)> on_ready;

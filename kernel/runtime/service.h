@@ -125,6 +125,7 @@ struct RouteDecl {
     std::string_view verb, path;
     bool command = false;
     bool bulk = false;
+    bool page = false;       // a read that answers with a Page
     std::string_view scope;  // empty: open to all
     std::string_view doc;
     std::optional<Deprecated> deprecated;
@@ -206,9 +207,9 @@ struct StateOps {
     std::uint64_t fingerprint = 0;  // of the members' names and row types: what keys a snapshot
 };
 
-// Replays whole batches into a state. `from`: events up to and including this position are skipped.
+// Folds the events of whole batches into a state: those after `from`, up to and including `upto`.
 using Replay = Result<void> (*)(void* state, std::span<log::BatchView const>, codec::EventReader const&, codec::Sealer const*,
-                                Position from);
+                                Position from, Position upto);
 
 struct ServiceDecl {
     std::string_view name;
@@ -308,7 +309,7 @@ StateOps state_ops() {
 // Decodes ahead by a window of events, so that the rows which they will touch are on their way from memory before each is folded.
 template <class State, class Event>
 Result<void> replay_batches(void* p, std::span<log::BatchView const> batches, codec::EventReader const& reader, codec::Sealer const* sealer,
-                            Position from) {
+                            Position from, Position upto) {
     constexpr std::size_t window = 32;
     struct Slot {
         Event event;
@@ -327,6 +328,7 @@ Result<void> replay_batches(void* p, std::span<log::BatchView const> batches, co
             auto number = std::uint32_t(in.varint());
             auto payload = in.string();
             if (batch.first + i <= from) continue;
+            if (batch.first + i > upto) break;
             Slot& slot = (*slots)[filled];
             slot.at = {batch.first + i, batch.time, batch.caller};
             bool ok;
@@ -409,6 +411,7 @@ Route route(Version version, std::string_view verb, std::string_view path,
     Route r{.version = version,
             .verb = verb,
             .path = path,
+            .page = runtime::is_page<Reply>,
             .doc = doc.text,
             .input = &codec::type_of<Input>(),
             .reply = &codec::type_of<Reply>(),

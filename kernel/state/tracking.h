@@ -32,14 +32,17 @@ class Reading {
         if (size_ == keys_max) return void(broad_ = true);
         keys_[size_++] = key;
     }
+    // A table as a whole: it changes with every write to it.
+    void note_wide(KeyHash table) { note(table), wide_ = true; }
     std::span<KeyHash const> keys() const { return {keys_.data(), size_}; }
     bool broad() const { return broad_; }
+    bool wide() const { return wide_ || broad_; }
     Viewer const& viewer() const { return viewer_; }
 
    private:
     Viewer const& viewer_;
     std::size_t size_ = 0;
-    bool broad_ = false;
+    bool broad_ = false, wide_ = false;
     std::array<KeyHash, keys_max> keys_;
 };
 
@@ -74,7 +77,9 @@ class Tracked {
     void note(std::uint64_t key) const {
         if (reading) reading->note(salt_ ^ key);
     }
-    void note_all() const { note(0); }
+    void note_all() const {
+        if (reading) reading->note_wide(salt_);
+    }
     // Touches the key, and the table as a whole for those who listed or counted it.
     void touch(std::uint64_t key) {
         if (!writing) return;

@@ -6,6 +6,7 @@
 #include "kernel/base/varint.h"
 #include "kernel/codec/schema.h"
 #include "kernel/runtime/any_value.h"
+#include "kernel/runtime/kernel_query.h"
 #include "kernel/testing/laws.h"
 #include "kernel/testing/random_calls.h"
 
@@ -53,8 +54,14 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
                reply.code = match.allowed.empty() ? "route_not_found" : "method_not_allowed", reply;
     bool const command = match.target->route->command;
     auto const before = host_->applied();
+    runtime::KernelQuery kernel_query{.rest = std::string(query), .as_of = {}, .live = {}};
+    if (!command) {
+        auto split = runtime::split_query(query);
+        if (!split) return ADD_FAILURE() << split.error().faults.front().detail, reply;
+        kernel_query = std::move(*split);
+    }
     auto bind = [&](codec::Type const& type, void* out) -> Result<void> {
-        TRY_VOID(runtime::bind_request(match, query, body, false, type, out));
+        TRY_VOID(runtime::bind_request(match, kernel_query.rest, body, false, type, out));
         if (!values_are_random_) private_values_.learn(type, out);
         return {};
     };
@@ -70,26 +77,50 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
         if (match.target->read) request.same_path_read = match.target->read->route, request.bind_read = &bind_read;
     }
     std::optional<Result<runtime::Answer>> told;
-    auto at_once =
-        host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; });
-    if (at_once) told = std::move(*at_once);
+    if (!kernel_query.as_of.empty())
+        told = of_the_past(kernel_query.as_of, request);
+    else if (auto at_once =
+                 host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; }))
+        told = std::move(*at_once);
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
-    if (*told) {
-        auto& answer = **told;
-        reply.status = answer.status, reply.body = std::move(answer.body), reply.replayed = answer.replayed;
-        reply.position = host_->position_text(answer.position);
+    reply = reply_of(std::move(*told), command);
+    reply.wrote = written_after(before);
+    if (reply.status >= 400 || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
+    if (!reply.wrote.empty()) keep_snapshot();
+    Asked asked{caller_, std::string(target)};
+    if (!command && kernel_query.as_of.empty() && std::ranges::find(reads_, asked) == reads_.end()) reads_.push_back(std::move(asked));
+    return reply;
+}
+
+Reply BenchOfOne::reply_of(Result<runtime::Answer> told, bool command) const {
+    Reply reply;
+    if (told) {
+        reply.status = told->status, reply.body = std::move(told->body), reply.replayed = told->replayed;
+        reply.position = host_->position_text(told->position);
         if (!command) reply.etag = runtime::etag_of(reply.body);
     } else {
-        auto const& problem = told->error();
+        auto const& problem = told.error();
         reply.status = problem.status, reply.code = problem.code, reply.body = problem.detail, reply.cause = problem.cause;
         for (auto const& fault : problem.faults) reply.body += "\n" + fault.pointer + ": " + fault.detail;
     }
-    reply.wrote = written_after(before);
-    if (!*told || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
-    if (!reply.wrote.empty()) keep_snapshot();
-    Asked asked{caller_, std::string(target)};
-    if (!command && std::ranges::find(reads_, asked) == reads_.end()) reads_.push_back(std::move(asked));
     return reply;
+}
+
+Reply BenchOfOne::read_of(runtime::Folded const& state, std::string_view target) const {
+    auto const cut = std::min(target.find('?'), target.size());
+    auto const match = routes_->match("GET", target.substr(0, cut));
+    auto const query = target.substr(std::min(cut + 1, target.size()));
+    auto bind = [&](codec::Type const& type, void* out) { return runtime::bind_request(match, query, {}, false, type, out); };
+    Viewer const viewer{Str(caller_)};
+    return reply_of(host_->read_past(state, {.route = *match.target->route, .viewer = viewer, .bind = bind}), false);
+}
+
+Result<runtime::Answer> BenchOfOne::of_the_past(std::string_view as_of, runtime::Request const& request) {
+    TRY_ASSIGN(auto moment, host_->moment(as_of));
+    Result<runtime::PastState> past = fail(500, "not_told");
+    host_->history().fetch(moment, -1, [&](Result<runtime::PastState> found) { past = std::move(found); });
+    if (!past) return std::unexpected(past.error());
+    return host_->read_past(**past, request);
 }
 
 std::vector<EncodedEvent> BenchOfOne::written_after(log::Position position) const {

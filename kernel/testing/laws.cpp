@@ -12,7 +12,8 @@ namespace {
 
 // How many places of the log are tried as the place of a snapshot: all of a short one, fewer of a long one, since each costs a fold.
 constexpr std::size_t places_min = 20, places_max = 200, folded_batches_max = 100'000;
-constexpr std::size_t restarts_max = 12;  // from snapshots, for law 3
+constexpr std::size_t restarts_max = 12;                   // from snapshots, for law 3
+constexpr std::size_t pasts_max = 8, past_reads_max = 20;  // for law 7
 
 class StringOut final : public state::Out {
    public:
@@ -86,7 +87,7 @@ void Laws::fold(void* state, log::Position after, log::Position until) {
     auto scanned = bench_.log_->scan(after, [&](log::BatchView const& batch) {
         if (batch.count == 0 || batch.first > until) return true;
         if (!reader) reader = *codec::make_event_reader(batch.schemas, *bench_.decl_.event, bench_.decl_.renames);
-        auto folded = bench_.decl_.replay(state, {&batch, 1}, *reader, nullptr, after);
+        auto folded = bench_.decl_.replay(state, {&batch, 1}, *reader, nullptr, after, until);
         EXPECT_TRUE(folded) << folded.error().detail;
         return folded.has_value();
     });
@@ -168,6 +169,7 @@ void Laws::reads_are_steady() {
         EXPECT_LT(told(read, "u_nobody"), "500") << "law 4: GET " << read.target << " fails for a stranger";
     }
     bench_.reads_ = reads;
+    the_past_stands();
     bench_.restart();
     reads_are_as(before, "from the log");
     auto const kept = bench_.snapshots_.list();
@@ -178,6 +180,27 @@ void Laws::reads_are_steady() {
         reads_are_as(before, "from the snapshot at " + std::to_string(kept[i].position));
     }
     bench_.snapshots_.offer({});
+}
+
+// What was told of a moment when it was now is told of it later; here: by a fold of its own.
+void Laws::the_past_stands() {
+    auto const ends = places();
+    auto const step = std::max<std::size_t>(1, ends.size() / pasts_max);
+    auto const reads = bench_.reads_;
+    for (std::size_t i = 0; i < ends.size(); i += step) {
+        auto folded = runtime::Folded::empty(bench_.decl_);
+        auto done = runtime::replay({bench_.decl_, *bench_.log_}, folded, ends[i], {});
+        EXPECT_TRUE(done) << done.error().detail;
+        for (std::size_t r = 0; r < std::min(reads.size(), past_reads_max); ++r) {
+            bench_.caller_ = reads[r].caller;
+            auto const target = reads[r].target;
+            auto const as_of = "as_of=" + bench_.host_->position_text(ends[i]);
+            auto const past = bench_.ask("GET", target + (target.find('?') == target.npos ? "?" : "&") + as_of, {});
+            auto const now = bench_.read_of(folded, target);
+            EXPECT_EQ(past.status, now.status) << "law 7: GET " << target << ' ' << as_of;
+            EXPECT_EQ(past.body, now.body) << "law 7: GET " << target << ' ' << as_of;
+        }
+    }
 }
 
 void Laws::check_routes(std::vector<Route> const& routes) {

@@ -12,7 +12,8 @@ bool survives(codec::Type const& type, std::string_view payload);
 //   3. after a restart, from the log alone or from a snapshot that was kept on the way, every read answers as before;
 //   4. a read told twice is told the same, and one of a stranger never fails through our fault;
 //   5. every route says what it does, a read takes only what fits into a query, and the OpenAPI document is JSON;
-//   6. no Secret of a request is in the log or in the answer to a read, and no Personal value in the log but sealed.
+//   6. no Secret of a request is in the log or in the answer to a read, and no Personal value in the log but sealed;
+//   7. what a moment of the past is told as is what a fold up to there tells.
 class Laws {
    public:
     explicit Laws(BenchOfOne& bench) : bench_(bench) {}
@@ -29,6 +30,7 @@ class Laws {
     Folded through_a_snapshot(void const* state, state::Form form);
     void events_survive();
     void reads_are_steady();
+    void the_past_stands();
     std::string told(BenchOfOne::Asked const& read, std::string_view caller);
     void reads_are_as(std::vector<std::string> const& before, std::string const& when);
     void routes_are_described();

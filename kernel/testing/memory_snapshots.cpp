@@ -21,7 +21,7 @@ class MemorySnapshots::Reading final : public log::Snapshots::Source {
     std::string_view left_;
 };
 
-Result<void> MemorySnapshots::save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, int) {
+Result<void> MemorySnapshots::save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep) {
     Kept kept{meta, {}};
     TRY_VOID(write([&](std::string_view bytes) -> Result<void> { return kept.bytes += bytes, Result<void>(); }));
     kept_[meta.position] = std::move(kept);

@@ -12,7 +12,7 @@ class MemorySnapshots final : public log::Snapshots {
    public:
     void offer(std::optional<log::Position> position) { offered_ = position; }
 
-    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, int keep) override;
+    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep keep) override;
     Result<std::unique_ptr<Source>> newest(log::Incarnation incarnation, std::uint64_t fingerprint, log::Position at_most) override;
     std::vector<Meta> list() override;
     Result<void> remove_all() override;

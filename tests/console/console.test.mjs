@@ -124,11 +124,27 @@ describe("the tracker's page", { timeout: 120000 }, () => {
     assert.deepEqual(complaints, []);
   });
 
-  it("asks again only for what changed", async () => {
+  it("asks once, and is told what changes", async () => {
+    await completed("hello").waitFor();
+    const asked = [];
+    page.on("request", (request) => request.url().includes("/tracker/") && asked.push(request.url()));
+    for (const stage of ["unpacked", "half-configured"]) {
+      await report({ package: "streamed", version: "1.0-1", stage });
+      await flight("streamed").getByText(stage).waitFor();
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  it("asks once a second where no stream comes", async () => {
+    await page.route(/live=patch/, (route) => route.abort());
+    await page.reload();
+    await completed("hello").waitFor();
     const statuses = [];
     page.on("response", (reply) => reply.url().endsWith("/summary") && statuses.push(reply.status()));
-    for (let n = 0; n < 3; ++n) await page.waitForResponse((reply) => reply.url().endsWith("/summary"));
+    for (let n = 0; n < 2; ++n) await page.waitForResponse((reply) => reply.url().endsWith("/summary"));
     assert.deepEqual([...new Set(statuses)], [304]);
+    await report({ package: "polled", version: "1.0-1", stage: "unpacked" });
+    await flight("polled").waitFor();
   });
 
   it("is used by keyboard alone", async () => {

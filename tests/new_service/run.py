@@ -14,7 +14,7 @@ NAME = "sample"
 
 
 def copy_sources(to):
-    listed = subprocess.run(["git", "-C", SOURCE, "ls-files"], capture_output=True, text=True)
+    listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True, text=True)
     if listed.returncode == 0:
         paths = listed.stdout.splitlines()
     else:  # an unpacked archive

@@ -37,6 +37,7 @@ class FileLog final : public Log, private Committer::Client {
     Result<void> scan(Position after, Visitor const& visit) const override;
     Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
+    Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
     Result<void> close() override;
@@ -92,6 +93,7 @@ class FileLog final : public Log, private Committer::Client {
         bool marking = false;
     };
     Extent extent(std::size_t index, Position at) const;  // under mutex_
+    Extent extent_at(Time time) const;                    // under mutex_
     std::size_t index_of(Position at) const;              // under mutex_
     struct Wanted {
         Position after = 0;

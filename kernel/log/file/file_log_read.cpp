@@ -35,6 +35,17 @@ FileLog::Extent FileLog::extent(std::size_t index, Position at) const {
     return e;
 }
 
+// Where the last batch at or before a time lies, if any does.
+FileLog::Extent FileLog::extent_at(Time time) const {
+    auto later = std::ranges::upper_bound(segments_, time, {}, [](auto& s) { return s->header.base_time; });
+    auto index = later == segments_.begin() ? 0 : std::size_t(later - segments_.begin()) - 1;
+    auto e = extent(index, 0);
+    auto& marks = e.segment->marks;
+    auto behind = std::ranges::upper_bound(marks, time, {}, &Segment::Mark::time_before);
+    if (!e.marking && behind != marks.begin()) e.from = *std::prev(behind);
+    return e;
+}
+
 std::vector<FileLog::Extent> FileLog::extents(Position after) const {
     std::lock_guard lock(mutex_);
     std::vector<Extent> found;
@@ -136,6 +147,23 @@ Result<void> FileLog::find(Position position, Visitor const& visitor) const {
                }));
     if (!found) return fail(damaged({e.segment->path, 0, position, "the event isn't where it should be"}));
     return {};
+}
+
+Result<Position> FileLog::last_at(Time time) const {
+    Extent e;
+    {
+        std::lock_guard lock(mutex_);
+        e = extent_at(time);
+    }
+    Position last = e.from.first - 1;
+    TRY_VOID(visit(e, {0, find_chunk_bytes, run_batches_max}, [&](auto run) {
+        for (auto& batch : run) {
+            if (batch.time > time) return false;
+            if (batch.count > 0) last = batch.last();
+        }
+        return true;
+    }));
+    return last;
 }
 
 }  // namespace gantry::log

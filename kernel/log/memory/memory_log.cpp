@@ -180,6 +180,14 @@ Result<void> MemoryLog::find(Position position, Visitor const& visit) const {
     return {};
 }
 
+Result<Position> MemoryLog::last_at(Time time) const {
+    std::lock_guard lock(mutex_);
+    auto later = std::ranges::upper_bound(store_->batches_, time, {}, [](auto& s) { return load_header(s->bytes.data()).time; });
+    if (later == store_->batches_.begin()) return store_->begin_ - 1;
+    auto const& last = **std::prev(later);
+    return last.first + last.count - 1;
+}
+
 // There are no segments, so it cuts exactly before the batch that holds `below`.
 Result<void> MemoryLog::cut(Position below, Time now) {
     {

@@ -59,6 +59,7 @@ class MemoryLog final : public Log {
     Result<void> scan(Position after, Visitor const& visit) const override;
     Result<void> scan_runs(Position after, RunVisitor const& visit) const override;
     Result<void> find(Position position, Visitor const& visit) const override;
+    Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
     Result<void> close() override;

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
+
+#include "kernel/log/thinning.h"
 
 namespace gantry::log {
 namespace {
@@ -32,7 +35,7 @@ class MemorySource final : public Snapshots::Source {
 
 class MemorySnapshots final : public Snapshots {
    public:
-    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, int keep) override {
+    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep keep) override {
         std::string bytes;
         TRY_VOID(write([&](std::string_view more) { return bytes.append(more), Result<void>(); }));
         std::lock_guard lock(mutex_);
@@ -41,7 +44,7 @@ class MemorySnapshots final : public Snapshots {
         });
         kept_.push_back({meta, std::make_shared<std::string const>(std::move(bytes))});
         std::ranges::sort(kept_, {}, [](Kept const& k) { return k.meta.position; });
-        if (kept_.size() > std::size_t(keep)) kept_.erase(kept_.begin(), kept_.end() - keep);
+        thin_out(meta, keep);
         return {};
     }
     Result<std::unique_ptr<Source>> newest(Incarnation incarnation, std::uint64_t fingerprint, Position at_most) override {
@@ -64,6 +67,22 @@ class MemorySnapshots final : public Snapshots {
     }
 
    private:
+    void thin_out(Meta const& saved, Keep keep) {
+        std::vector<KeptSnapshot> ours;
+        std::vector<std::size_t> places, gone;
+        std::set<std::pair<Incarnation, std::uint64_t>> foreign;
+        for (auto i = kept_.size(); i-- > 0;) {
+            auto const& meta = kept_[i].meta;
+            if (meta.incarnation == saved.incarnation && meta.fingerprint == saved.fingerprint)
+                ours.push_back({meta.position, kept_[i].bytes->size()}), places.push_back(i);
+            else if (!foreign.emplace(meta.incarnation, meta.fingerprint).second)
+                gone.push_back(i);
+        }
+        std::ranges::reverse(ours), std::ranges::reverse(places);
+        for (auto i : surplus(ours, keep)) gone.push_back(places[i]);
+        std::ranges::sort(gone, std::greater<>());
+        for (auto i : gone) kept_.erase(kept_.begin() + std::ptrdiff_t(i));
+    }
     std::mutex mutex_;
     std::vector<Kept> kept_;  // by position
 };

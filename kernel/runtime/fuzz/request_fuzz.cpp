@@ -1,4 +1,4 @@
-// Any bytes as a request's verb, target and body, as a cursor, as If-Match and as Gantry-After: no crash, and what binds is bound to the
+// Any bytes as a request's verb, target and body, as a cursor, as If-Match, Gantry-After, Last-Event-ID and as_of: no crash, and what binds is bound to the
 // same again from its own words.
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
@@ -9,6 +9,7 @@
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/if_match.h"
+#include "kernel/runtime/kernel_query.h"
 #include "kernel/runtime/notes_for_test.h"
 
 namespace gantry::runtime {
@@ -139,6 +140,13 @@ void request(Notes const& notes, std::string_view text) {
     auto const verb = word(' '), target = word('\n');
     auto const mark = std::min(target.find('?'), target.size());
     auto const path = target.substr(0, mark), query = target.substr(std::min(mark + 1, target.size()));
+    if (auto kernels = split_query(query)) {
+        auto rest = split_query(kernels->rest);
+        GANTRY_ASSERT(rest && rest->as_of.empty() && rest->live.empty() && rest->rest == kernels->rest, "what is the kernel's is taken out");
+        if (auto form = live_form(*kernels, text); !form) can_be_told(form.error(), text);
+    } else {
+        can_be_told(kernels.error(), query);
+    }
     auto const match = notes.table->match(verb, path);
     if (match.target) bind(match, query, text);
     bind_to<Query>(path, query);
@@ -161,6 +169,10 @@ void header(Notes const& notes, std::string_view text) {
     auto behind = notes.edge->behind(text, position);
     if (!behind) can_be_told(behind.error(), text);
     if (behind && *behind) GANTRY_ASSERT(position > (*behind)->durable(), "only what is not durable yet is waited for");
+    if (auto seen = Edge::last_seen(notes.host, text); seen > 0)
+        GANTRY_ASSERT(text.starts_with(notes.host.incarnation() + "."), "only an id of this history");
+    auto moment = notes.host.moment(text);
+    if (!moment) can_be_told(moment.error(), text);
     if (etag_listed(text, "\"0123456789abcdef\""))
         GANTRY_ASSERT(text == "*" || text.find("\"0123456789abcdef\"") != text.npos, "only what is listed");
     GANTRY_ASSERT(!etag_listed(text, ""), "nothing is never listed");

@@ -1,0 +1,52 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "kernel/runtime/host.h"
+
+namespace gantry::runtime {
+
+// A read of a state that stands still: one of the past, or that of now under its lock.
+class StillRead final : public Call {
+   public:
+    // `at`: the position that the answer rests on; nothing: that of what it looked up, in the state of now.
+    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* state, std::optional<Position> at = {})
+        : host_(host), bind_(bind), ctx_(ctx), state_(state), at_(at), reading_(ctx.viewer) {}
+    ~StillRead() override { state::reading = nullptr; }
+
+    Result<void> bind(codec::Type const& input, void* out) override { return bind_(input, out); }
+    Result<void const*> begin_read() override {
+        state::reading = &reading_;
+        return state_;
+    }
+    Position end_read() override {
+        state::reading = nullptr;
+        if (at_) return *at_;
+        return reading_.broad() ? host_.applied() : host_.newest(reading_.keys());
+    }
+    Ctx const& ctx() const override { return ctx_; }
+    std::string position_text(Position position) const override { return host_.position_text(position); }
+    void answer(codec::Type const& reply, void const* value, int) override;
+    std::string& body() { return body_; }
+
+    Result<void*> begin_write() override { return wrong(); }
+    void record(std::uint32_t, std::uint64_t) override {}
+    std::string& payload() override { return body_; }
+    codec::Sealer const* sealer() const override { return nullptr; }
+    At next_at() const override { return {}; }
+    void applying() override {}
+    Result<void> end_write(codec::Type const&, void const*, int) override { return std::unexpected(wrong().error()); }
+    void abandon_write() override {}
+
+   private:
+    static Result<void*> wrong() { return fail(500, "internal_error", "a GET is no command"); }
+    Host const& host_;
+    Bind const& bind_;
+    Ctx const& ctx_;
+    void const* state_;
+    std::optional<Position> at_;
+    state::Reading reading_;
+    std::string body_;
+};
+
+}  // namespace gantry::runtime
