@@ -142,7 +142,7 @@ void request(Notes const& notes, std::string_view text) {
     auto const path = target.substr(0, mark), query = target.substr(std::min(mark + 1, target.size()));
     if (auto kernels = split_query(query)) {
         auto rest = split_query(kernels->rest);
-        GANTRY_ASSERT(rest && rest->as_of.empty() && rest->live.empty() && rest->rest == kernels->rest, "what is the kernel's is taken out");
+        GANTRY_ASSERT(rest && rest->as_of.empty() && rest->live.empty(), "what is the kernel's is taken out");
         if (auto form = live_form(*kernels, text); !form) can_be_told(form.error(), text);
     } else {
         can_be_told(kernels.error(), query);
