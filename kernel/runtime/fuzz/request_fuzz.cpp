@@ -1,5 +1,5 @@
-// Any bytes as a request's verb, target and body, as a cursor, as If-Match, Gantry-After, Last-Event-ID and as_of: no crash, and what binds is bound to the
-// same again from its own words.
+// Any bytes as a request's verb, target and body, as a cursor, as If-Match, Gantry-After, Last-Event-ID and as_of: no crash, and what binds
+// is bound to the same again from its own words.
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
