@@ -9,7 +9,7 @@ while read -r program; do
     ran=$((ran + 1))
     echo "== $(basename "$program") $*"
     extra=()
-    # A fuzz target keeps what it learns in its build directory and starts from the corpus beside its source.
+    # A fuzz target keeps what it learns in its build directory and starts from its kept corpus.
     if [ "$suffix" = _fuzz ]; then
         mkdir -p "$program.corpus"
         extra=("$program.corpus")

@@ -164,7 +164,10 @@ class Decoder {
             if (std::move(f).get(field) || !read_key(field, name)) return broken();
             Path at{&path, name};
             if (in_variant && name == "type") {
-                if (std::exchange(type_seen, true)) fault(at, "field \"type\" is given twice");
+                if (std::exchange(type_seen, true))
+                    fault(at, "field \"type\" is given twice");
+                else if (!pass_string(field.value()))
+                    return broken();
             } else if (std::size_t i = field_index(type, name, next); i == type.fields.size()) {
                 unknown_field(type, name, at, in_variant);
             } else if (next = i + 1; seen >> i & 1) {
@@ -266,6 +269,8 @@ class Decoder {
         } else if (text.starts_with('[')) {
             od::array a;
             if (v.get_array().get(a) || a.raw_json().get(text)) return broken();
+        } else if (text.starts_with('"') && !pass_string(v)) {
+            return broken();
         }
         if (auto error = check_json(text, limits_.depth_max - std::min(depth, limits_.depth_max)))
             return too_deep_ |= error->too_deep, broken();
@@ -279,6 +284,12 @@ class Decoder {
         while (*at != '"' && *at != '\\') ++at;
         if (*at == '"') return name = {from, std::size_t(at - from)}, true;
         return !field.unescaped_key().get(name) && scan_utf8(name).valid();
+    }
+
+    // simdjson takes a string that nobody read for a key, and skips a ':' behind it.
+    static bool pass_string(od::value v) {
+        od::raw_json_string passed;
+        return !v.get_raw_json_string().get(passed);
     }
 
     static bool starts_with(od::value v, char c) {
@@ -373,7 +384,7 @@ void decode_wrapped(Decoder& decoder, ThreadState& state, Type const& type, void
         decoder.value(type, out, v, Path{}, 0);
         if (decoder.is_broken()) return;
     }
-    if (n != 1) decoder.broken();
+    if (n != 1 || document.current_location().error() != simdjson::OUT_OF_BOUNDS) decoder.broken();  // "4]" closes the list itself
 }
 
 void decode_container(Decoder& decoder, ThreadState& state, Type const& type, void* out, std::string_view padded) {

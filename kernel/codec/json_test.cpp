@@ -256,6 +256,15 @@ TEST(Json, WhatIsNoJson) {
     for (auto const& row : rows) EXPECT_EQ(faults_of<Line>(row.json), "body_not_json\n: " + row.expected) << row.json;
 }
 
+// Found by the fuzzer.
+TEST(Json, NothingMayFollowAValueThatIsNoListOrObject) {
+    EXPECT_EQ(faults_of<std::int32_t>("4]"), "body_not_json\n: not JSON at byte 1: expected nothing more, found ']'");
+    EXPECT_EQ(faults_of<RawJson>("4]"), "body_not_json\n: not JSON at byte 1: expected nothing more, found ']'");
+    EXPECT_EQ(faults_of<RawJson>(R"("":1)"), "body_not_json\n: not JSON at byte 2: expected nothing more, found ':'");
+    EXPECT_EQ(faults_of<std::vector<RawJson>>(R"(["a":1,2])"), "body_not_json\n: not JSON at byte 4: expected ',' or ']', found ':'");
+    EXPECT_EQ(faults_of<Everything>(with("step", R"({"type":"started":1,"run":3})")).substr(0, 13), "body_not_json");
+}
+
 TEST(Json, DepthIsLimitedFromBothSides) {
     auto nested = [](std::size_t n) { return std::string(n, '[') + std::string(n, ']'); };
     EXPECT_EQ(faults_of<RawJson>(nested(32)), "accepted");

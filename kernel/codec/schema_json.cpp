@@ -8,6 +8,7 @@
 #include "kernel/base/time.h"
 #include "kernel/codec/base64.h"
 #include "kernel/codec/json.h"
+#include "kernel/codec/json_check.h"
 #include "kernel/codec/utf8.h"
 #include "kernel/codec/written.h"
 
@@ -15,6 +16,7 @@ namespace gantry::codec {
 namespace {
 
 using detail::Shape;
+constexpr std::size_t raw_depth_max = 1000;
 bool valid_utf8(std::string_view text) { return scan_utf8(text).valid(); }
 
 // Walks one payload by its shape. Each function is false on malformed bytes.
@@ -192,7 +194,7 @@ bool Printer::value(Shape const& shape, ByteReader& in) {
         case Kind::personal: return personal(shape, in);
         case Kind::raw_json: {
             auto json = in.string();
-            return in.ok() && valid_utf8(json) ? (out_ += json, true) : false;
+            return in.ok() && !check_json(json, raw_depth_max) ? (out_ += json, true) : false;
         }
     }
     return false;

@@ -89,6 +89,34 @@ TEST(EventPrinter, PersonalValuesStayClosedWithoutAKey) {
     EXPECT_EQ(print(gone, nullptr, nullptr), R"({"who":{"erased":"u_cy"},"n":3})");
 }
 
+struct Noted {
+    RawJson value;
+};
+RECORD(Noted, value);
+
+// Found by the fuzzer.
+TEST(EventPrinter, RawJsonIsPrintedOnlyIfItIsJson) {
+    auto p = std::move(*EventPrinter::make(encode_event_schema(type_of<std::variant<Noted>>())));
+    std::string out;
+    EXPECT_FALSE(p.append_json(0, "\x03nul", out));
+    EXPECT_EQ(out, "");
+    EXPECT_TRUE(p.append_json(0, "\x04null", out));
+    EXPECT_EQ(out, R"({"value":null})");
+}
+
+// Found by the fuzzer.
+TEST(EventPrinter, TheNamesOfASchemaAreUtf8) {
+    auto const good = encode_event_schema(type_of<std::variant<Noted>>());
+    EXPECT_TRUE(EventPrinter::make(good));
+    for (std::string_view name : {"noted", "Noted", "value"}) {  // the event type, its record, the field
+        auto blob = good;
+        blob[blob.find(name) + 1] = '\xff';
+        auto made = EventPrinter::make(blob);
+        ASSERT_FALSE(made) << name;
+        EXPECT_EQ(made.error().code, "event_schema_malformed");
+    }
+}
+
 TEST(EventPrinter, AMalformedSchemaIsRefused) {
     auto made = EventPrinter::make("\x01\x05");
     ASSERT_FALSE(made);

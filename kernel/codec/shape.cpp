@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernel/base/assert.h"
+#include "kernel/codec/utf8.h"
 
 namespace gantry::codec::detail {
 namespace {
@@ -30,7 +31,8 @@ bool read_members(ByteReader& in, Shape& out, int depth) {
     std::uint64_t n = in.varint();
     if (!in.ok() || n > in.left()) return false;
     for (; n > 0; --n) {
-        Named member{in.ok() ? std::string(in.string()) : std::string(), nullptr};
+        Named member{std::string(in.string()), nullptr};
+        if (!in.ok() || !scan_utf8(member.name).valid()) return false;
         if (out.kind != Kind::enumeration) {
             member.shape = std::make_unique<Shape>();
             if (!read_shape(in, *member.shape, depth + 1)) return false;
@@ -85,7 +87,7 @@ bool read_shape(ByteReader& in, Shape& out, int depth) {
     if (has_element(out.kind)) return out.element = std::make_unique<Shape>(), read_shape(in, *out.element, depth + 1);
     if (out.kind == Kind::enumeration || out.kind == Kind::record) out.name = in.string();
     if (out.kind == Kind::enumeration || out.kind == Kind::record || out.kind == Kind::variant)
-        return in.ok() && read_members(in, out, depth);
+        return in.ok() && scan_utf8(out.name).valid() && read_members(in, out, depth);
     return true;
 }
 

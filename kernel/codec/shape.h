@@ -26,7 +26,7 @@ struct Shape {
 // shape = kind byte, then: integer: one byte, its size + 128 when signed · optional, list, map, secret, personal: shape
 //   enumeration: name, count, names · record: name, count, (name, shape)… · variant: count, (name, shape)… · others: nothing
 void write_shape(Type const& type, std::string& out);
-// False when malformed or nested more than 64 deep.
+// False when malformed (a name that isn't UTF-8, too) or nested more than 64 deep.
 bool read_shape(ByteReader& in, Shape& out, int depth = 0);
 // For messages: "list of text", "enum low, high", "record created {id: text, n: integer of 64 bits}".
 std::string describe(Shape const& shape);

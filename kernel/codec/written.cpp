@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/codec/utf8.h"
+
 namespace gantry::codec::detail {
 
 Result<std::vector<WrittenEvent>> read_schema(std::string_view blob) {
@@ -15,6 +17,7 @@ Result<std::vector<WrittenEvent>> read_schema(std::string_view blob) {
     for (auto& w : out) {
         std::uint64_t number = in.varint();
         w.type.name = in.string();
+        if (!scan_utf8(w.type.name).valid()) return malformed("the event schema has a name that isn't UTF-8");
         auto flags = in.fixed<std::uint8_t>();
         w.type.ignorable = flags & 1;
         w.type.number = std::uint32_t(number);

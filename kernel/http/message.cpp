@@ -6,6 +6,7 @@
 #include <array>
 
 #include "kernel/base/assert.h"
+#include "kernel/codec/utf8.h"
 
 namespace gantry::http {
 namespace {
@@ -245,13 +246,17 @@ void append_sse_event(std::string& out, std::string_view event, std::string_view
 
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';
-    for (char c : text) {
-        if (c == '"' || c == '\\')
+    for (std::size_t i = 0, n = 1; i < text.size(); i += n) {
+        char const c = text[i];
+        n = codec::utf8_length_at(text, i);
+        if (n == 0)
+            out += "\ufffd", n = 1;
+        else if (c == '"' || c == '\\')
             out += '\\', out += c;
         else if (static_cast<unsigned char>(c) < 0x20)
             fmt::format_to(std::back_inserter(out), "\\u{:04x}", int(c));
         else
-            out += c;
+            out.append(text, i, n);
     }
     out += '"';
 }

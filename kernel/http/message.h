@@ -86,6 +86,7 @@ inline constexpr std::string_view sse_heartbeat = ":\n\n";
 // RFC 9457 body with type, title, status, code, detail and errors[]; never the cause.
 // `instance`: the request's id; `oops_id`: of the error report. Empty ones are left out.
 void append_problem_json(std::string& out, Problem const& problem, std::string_view instance = {}, std::string_view oops_id = {});
+// What isn't UTF-8 becomes U+FFFD: problems quote requests.
 void append_json_string(std::string& out, std::string_view text);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT"

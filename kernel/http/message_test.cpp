@@ -142,6 +142,13 @@ TEST(Message, WritesProblems) {
                    R"("errors":[{"pointer":"/a","detail":"b"},{"pointer":"/c","detail":"d"}]})");
 }
 
+// Found by the fuzzer: a problem quotes what was asked for, whatever that was.
+TEST(Message, AProblemIsUtf8WhateverItQuotes) {
+    std::string out;
+    append_json_string(out, "a\xff\xc3\xa9\xe2\x82\"");
+    EXPECT_EQ(out, "\"a\ufffd\u00e9\ufffd\ufffd\\\"\"");
+}
+
 TEST(Message, WritesHttpDates) {
     EXPECT_EQ(http_date({784111777'000'000}), "Sun, 06 Nov 1994 08:49:37 GMT");
     EXPECT_EQ(http_date({0}), "Thu, 01 Jan 1970 00:00:00 GMT");

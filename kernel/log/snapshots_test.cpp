@@ -90,7 +90,8 @@ TEST_P(SnapshotContract, ThinsOutWithAge) {
     EXPECT_EQ(kept.back(), 640u);
     EXPECT_EQ(kept[kept.size() - 2], 630u);
     for (Position moment = 10; moment <= 640; ++moment) {
-        auto below = *std::prev(std::ranges::upper_bound(kept, moment));
+        auto const above = std::ranges::upper_bound(kept, moment);
+        Position const below = above == kept.begin() ? 0 : *std::prev(above);
         EXPECT_LE(moment - std::min(below, moment), (640 - moment) / 2 + 10) << moment;
     }
 }

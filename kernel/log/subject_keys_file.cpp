@@ -113,9 +113,17 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         if (rest[0] == erased) return whole;
         return in.fixed<std::uint32_t>() == crc32c(rest.substr(8, whole - 8)) ? whole : 0;
     }
+    // Whether a live record stands somewhere in the bytes.
+    static bool holds_key(std::string_view bytes) {
+        for (; bytes.size() >= fixed_bytes; bytes.remove_prefix(1))
+            if (bytes[0] == live && whole_record(bytes) != 0) return true;
+        return false;
+    }
     Result<std::size_t> take(std::string_view rest) {
         auto const whole = whole_record(rest);
         if (whole == 0) return 0;
+        // A size that rotted would take the records behind it along.
+        if (holds_key(rest.substr(1, whole - 1))) return std::unexpected(damaged(end_, "a record runs into the next one").error());
         auto const key = rest.substr(8, sizeof(codec::SubjectKey));
         if (rest[0] == erased) {
             if (key != std::string(key.size(), '\0')) TRY_VOID(overwrite(end_));
@@ -123,15 +131,14 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         }
         Entry entry{{}, end_};
         std::copy(key.begin(), key.end(), entry.key.begin());
-        keys_.insert_or_assign(std::string(rest.substr(fixed_bytes, whole - fixed_bytes)), entry);
-        return whole;
+        if (keys_.insert_or_assign(std::string(rest.substr(fixed_bytes, whole - fixed_bytes)), entry).second) return whole;
+        return std::unexpected(damaged(end_, "a subject has two keys").error());
     }
     // What follows the last whole record: reserved zeros, or a key of which any part was written, that was never given out. Each key is
     // synced before the next is written, so a whole one behind it says that this is damage.
     Result<void> end_here(std::string_view rest) {
         if (rest.find_first_not_of('\0') == rest.npos) return {};
-        for (std::size_t i = 1; i + fixed_bytes <= rest.size(); ++i)
-            if (rest[i] == live && whole_record(rest.substr(i)) != 0) return damaged(end_, "a key doesn't match its checksum");
+        if (holds_key(rest.substr(1))) return damaged(end_, "a key doesn't match its checksum");
         TRY_VOID(file_->truncate(end_));
         TRY_VOID(file_->sync());
         return size_ = end_, Result<void>();

@@ -185,5 +185,39 @@ TEST_F(SubjectKeysFile, ATornEndIsForgottenAndDamageElsewhereIsNamed) {
     EXPECT_EQ(open_subject_keys(disk_, "/d/keys", random_).error().code, "keys_damaged");
 }
 
+// Found by the fuzzer: a size that reaches beyond the end looked like a torn write, and the keys behind it were cut off.
+TEST_F(SubjectKeysFile, ARottenSizeTakesNoOtherKeyAlong) {
+    open()->get_or_make("ann");
+    open()->get_or_make("bob");
+    open()->get_or_make("cat");
+    auto keys = open();
+    keys->erase("bob");
+    auto const all = bytes();
+    constexpr std::size_t ann = 16, bob = ann + 43, cat = bob + 43, size_at = 2;
+    for (auto [record, value] : {std::pair(ann, 200), std::pair(bob, 3 + 43), std::pair(bob, 200)}) {
+        auto broken = all;
+        broken[record + size_at] = char(value);
+        ASSERT_TRUE(write_file_durably(disk_, "/d/keys", broken));
+        auto refused = open_subject_keys(disk_, "/d/keys", random_);
+        ASSERT_FALSE(refused) << record << ' ' << value;
+        EXPECT_EQ(refused.error().code, "keys_damaged");
+        EXPECT_EQ(bytes(), broken) << "nothing is cut off";
+    }
+    auto broken = all;  // of the last record it can't be told from a write that did not end
+    broken[cat + size_at] = char(200);
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", broken));
+    EXPECT_TRUE(open()->find("ann"));
+}
+
+// Found by the fuzzer: the erasure of one left the other.
+TEST_F(SubjectKeysFile, ASubjectHasOneKey) {
+    open()->get_or_make("ann");
+    auto const one = bytes();
+    ASSERT_TRUE(write_file_durably(disk_, "/d/keys", one + one.substr(16)));
+    auto refused = open_subject_keys(disk_, "/d/keys", random_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "keys_damaged");
+}
+
 }  // namespace
 }  // namespace gantry::log

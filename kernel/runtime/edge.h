@@ -52,6 +52,12 @@ class Edge final : public http::Handler {
     };
     LiveCounts live_counts();
 
+    // The position of an event that a live reader has seen; 0 for one of another history.
+    static Position last_seen(Host const& host, std::string_view last_event_id);
+    // The host of which a `Gantry-After` wants more than is durable, and the position that it wants; null: none. 400 "position_invalid",
+    // 410 "position_gone".
+    Result<Host*> behind(std::string_view after, Position& position) const;
+
    private:
     friend class Bulk;
     class Live;
@@ -67,8 +73,6 @@ class Edge final : public http::Handler {
     void open_live(Asked const& asked, http::Deferred deferred);
     // The number in a position's text, of whatever history.
     static std::optional<Position> position_of(std::string_view text);
-    // The position of an event that a live reader has seen; 0 for one of another history.
-    static Position last_seen(Host const& host, std::string_view last_event_id);
     bool answer_from_cache(http::Exchange& exchange);
     bool answer_file(http::Exchange& exchange);
     bool answer_document(http::Exchange& exchange);
@@ -76,8 +80,6 @@ class Edge final : public http::Handler {
     void answer_unknown(http::Exchange& exchange, Match const& match);
     void answer_route(http::Exchange& exchange, Match const& match);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
-    // The host of which `Gantry-After` wants more than is durable, if any.
-    Result<Host*> behind(std::string_view after, Position& position) const;
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
     // The same for a read that asks for the past.

@@ -173,7 +173,16 @@ void BenchOfOne::expect_wrote(Reply const& reply, std::vector<EncodedEvent> cons
 
 void BenchOfOne::random_commands(std::uint64_t seed, int count) {
     values_are_random_ = true;
-    RandomCalls(*this, seed).make(count);
+    SeededRandom random(seed);
+    RandomCalls(*this, random, "seed " + std::to_string(seed)).make(count);
+    values_are_random_ = false;
+}
+
+void BenchOfOne::commands_from(std::string_view bytes) {
+    values_are_random_ = true;
+    ByteRandom random(bytes);
+    RandomCalls calls(*this, random, "from bytes");
+    while (!random.used_up()) calls.make(1);
     values_are_random_ = false;
 }
 

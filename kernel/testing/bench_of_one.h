@@ -56,6 +56,8 @@ class BenchOfOne {
     // or a key that came before. They go through the real routes and binding, and use the ids and words that earlier ones made. None may be
     // answered with 5xx.
     void random_commands(std::uint64_t seed, int count);
+    // The same, chosen by bytes until they are used up: a byte for each choice, as a fuzzer wants it.
+    void commands_from(std::string_view bytes);
 
    protected:
     void check_laws();

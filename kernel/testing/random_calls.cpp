@@ -67,14 +67,22 @@ void Known::mix_into(codec::Type const& type, void* value, Random& random) const
     });
 }
 
-RandomCalls::RandomCalls(BenchOfOne& bench, std::uint64_t seed) : bench_(bench), seed_(seed), random_(seed) {
+std::uint64_t ByteRandom::next() {
+    if (bytes_.empty()) return 0;
+    auto const byte = std::uint64_t(std::uint8_t(bytes_.front()));
+    bytes_.remove_prefix(1);
+    return byte << 56 | byte;
+}
+
+RandomCalls::RandomCalls(BenchOfOne& bench, Random& random, std::string origin)
+    : bench_(bench), random_(random), origin_(std::move(origin)) {
     auto const targets = bench_.routes_->targets();
     for (std::size_t i = 0; i < targets.size(); ++i)
         if (!targets[i].route->feed) (targets[i].route->command ? commands_ : reads_).push_back(i);
 }
 
 void RandomCalls::make(int count) {
-    for (; number_ < count && !::testing::Test::HasFatalFailure(); ++number_) {
+    for (int const end = number_ + count; number_ < end && !::testing::Test::HasFatalFailure(); ++number_) {
         bool const reads = commands_.empty() || (!reads_.empty() && random_.chance(0.2));
         auto const& places = reads ? reads_ : commands_;
         if (places.empty()) return;
@@ -129,7 +137,8 @@ void RandomCalls::send(runtime::Target const& target) {
     auto const verb = target.route->verb;  // a restart may come before the failure is shown
     auto const reply = bench_.ask(verb, call->target, call->body, headers);
     EXPECT_LT(reply.status, 500) << verb << ' ' << call->target << ' ' << call->body << '\n'
-                                 << reply.body << ' ' << reply.cause << "\nseed " << seed_ << ", request " << number_;
+                                 << reply.body << ' ' << reply.cause << "\n"
+                                 << origin_ << ", request " << number_;
     learn_from(reply);
     bench_.caller_ = before;
 }

@@ -24,10 +24,23 @@ class Known {
     std::vector<Texts> facts_;
 };
 
+// A byte a number: it is in the low bits, for below(), and in the high ones, for chance(). Zeros when all are used up.
+class ByteRandom final : public Random {
+   public:
+    explicit ByteRandom(std::string_view bytes) : bytes_(bytes) {}
+    std::uint64_t next() override;
+    bool used_up() const { return bytes_.empty(); }
+
+   private:
+    std::string_view bytes_;
+};
+
 // Random requests to a service, over its real routes.
 class RandomCalls {
    public:
-    RandomCalls(BenchOfOne& bench, std::uint64_t seed);
+    // `origin`: where the randomness is from, for messages.
+    RandomCalls(BenchOfOne& bench, Random& random, std::string origin);
+    // So many more.
     void make(int count);
 
    private:
@@ -39,8 +52,8 @@ class RandomCalls {
     void learn_from(Reply const& reply);
 
     BenchOfOne& bench_;
-    std::uint64_t seed_;
-    SeededRandom random_;
+    Random& random_;
+    std::string origin_;
     Known known_;
     std::vector<std::size_t> commands_, reads_;  // places in the route table, which a restart makes anew in the same order
     int number_ = 0;

@@ -1,19 +1,49 @@
-// Any bytes as JSON: no crash, and what is accepted encodes to text that decodes to the same.
+// Any bytes as JSON: no crash, what is accepted encodes to text that decodes to the same, and an array falls into the elements that it has.
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
 #include "kernel/codec/sample.h"
+#include "kernel/codec/split.h"
+
+namespace gantry::codec {
+namespace {
+
+void as_record(std::string_view text) {
+    auto value = from_json<sample::Transient>(text);
+    if (!value) return;
+    GANTRY_ASSERT(!check_json(text, 32), "only JSON is accepted");
+    std::string again = to_json(*value);
+    auto back = from_json<sample::Transient>(again);
+    GANTRY_ASSERT(back && to_json(*back) == again, "accepted values round trip");
+}
+
+void as_raw(std::string_view text) {
+    auto raw = from_json<RawJson>(text);
+    auto pretty = pretty_json(text);
+    if (!raw) return;
+    GANTRY_ASSERT(!check_json(raw->text, 32), "raw JSON stays JSON");
+    GANTRY_ASSERT(!check_json(pretty, 32) && minify_json(pretty) == minify_json(text), "indenting changes white space alone");
+}
+
+void as_array(std::string_view text) {
+    auto elements = split_json_array(text, 100'000);
+    auto whole = from_json<std::vector<RawJson>>(text, {.depth_max = 1024});
+    GANTRY_ASSERT(!whole || elements, "an array that is read whole can be split");
+    if (!elements) return;
+    for (auto element : *elements) GANTRY_ASSERT(!check_json(element, 1024), "an element is JSON");
+    if (!whole) return;
+    GANTRY_ASSERT(whole->size() == elements->size(), "as many elements as the array has");
+    for (std::size_t i = 0; i < whole->size(); ++i)
+        GANTRY_ASSERT((*whole)[i].text == minify_json((*elements)[i]), "the elements of the array");
+}
+
+}  // namespace
+}  // namespace gantry::codec
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    using namespace gantry;
-    using codec::sample::Transient;
-    std::string_view text(reinterpret_cast<char const*>(data), size);
-    if (auto raw = codec::from_json<codec::RawJson>(text)) GANTRY_ASSERT(!codec::check_json(raw->text, 32), "raw JSON stays JSON");
-    auto value = codec::from_json<Transient>(text);
-    if (!value) return 0;
-    GANTRY_ASSERT(!codec::check_json(text, 32), "only JSON is accepted");
-    std::string again = codec::to_json(*value);
-    auto back = codec::from_json<Transient>(again);
-    GANTRY_ASSERT(back && codec::to_json(*back) == again, "accepted values round trip");
+    std::string_view const text(reinterpret_cast<char const*>(data), size);
+    gantry::codec::as_record(text);
+    gantry::codec::as_raw(text);
+    gantry::codec::as_array(text);
     return 0;
 }

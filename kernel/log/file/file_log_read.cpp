@@ -109,8 +109,7 @@ class FileLog::ExtentReader final : public Reader {
     }
     void end() {
         auto const& e = extent();
-        bool const whole = e.next ? walk_->reached().next == e.next->header.first && walk_->reached().chain == e.next->header.base_chain
-                                  : walk_->offset() == e.limit;
+        bool const whole = e.next ? walk_->reached() == base_of(e.next->header) : walk_->offset() == e.limit;
         ended_ = true;
         if (!whole)
             failed_ = damaged({e.segment->path, walk_->offset(), walk_->reached().next, "zeros where a batch was durable"});

@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "kernel/log/file/tools.h"
 #include "kernel/log/testing.h"
 
 namespace gantry::log {
@@ -19,6 +20,35 @@ TEST_F(FileLogTest, SegmentsDoubleUpToTheLimit) {
     for (std::size_t i = 1; i < sizes.size(); ++i) EXPECT_EQ(sizes[i], 16u << 10);
     EXPECT_EQ(log->status().segments, sizes.size());
     EXPECT_EQ(log->status().bytes, (sizes.size() - 1) * (16u << 10) + (8u << 10));
+}
+
+// Found by the fuzzer: the room that is left was counted below zero, and a segment grew without a limit.
+TEST_F(FileLogTest, ASegmentThatWasCutInItsPaddingTakesNoMoreThanItHolds) {
+    auto const cut_to = [&](std::string const& path, std::uint64_t size) {
+        log.reset();
+        auto file = *disk.open(path, Open::existing_write);
+        ASSERT_TRUE(file->truncate(size) && file->sync());
+    };
+    open();
+    ASSERT_TRUE(append(1, 99));  // not a multiple of eight
+    run();
+    std::uint64_t end = 0;
+    auto const path = segment_files().front();
+    auto const bytes = *read_file(disk, path);
+    for (std::size_t at = 512; stored_length(bytes.data() + at) != 0; at += padded(stored_length(bytes.data() + at)))
+        end = at + stored_length(bytes.data() + at);
+    ASSERT_NE(end % 8, 0u);
+    for (std::uint64_t size : {end, std::uint64_t(300)}) {  // behind the last byte of a batch; in the zeros behind the header
+        cut_to(path, size);
+        open();
+        fill(20, 1000);
+        for (auto& file : segment_files()) EXPECT_LE((*disk.open(file, Open::existing_read))->size().value(), options.segment_bytes_max);
+        EXPECT_GT(log->status().segments, 1u);
+        EXPECT_EQ(count_events(*log), log->status().durable);
+        EXPECT_TRUE(verify(disk, directory)->ok());
+        for (auto& file : segment_files())
+            if (file != path) ASSERT_TRUE(disk.remove(file));
+    }
 }
 
 TEST_F(FileLogTest, NamesSortByPosition) {

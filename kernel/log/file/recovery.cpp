@@ -55,6 +55,10 @@ Result<void> recover_tail(Disk& disk, Recovered& out) {
         return fail(damaged(place));
     }
     if (behind.last_nonzero > end) out.torn_bytes = behind.last_nonzero - end;
+    if (segment.file_bytes < end) {  // cut off in the zeros behind the header or the last batch
+        TRY_VOID(file.allocate(end));
+        segment.file_bytes = end;
+    }
     TRY_VOID(rewrite(file, durable, end));
     TRY_VOID(zero(file, end, behind.last_nonzero));
     TRY_VOID(file.sync());
@@ -106,7 +110,7 @@ Result<std::optional<Damage>> walk_segment(File& file, Segment& segment, Segment
     }
     reached = walk.reached(), end = walk.offset();
     segment.marked = segment.marked || !found;
-    if (!found && next && (reached.next != next->first || reached.chain != next->base_chain))
+    if (!found && next && reached != base_of(*next))
         found = Damage{segment.path, end, reached.next, "the segment ends before the next one begins"};
     return found;
 }
@@ -114,7 +118,9 @@ Result<std::optional<Damage>> walk_segment(File& file, Segment& segment, Segment
 Result<Evidence> look_behind(File& file, SegmentHeader const& header, std::uint64_t offset) {
     Evidence found;
     found.last_nonzero = offset;
-    std::string buffer(look_bytes + batch_header_bytes, '\0');  // chunks overlap by a header
+    TRY_ASSIGN(auto size, file.size());
+    if (size <= offset) return found;
+    std::string buffer(std::min<std::uint64_t>(look_bytes, size - offset) + batch_header_bytes, '\0');  // chunks overlap by a header
     for (std::uint64_t at = offset;; at += look_bytes) {
         TRY_ASSIGN(auto n, file.read(at, buffer));
         for (std::size_t i = 0; i < std::min<std::size_t>(n, look_bytes); i += 8) {

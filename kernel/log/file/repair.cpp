@@ -59,9 +59,13 @@ class Repairer {
             TRY_ASSIGN(auto file, disk_.open(segment->path, Open::existing_read));
             TRY_ASSIGN(segment->header, read_header(*file, segment->path));
             TRY_ASSIGN(segment->file_bytes, file->size());
+            place_.number = segment->header.number + 1;
+            if (here && damage.offset <= segment->header.header_bytes) {  // its first batch: nothing is to be walked
+                place_.reached = base_of(segment->header), place_.end = segment->header.header_bytes;
+                return place_.half = segment, Result<void>();
+            }
             auto stop = [&](SegmentWalk const& walk) { return !here || walk.offset() < damage.offset; };
             TRY_ASSIGN([[maybe_unused]] auto found, walk_segment(*file, *segment, nullptr, Check::chain, place_.reached, place_.end, stop));
-            place_.number = segment->header.number + 1;
             if (here) return place_.half = segment, Result<void>();
             place_.last_whole = segment;
         }

@@ -19,6 +19,11 @@ constexpr std::uint64_t header_bytes_max = 256u << 20;
 
 std::uint32_t load_crc(char const* p) { return ByteReader({p, 4}).fixed<std::uint32_t>(); }
 
+// Whole sectors.
+std::uint64_t header_size(std::uint64_t schema_bytes) {
+    return (fixed_bytes + schema_bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+}
+
 bool parse_number(std::string_view digits, std::uint64_t& out) {
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
     return error == std::errc() && end == digits.data() + digits.size();
@@ -27,7 +32,7 @@ bool parse_number(std::string_view digits, std::uint64_t& out) {
 }  // namespace
 
 std::string encode_header(SegmentHeader& h) {
-    h.header_bytes = std::uint32_t((fixed_bytes + h.schemas.size() + sector_bytes - 1) / sector_bytes * sector_bytes);
+    h.header_bytes = std::uint32_t(header_size(h.schemas.size()));
     std::string out(magic);
     put_fixed(out, h.version), put_fixed(out, h.header_bytes);
     put_fixed(out, h.number), put_fixed(out, h.first), put_fixed(out, h.incarnation), put_fixed(out, h.base_chain);
@@ -67,7 +72,9 @@ Result<SegmentHeader> read_header(File& file, std::string const& path, std::uint
     h.salt = in.fixed<std::uint32_t>();
     auto schema_bytes = in.fixed<std::uint32_t>();
     auto schema_crc = in.fixed<std::uint32_t>();
-    if (schema_bytes > header_bytes_max || h.header_bytes < fixed_bytes + schema_bytes) return bad(0, "the segment header is malformed");
+    if (schema_bytes > header_bytes_max || h.header_bytes != header_size(schema_bytes)) return bad(0, "the segment header is malformed");
+    TRY_ASSIGN(auto file_bytes, file.size());
+    if (file_bytes < fixed_bytes + schema_bytes) return bad(fixed_bytes, "the segment's schemas are cut off");
     h.schemas.resize(schema_bytes);
     TRY_ASSIGN(size, file.read(fixed_bytes, h.schemas));
     if (size < schema_bytes || crc32c(h.schemas) != schema_crc) return bad(fixed_bytes, "the checksum of the segment's schemas is wrong");
@@ -112,7 +119,7 @@ Result<bool> SegmentWalk::have(std::uint64_t bytes) {
         return true;
     if (at_ + bytes > limit_) return false;
     std::size_t keep = at_ >= buffer_offset_ && at_ < buffer_offset_ + filled_ ? std::size_t(buffer_offset_ + filled_ - at_) : 0;
-    auto wanted = std::max<std::size_t>(chunk_bytes_, std::size_t(bytes));
+    auto wanted = std::size_t(std::min<std::uint64_t>(std::max<std::uint64_t>(chunk_bytes_, bytes), limit_ - at_));
     if (wanted > capacity_) {
         auto larger = std::make_unique_for_overwrite<char[]>(wanted);
         if (keep) std::memcpy(larger.get(), buffer_.get() + (at_ - buffer_offset_), keep);

@@ -56,6 +56,7 @@ struct Chained {
     std::uint64_t chain = 0;
     Time time{};
     Epoch epoch = 0;
+    bool operator==(Chained const&) const = default;
 };
 Chained base_of(SegmentHeader const& header);
 

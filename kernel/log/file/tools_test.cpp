@@ -288,5 +288,115 @@ TEST_F(ToolsTest, ANewerFormatIsRefusedWithTheRemedy) {
     EXPECT_EQ(upgrade(disk, directory, options, clock, random).error().code, "log_format");
 }
 
+// Writes numbers into a segment file and makes its sums right again: what a writer with a fault would leave.
+class Forger {
+   public:
+    Forger(Disk& disk, std::string path) : disk_(disk), path_(std::move(path)), bytes_(*read_file(disk_, path_)) {
+        auto file = *disk_.open(path_, Open::existing_read);
+        header_ = *read_header(*file, path_);
+    }
+    SegmentHeader const& header() const { return header_; }
+    template <class T>
+    void put(std::size_t at, T value) {
+        std::memcpy(bytes_.data() + at, &value, sizeof value);
+    }
+    void write() {
+        put(84, crc32c(bytes_.data(), 84));
+        auto chain = header_.base_chain;
+        for (std::size_t at = header_.header_bytes; at < bytes_.size() && stored_length(bytes_.data() + at) != 0;
+             at += padded(stored_length(bytes_.data() + at))) {
+            char* batch = bytes_.data() + at;
+            chain = chain_after(chain, batch, stored_length(batch));
+            put(at + 56, chain);
+            seal(batch, header_.salt, std::uint32_t(at), load_header(batch).durable);
+        }
+        ASSERT_TRUE((*disk_.open(path_, Open::existing_write))->write(0, bytes_));
+    }
+
+   private:
+    Disk& disk_;
+    std::string path_, bytes_;
+    SegmentHeader header_;
+};
+
+// Found by the fuzzer: the repair kept the malformed batch when it was its segment's first.
+TEST_F(ToolsTest, ASegmentsFirstBatchIsRepairedAsAnyOther) {
+    write_log();
+    Forger forger(disk, segment_files().back());
+    forger.put(forger.header().header_bytes + 16, std::uint32_t(99));  // its count of events
+    forger.write();
+    auto r = verified();
+    ASSERT_EQ(r.damages.size(), 1u);
+    EXPECT_EQ(r.damages[0].offset, forger.header().header_bytes);
+    EXPECT_EQ(repaired().last_kept, forger.header().first - 1);
+    EXPECT_TRUE(verified().ok());
+    open();
+    EXPECT_EQ(count_events(*log), forger.header().first - 1);
+}
+
+// Found by the fuzzer: verify called whole what the next start refuses.
+TEST_F(ToolsTest, VerifyHoldsASegmentAgainstItsNameAndTheOneBeforeIt) {
+    write_log();
+    auto const path = segment_files().back();
+    {
+        Forger forger(disk, path);
+        auto const other = std::string(directory) + "/" + segment_name(forger.header().first, forger.header().number + 1);
+        ASSERT_TRUE(disk.rename(path, other));
+        ASSERT_EQ(verified().damages.size(), 1u);
+        EXPECT_EQ(verified().damages[0].file, other);
+        EXPECT_FALSE(try_open());
+        ASSERT_TRUE(disk.rename(other, path));
+    }
+    Forger forger(disk, path);
+    forger.put(48, std::int64_t(-5));  // the time of the batch before it
+    forger.write();
+    ASSERT_FALSE(verified().ok());
+    EXPECT_EQ(verified().damages[0].file, path);
+    EXPECT_FALSE(try_open());
+    repaired();
+    EXPECT_TRUE(verified().ok());
+    open();
+}
+
+std::string frame(char kind, std::string_view bytes) {
+    std::string out(1, kind);
+    put_fixed(out, std::uint32_t(bytes.size())), put_fixed(out, crc32c(bytes));
+    return out.append(bytes);
+}
+
+// Found by the fuzzer: such an export became a log that doesn't open.
+TEST_F(ToolsTest, AnExportOfWhatNoLogHoldsIsRefused) {
+    auto import = [&](std::vector<BatchView> const& batches) {
+        std::string stream = "GANTRYEX", base;
+        put_fixed(stream, std::uint32_t(1));
+        put_fixed(base, Position(1)), put_fixed(base, std::uint64_t(0)), put_fixed(base, std::int64_t(0)), put_fixed(base, Epoch(0));
+        stream += frame('h', base) + frame('s', "v1");
+        std::uint64_t chain = 0;
+        for (auto const& batch : batches) {
+            std::string bytes;
+            chain = encode(batch, chain, bytes);
+            seal(bytes.data(), 0, 0, 0);
+            stream += frame('b', std::string_view(bytes).substr(0, stored_length(bytes.data())));
+        }
+        std::string end;
+        put_fixed(end, std::uint64_t(batches.size())), put_fixed(end, chain);
+        stream += frame('e', end);
+        std::size_t at = 0;
+        auto imported = import_log(disk, directory, from(stream, at), options, clock, random);
+        return imported ? "imported" : imported.error().cause;
+    };
+    auto const events = events_of(1);
+    BatchView batch{.first = 1, .count = 1, .time = Time{10}, .epoch = 3, .events = events};
+    auto second = batch;
+    second.first = 2;
+    auto older = second, earlier = second, malformed = batch;
+    older.time = Time{9}, earlier.epoch = 2, malformed.count = 2;
+    EXPECT_NE(import({batch, older}).find("older than the one before"), std::string::npos);
+    EXPECT_NE(import({batch, earlier}).find("older than the one before"), std::string::npos);
+    EXPECT_NE(import({malformed}).find("the events of a batch are malformed"), std::string::npos);
+    EXPECT_EQ(import({batch, second}), "imported");
+    EXPECT_TRUE(verified().ok());
+}
+
 }  // namespace
 }  // namespace gantry::log

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace {
 constexpr std::string_view export_magic = "GANTRYEX";
 constexpr std::uint32_t export_version = 1;
 constexpr std::uint32_t frame_bytes_max = 1u << 30;
+constexpr std::size_t frame_step_bytes = 1 << 20;
 enum Frame : char { frame_base = 'h', frame_schemas = 's', frame_batch = 'b', frame_end = 'e' };
 
 Result<void> put_frame(Sink const& sink, char kind, std::string_view bytes) {
@@ -86,8 +88,11 @@ class Importer {
         char kind = in.fixed<char>();
         auto size = in.fixed<std::uint32_t>(), crc = in.fixed<std::uint32_t>();
         if (size > frame_bytes_max) return bad("a frame is too long");
-        frame_.resize(size);
-        TRY_VOID(take(frame_));
+        for (frame_.clear(); frame_.size() < size;) {  // what it claims takes memory only as it comes
+            auto const taken = frame_.size(), step = std::min<std::size_t>(size - taken, frame_step_bytes);
+            frame_.resize(taken + step);
+            TRY_VOID(take(std::span(frame_).subspan(taken)));
+        }
         if (crc32c(frame_) != crc) return bad("a frame's checksum is wrong");
         return kind;
     }
@@ -99,6 +104,8 @@ class Importer {
         if (auto why = decode_body(h, frame_.data(), cursors_, view)) return bad(why);
         if (h.first != reached_.next || chain_after(reached_.chain, frame_.data(), h.length) != h.chain)
             return bad("a batch doesn't continue the one before it");
+        if (h.time < reached_.time || h.epoch < reached_.epoch) return bad("a batch is older than the one before it");
+        if (!events_well_formed(view.events, view.count)) return bad("the events of a batch are malformed");
         TRY_VOID(writer->add(frame_, schemas));
         reached_ = {h.first + h.count, h.chain, h.time, h.epoch};
         ++report.batches, report.events += h.count, report.end = reached_.next - 1, report.incarnation = h.incarnation;

@@ -33,7 +33,7 @@ class Verifier {
     bool continues(Segment const& s) {
         if (!known_) return true;
         if (s.header.number != before_.number + 1) return false;
-        return s.header.first == reached_.next && s.header.base_chain == reached_.chain;
+        return base_of(s.header) == reached_;
     }
 
     Result<void> segment(std::string const& name, bool newest) {
@@ -48,6 +48,8 @@ class Verifier {
         if (!header && header.error().code != "log_damaged") return fail(std::move(header.error()));
         if (!header) return known_ = false, damage({s.path, 0, named.first, "the segment header is damaged"}), Result<void>();
         s.header = std::move(*header);
+        if (s.header.first != named.first || s.header.number != named.number)
+            return known_ = false, damage({s.path, 0, named.first, "the segment isn't the one that its name says"}), Result<void>();
         if (report_.segments == 1) report_.begin = s.header.first;
         if (!continues(s)) damage({s.path, 0, reached_.next, "the segment doesn't continue the one before it"});
         TRY_VOID(walk(*file, s, newest));
