@@ -7,6 +7,7 @@
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/service.h"
 #include "kernel/state/bits.h"
+#include "kernel/state/due.h"
 #include "kernel/state/marks.h"
 #include "kernel/state/names.h"
 #include "kernel/state/ordered.h"

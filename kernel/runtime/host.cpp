@@ -34,6 +34,9 @@ Result<void> Host::start(Progress const& progress) {
     TRY_ASSIGN(state_, restore(progress));
     applied_.store(state_.last), durable_.store(state_.last);
     floor_ = state_.last;
+    started_ = parts_.clock.wall();
+    stuck_timers_.assign(decl_.timers.size(), false);
+    note_due();
     TRY_VOID(parts_.log.scan(0, [&](log::BatchView const& batch) { return first_time_ = batch.time, false; }));
     TRY_VOID(measure_memory());
     ready_.store(true, std::memory_order_release);
@@ -101,17 +104,64 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
     return answer;
 }
 
-Result<void> Host::tick(Viewer const& kernel) {
-    if (!decl_.tick) return {};
+Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run) {
+    Viewer const kernel{Str("gantry"), true};
     HostCall call(*this, kernel, nullptr);
     try {
-        return decl_.tick(call);
+        return run(call);
     } catch (std::exception const& e) {
         if (call.is_applying()) return std::unexpected(call.promise_broken(e.what()));
-        Problem problem{500, "internal_error", "the service's tick failed; nothing was recorded"};
+        Problem problem{500, "internal_error", "what time brings about failed inside the service; nothing was recorded"};
         problem.cause = e.what();
         return std::unexpected(std::move(problem));
     }
+}
+
+Result<void> Host::tick() {
+    if (decl_.tick) TRY_VOID(run_kernel(decl_.tick));
+    TRY_VOID(fire_due());
+    return {};
+}
+
+Time Host::due_at(TimerDecl const& timer, Time at) const { return std::max(at, started_ + timer.grace); }
+
+Result<std::size_t> Host::fire_due(std::size_t at_most) {
+    std::size_t fired = 0;
+    for (std::size_t i = 0; i < decl_.timers.size(); ++i) {
+        auto const& timer = decl_.timers[i];
+        while (fired < at_most && !stuck_timers_[i] && ready()) {
+            lock_.lock_shared();
+            auto const first = timer.first(state_.service.get());
+            auto const now = std::max(parts_.clock.wall(), state_.last_time);
+            lock_.unlock_shared();
+            if (!first || due_at(timer, *first) > now) break;
+            auto done = run_kernel([&](Call& call) { return timer.fire(timer.function, call); });
+            if (!done) {
+                auto const& code = done.error().code;
+                stuck_timers_[i] = code == "timer_stuck" || code == "internal_error" || code == "apply_failed";
+                lock_.lock();
+                note_due();
+                lock_.unlock();
+                return std::unexpected(std::move(done.error()));
+            }
+            ++fired;
+        }
+    }
+    return fired;
+}
+
+std::optional<Time> Host::next_due() const {
+    auto const us = next_due_us_.load(std::memory_order_acquire);
+    return us == no_due ? std::nullopt : std::optional(Time{us});
+}
+
+void Host::note_due() {
+    std::int64_t next = no_due;
+    for (std::size_t i = 0; i < decl_.timers.size(); ++i)
+        if (auto first = decl_.timers[i].first(state_.service.get()); first && !stuck_timers_[i])
+            next = std::min(next, due_at(decl_.timers[i], *first).us);
+    auto const before = next_due_us_.exchange(next, std::memory_order_acq_rel);
+    if (next < before && parts_.on_due) parts_.on_due(Time{next});
 }
 
 void Host::when_durable(Position position, int lane, Done done) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -112,6 +113,8 @@ class Host {
         std::uint64_t memory_bytes_max = 0;             // of the state; 0: no limit
         std::uint64_t history_bytes_max = 1u << 30;     // of the states of the past in memory
         std::uint64_t snapshot_bytes_max = 8ull << 30;  // of the snapshots on disk, but for the newest two
+        // Is told, on the thread of a command, that a timer is due sooner than any was before. Null: nobody asks.
+        std::function<void(Time)> on_due = {};
         // Runs what takes seconds. Null: on the thread that asks for it.
         std::function<void(std::move_only_function<void()>)> background = {};
         // Runs a task on a lane: one task for all answers that became durable together. Null: they are given on the committer's thread.
@@ -146,8 +149,13 @@ class Host {
     // A read of the past, under today's rights.
     Result<Answer> read_past(Folded const& past, Request const& request) const;
 
-    // Facts that time alone brings about, by the service's own rule. Does nothing for a service without one.
-    Result<void> tick(Viewer const& kernel);
+    // Facts that time alone brings about: by the service's own rule, and by its timers that are due.
+    Result<void> tick();
+    // Of the timers that are due at most so many; the number of those that fired. A timer that doesn't move when it fires is left alone
+    // until the next start, and its failure is told once ("timer_stuck").
+    Result<std::size_t> fire_due(std::size_t at_most = ~std::size_t{0});
+    // When the next timer is due; nothing when none is set.
+    std::optional<Time> next_due() const;
     // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one; with a
     // retention, writes a baseline each quarter of it and cuts the log below the newest one that is older.
     Result<void> keep_house();
@@ -203,6 +211,9 @@ class Host {
     void wait(Waiter waiter);
     void became_durable(Position position);
     Result<void> rebuild();
+    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run);
+    Time due_at(TimerDecl const& timer, Time at) const;
+    void note_due();  // under lock_
     History::Parts history_parts();
     Result<Folded> restore(Progress const& progress);
     Result<void> measure_memory();
@@ -224,6 +235,10 @@ class Host {
     bool stopped_ = false;     // under lock_: apply broke its promise three times in a row
     int broken_promises_ = 0;  // under lock_
     std::atomic<Position> snapshot_at_ = 0;
+    Time started_{};
+    std::vector<bool> stuck_timers_;
+    std::atomic<std::int64_t> next_due_us_ = no_due;
+    static constexpr std::int64_t no_due = std::numeric_limits<std::int64_t>::max();
     Time first_time_{};   // of the first batch in the log at the start
     Position floor_ = 0;  // where the start ended: what came before has no stamps
     std::string incarnation_text_;

@@ -157,6 +157,7 @@ Result<void> HostCall::end_write(codec::Type const& reply, void const* value, in
     }
     host_.broken_promises_ = 0;
     applying_ = false;
+    if (count_ > 0 && !host_.decl_.timers.empty()) host_.note_due();
     let_go();
     if (value) answer(reply, value, status);
     return {};

@@ -121,7 +121,7 @@ Result<void> Host::measure_memory() {
 
 Result<void> Host::keep_house() {
     if (!ready()) return {};
-    TRY_VOID(tick(Viewer{Str("gantry"), true}));
+    TRY_VOID(tick());
     TRY_VOID(measure_memory());
     TRY_VOID(retain());
     if (applied() >= snapshot_at_.load() + snapshot_after) return save_snapshot();

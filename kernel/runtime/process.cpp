@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 
@@ -71,6 +72,7 @@ struct Served {
     std::unique_ptr<log::Log> log;
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;
+    net::Timer due;  // on the worker's thread
 };
 
 class Process {
@@ -98,6 +100,7 @@ class Process {
     }
 
    private:
+    static constexpr std::size_t timers_a_turn = 1000;
     bool in_memory() const { return options_.log == "memory:"; }
 
     Result<void> check_address() {
@@ -174,6 +177,8 @@ class Process {
         parts.snapshots = served.snapshots.get(), parts.hash_key = hash_key_;
         parts.memory_bytes_max = options_.memory_bytes_max, parts.history_bytes_max = options_.history_bytes_max;
         parts.snapshot_bytes_max = options_.snapshot_bytes_max;
+        // The host itself is known only later; by then the worker has its turn.
+        parts.on_due = [this, number = served_.size()](Time) { worker_->post(0, [this, number] { fire_due(served_[number]); }); };
         parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
@@ -226,11 +231,26 @@ class Process {
         problem.detail = std::string(decl.name) + ": " + problem.detail;
         return problem;
     }
+    // Timers to the millisecond: what is due fires now, what is due soon has an alarm; the rest is found by keep_house.
+    void fire_due(Served& served) {
+        served.due.cancel();
+        if (!served.host->ready()) return;
+        auto fired = served.host->fire_due(timers_a_turn);
+        if (!fired) return complain(served, fired.error());
+        auto const next = served.host->next_due();
+        if (!next) return;
+        auto const wait = std::max(*next - clock_.wall(), Duration::millis(*fired == timers_a_turn ? 0 : 1));
+        if (wait <= Duration::seconds(2)) served.due = worker_->after(0, wait, [this, &served] { fire_due(served); });
+    }
+    static void complain(Served const& served, Problem const& problem) {
+        observe::log_line(Level::error, "runtime", problem.detail,
+                          {{"service", served.host->decl().name}, {"code", problem.code}, {"cause", problem.cause}});
+    }
     void keep_house() {
-        for (auto& served : served_)
-            if (auto kept = served.host->keep_house(); !kept)
-                observe::log_line(Level::error, "runtime", kept.error().detail,
-                                  {{"service", served.host->decl().name}, {"code", kept.error().code}, {"cause", kept.error().cause}});
+        for (auto& served : served_) {
+            if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
+            fire_due(served);
+        }
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
@@ -263,7 +283,7 @@ class Process {
     std::unique_ptr<codec::SubjectKeys> keys_;
     codec::Sealer sealer_;
     std::optional<log::Committer> committer_;
-    std::vector<Served> served_;
+    std::deque<Served> served_;
     std::optional<Reports> reports_;
     std::unique_ptr<Edge> edge_;
     std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild

@@ -212,6 +212,15 @@ struct StateOps {
 using Replay = Result<void> (*)(void* state, std::span<log::BatchView const>, codec::EventReader const&, codec::Sealer const*,
                                 Position from, Position upto);
 
+// What happens when a key of a Due member of the state is due: facts that clear it or give it another time. They fire by log time, on the
+// writer: never early, and late at most by what the process was away or busy.
+struct TimerDecl {
+    Duration grace = {};  // after a start nothing fires sooner: who holds a lease gets time to come back
+    RouteFn function = nullptr;
+    std::optional<Time> (*first)(void const* state) = nullptr;
+    Result<void> (*fire)(RouteFn, Call&) = nullptr;  // the first one, if it is due
+};
+
 // GET /events, which every service has.
 RouteDecl feed_route();
 
@@ -227,6 +236,7 @@ struct ServiceDecl {
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
+    std::vector<TimerDecl> timers;
     codec::Type const* settings = nullptr;  // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
@@ -371,6 +381,27 @@ Result<void> run_tick(Call& call) {
     return call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204);
 }
 
+template <class Service, auto Member>
+Result<void> run_timer(RouteFn function, Call& call) {
+    using State = typename Service::State;
+    using Event = typename Service::Event;
+    using Timers = std::remove_cvref_t<decltype(std::declval<State&>().*Member)>;
+    auto decide = reinterpret_cast<std::vector<Event> (*)(State const&, typename Timers::key_type const&, Ctx const&)>(function);
+    TRY_ASSIGN(auto p, call.begin_write());
+    auto& state = *static_cast<State*>(p);
+    auto const* first = (state.*Member).first();
+    if (!first || first->at > call.ctx().now) return call.abandon_write(), Result<void>{};
+    auto const due = *first;
+    auto const events = decide(state, due.key, call.ctx());
+    if (events.empty()) return call.abandon_write(), fail(500, "timer_stuck", "what was due recorded nothing, and would be due for ever");
+    record_events(call, state, events);
+    auto const next = (state.*Member).find(due.key);
+    bool const moved = !next || *next > due.at;
+    TRY_VOID(call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204));
+    if (!moved) return fail(500, "timer_stuck", "what was due is due still, after what it recorded");
+    return {};
+}
+
 // Whether some row of a state is not for everyone.
 template <class State>
 constexpr bool hides_rows() {
@@ -408,6 +439,7 @@ ServiceDecl declare() {
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;
+    if constexpr (requires { Service::timers(); }) decl.timers = Service::timers();
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();
@@ -431,6 +463,20 @@ concept Access = std::same_as<A, Scope> || std::same_as<A, OpenToAll>;
 }  // namespace runtime
 
 using Route = runtime::RouteDecl;
+using Timer = runtime::TimerDecl;
+
+// timer<Service, &State::leases>(&lease_expired, Duration::seconds(30))
+template <class Service, auto Member, class Key>
+Timer timer(std::vector<typename Service::Event> (*decide)(typename Service::State const&, Key const&, Ctx const&), Duration grace = {}) {
+    using State = typename Service::State;
+    static_assert(std::is_same_v<Key, typename std::remove_cvref_t<decltype(std::declval<State&>().*Member)>::key_type>);
+    return {grace, reinterpret_cast<runtime::RouteFn>(decide),
+            [](void const* state) {
+                auto const* first = (static_cast<State const*>(state)->*Member).first();
+                return first ? std::optional(first->at) : std::nullopt;
+            },
+            &runtime::run_timer<Service, Member>};
+}
 
 // A route: version, verb, path with {fields of the input}, the decision or read, who may call it, and one line of documentation.
 template <class Service, class Reply, class Input, runtime::Access Who, class... Extra>

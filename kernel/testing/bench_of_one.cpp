@@ -150,7 +150,7 @@ void BenchOfOne::record(std::vector<EncodedEvent> const& events) {
 }
 
 void BenchOfOne::tick() {
-    auto ticked = host_->tick(Viewer{Str("gantry"), true});
+    auto ticked = host_->tick();
     EXPECT_TRUE(ticked) << ticked.error().detail;
 }
 
