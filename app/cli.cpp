@@ -20,7 +20,7 @@ namespace {
 constexpr char const* exit_codes =
     "Exit codes:\n"
     "  0  done\n"
-    "  1  failed; standard error says why\n"
+    "  1  failed; standard error says why. rehearse: or the binaries differ\n"
     "  2  wrong usage or configuration; nothing was done\n"
     "  3  done but for malformed input, each place of which was named\n"
     "  4  the data was refused: locked, damaged, of another version, on a network file system\n"
@@ -36,6 +36,8 @@ void declare(CLI::App& app, Action& action) {
     add_log(app, action);
     add_call(app, action);
     add_new(app, action);
+    add_rehearse(app, action);
+    add_rehearse_worker(app, action);
     add_config(app, action);
     add_completions(app, action);
     add_version(app, action);
@@ -51,7 +53,7 @@ CLI::App& chosen(CLI::App& app) {
 // The name of a subcommand or option of `app` that is near to what was given, or empty.
 std::string near_name(CLI::App& app, std::string const& wrong) {
     std::vector<std::string> known;
-    for (auto* sub : app.get_subcommands([](CLI::App*) { return true; })) known.push_back(sub->get_name());
+    for (auto* sub : app.get_subcommands([](CLI::App* s) { return !s->get_group().empty(); })) known.push_back(sub->get_name());
     for (auto* option : app.get_options())
         for (auto const& name : option->get_lnames()) known.push_back("--" + name);
     std::vector<std::string_view> views(known.begin(), known.end());

@@ -13,6 +13,8 @@ void add_import(CLI::App& app, Action& action);
 void add_log(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
+void add_rehearse(CLI::App& app, Action& action);
+void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts
 void add_config(CLI::App& app, Action& action);
 void add_completions(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);

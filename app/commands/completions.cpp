@@ -19,7 +19,7 @@ struct Node {
 
 void collect(CLI::App& app, std::string const& path, std::vector<Node>& out) {
     Node node{path, {}, {}};
-    auto subs = app.get_subcommands([](CLI::App*) { return true; });
+    auto subs = app.get_subcommands([](CLI::App* sub) { return !sub->get_group().empty(); });  // those without a group are hidden
     for (auto* sub : subs) node.commands.emplace_back(sub->get_name(), sub->get_description());
     for (auto* option : app.get_options())
         for (auto const& name : option->get_lnames()) node.options.emplace_back("--" + name, option->get_description());

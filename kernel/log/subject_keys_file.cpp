@@ -169,17 +169,52 @@ class FileSubjectKeys final : public codec::SubjectKeys {
     std::uint64_t size_ = 0;  // of the file; what lies between is reserved
 };
 
+// What a file would hold, and holds no longer than this lives.
+class CopiedFile final : public File {
+   public:
+    explicit CopiedFile(std::string bytes) : bytes_(std::move(bytes)) {}
+    ~CopiedFile() override { sodium_memzero(bytes_.data(), bytes_.size()); }
+    Result<std::size_t> read(std::uint64_t offset, std::span<char> out) override {
+        auto const n = offset < bytes_.size() ? std::min<std::size_t>(out.size(), bytes_.size() - offset) : 0;
+        std::copy_n(bytes_.begin() + std::ptrdiff_t(n ? offset : 0), n, out.begin());
+        return n;
+    }
+    Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+        if (offset + bytes.size() > bytes_.size()) bytes_.resize(offset + bytes.size());
+        std::ranges::copy(bytes, bytes_.begin() + std::ptrdiff_t(offset));
+        return {};
+    }
+    Result<void> sync() override { return {}; }
+    Result<void> allocate(std::uint64_t size) override { return bytes_.resize(size), Result<void>(); }
+    Result<void> truncate(std::uint64_t size) override { return bytes_.resize(size), Result<void>(); }
+    Result<std::uint64_t> size() override { return bytes_.size(); }
+
+   private:
+    std::string bytes_;
+};
+
+std::string empty_file() {
+    std::string head(magic);
+    put_fixed(head, version), put_fixed(head, std::uint32_t(0));
+    return head;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<codec::SubjectKeys>> open_subject_keys(Disk& disk, std::string path, Random& random) {
     TRY_ASSIGN(bool there, disk.exists(path));
-    if (!there) {
-        std::string head(magic);
-        put_fixed(head, version), put_fixed(head, std::uint32_t(0));
-        TRY_VOID(write_file_durably(disk, path, head, Open::create_private));
-    }
+    if (!there) TRY_VOID(write_file_durably(disk, path, empty_file(), Open::create_private));
     TRY_ASSIGN(auto file, disk.open(path, Open::existing_write));
     auto keys = std::make_unique<FileSubjectKeys>(std::move(file), std::move(path), random);
+    TRY_VOID(keys->load());
+    return std::unique_ptr<codec::SubjectKeys>(std::move(keys));
+}
+
+Result<std::unique_ptr<codec::SubjectKeys>> copy_subject_keys(Disk& disk, std::string path, Random& random) {
+    TRY_ASSIGN(bool there, disk.exists(path));
+    auto bytes = there ? read_file(disk, path) : empty_file();
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    auto keys = std::make_unique<FileSubjectKeys>(std::make_unique<CopiedFile>(std::move(*bytes)), std::move(path), random);
     TRY_VOID(keys->load());
     return std::unique_ptr<codec::SubjectKeys>(std::move(keys));
 }

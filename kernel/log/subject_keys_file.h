@@ -20,5 +20,8 @@ namespace gantry::log {
 // Problems: "keys_damaged" names the place, "data_format" another version, "disk_failed", "disk_full". A failure to write after that ends
 // the process: a key that may not be durable must seal nothing.
 Result<std::unique_ptr<codec::SubjectKeys>> open_subject_keys(Disk& disk, std::string path, Random& random);
+// The same keys as they are now, for who only reads: the file stays as it is, and what the copy makes or erases is in memory alone. Without
+// a file there are no keys.
+Result<std::unique_ptr<codec::SubjectKeys>> copy_subject_keys(Disk& disk, std::string path, Random& random);
 
 }  // namespace gantry::log

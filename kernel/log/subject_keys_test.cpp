@@ -42,6 +42,28 @@ TEST_F(SubjectKeysFile, KeysStayAndErasedOnesAreGone) {
     EXPECT_NE(keys->get_or_make("ann"), ann) << "a new life has a new key";
 }
 
+TEST_F(SubjectKeysFile, ACopyReadsTheKeysAndLeavesTheFileAlone) {
+    auto ann = open()->get_or_make("ann");
+    auto const before = bytes();
+    auto copy = copy_subject_keys(disk_, "/d/keys", random_);
+    ASSERT_TRUE(copy);
+    EXPECT_EQ((*copy)->find("ann"), ann);
+    auto bob = (*copy)->get_or_make("bob");
+    EXPECT_EQ((*copy)->find("bob"), bob);
+    EXPECT_TRUE((*copy)->has_room());
+    EXPECT_TRUE((*copy)->erase("ann"));
+    EXPECT_FALSE((*copy)->find("ann"));
+    EXPECT_EQ(bytes(), before);
+    EXPECT_EQ(open()->find("ann"), ann);
+}
+
+TEST_F(SubjectKeysFile, ACopyOfNoFileHasNoKeysAndMakesNone) {
+    auto copy = copy_subject_keys(disk_, "/d/other", random_);
+    ASSERT_TRUE(copy);
+    EXPECT_FALSE((*copy)->find("ann"));
+    EXPECT_FALSE(*disk_.exists("/d/other"));
+}
+
 TEST_F(SubjectKeysFile, AKeyIsDurableBeforeItIsGivenOut) {
     auto ann = open()->get_or_make("ann");
     disk_.crash();

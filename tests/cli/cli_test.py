@@ -75,7 +75,7 @@ class Case(unittest.TestCase):
 class Help(Case):
     def test_every_command_explains_itself(self):
         out, _ = gantry("help")
-        for name in ("serve", "import", "log", "call", "new", "config", "completions", "version", "help"):
+        for name in ("serve", "import", "log", "call", "new", "rehearse", "config", "completions", "version", "help"):
             self.assertIn(f"  {name}", out)
             self.assertIn("Usage" if "Usage" in out else name, gantry(name, "--help")[0])
         for code in ("0  done", "2  wrong usage", "3  done but", "4  the data", "5  no answer"):
@@ -321,6 +321,121 @@ class Imports(Case):
     def test_a_missing_file_and_a_missing_server(self):
         with Server("--log", "memory:") as server:
             gantry("import", "dpkg-log", "--server", server.url, self.place / "none", code=1)
+
+
+# A worker between the real one and its caller: what it says is altered from an event on.
+STUB = """#!/usr/bin/env python3
+import json, subprocess, sys
+worker = subprocess.Popen([{gantry!r}, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def told():
+    line = worker.stdout.readline()
+    if not line:
+        sys.exit(1)
+    return json.loads(line)
+said = told()
+{hello}
+print(json.dumps(said), flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    worker.stdin.write(line)
+    worker.stdin.flush()
+    said = told()
+    if asked.get("digest_at", 0) >= {wrong_from} and "digest" in said:
+        said["digest"]["digest"] = "0000000000000bad"
+    print(json.dumps(said), flush=True)
+"""
+
+
+class Rehearsal(Case):
+    def setUp(self):
+        super().setUp()
+        self.filled()
+
+    def rehearse(self, *arguments, log=None, with_=GANTRY, **more):
+        return gantry("rehearse", "--log", log or self.data, "--with", with_, *arguments, **more)
+
+    def stub(self, wrong_from, hello=""):
+        path = self.file(f"stub-{wrong_from}", STUB.format(gantry=GANTRY, wrong_from=wrong_from, hello=hello))
+        path.chmod(0o755)
+        return path
+
+    def everything(self):
+        return {p: p.read_bytes() for p in self.data.rglob("*") if p.is_file()}
+
+    def test_a_binary_is_the_same_as_itself_and_changes_nothing(self):
+        before = self.everything()
+        out, err = self.rehearse()
+        self.assertIn("state: the same at ", out)
+        self.assertTrue(out.endswith("\nsame\n"), out)
+        self.assertEqual(err, "")
+        found = json.loads(self.rehearse("--json")[0])
+        self.assertTrue(found["same"])
+        self.assertGreater(found["queries"], 0)
+        self.assertGreater(found["new_binary"]["peak_bytes"], 1 << 20)
+        self.assertEqual(self.everything(), before)
+
+    def test_it_works_beside_the_server_and_from_an_export(self):
+        export = self.place / "tracker.export"
+        with Server("--data", self.data):
+            self.rehearse()
+            self.log("export", "tracker", export)
+        self.assertIn("same", self.rehearse(log=export)[0])
+        self.assertIn("same", self.rehearse(log=self.data / "main/tracker/log")[0])
+
+    def test_the_first_event_after_which_they_part_is_shown(self):
+        events = [json.loads(line) for line in self.log("cat", "tracker", "--json")[0].splitlines()]
+        for wrong in (1, 17, len(events)):
+            found = json.loads(self.rehearse("--json", with_=self.stub(wrong), code=1)[0])
+            self.assertFalse(found["same"])
+            self.assertEqual(found["parting"]["position"], wrong)
+            self.assertEqual(found["parting"]["new_digest"], "0000000000000bad")
+            self.assertEqual(found["parting"]["event"], events[wrong - 1])
+            self.assertEqual(found["answers"], [])
+        out, _ = self.rehearse(with_=self.stub(17), code=1)
+        self.assertIn("the state, first after event 17 ", out)
+        self.assertIn('{"position":17,', out)
+
+    def test_another_shape_leaves_the_answers_to_compare(self):
+        out, _ = self.rehearse(with_=self.stub(1, 'said["hello"]["fingerprint"] = "0000000000000001"'))
+        self.assertIn("its shape changed", out)
+        self.assertTrue(out.endswith("\nsame\n"), out)
+
+    def test_queries_come_from_a_file(self):
+        queries = self.file("queries", "# two\n/tracker/v1/packages?limit=3\n/tracker/v1/packages?as_of=5\n")
+        self.assertEqual(json.loads(self.rehearse("--json", "--queries", queries)[0])["queries"], 2)
+        for text, says in (("packages\n", ":1: expected a path"), ("\n/a b\n", ":2: expected a path alone"),
+                           ("/tracker/v1/packages?as_of=never\n", "expected a position or an RFC 3339 time"),
+                           ("/tracker/v1/packages?as_of=999999\n", "is ahead of this log")):
+            _, err = self.rehearse("--queries", self.file("wrong", text), code=2)
+            self.assertIn(says, err)
+        self.rehearse("--queries", self.place / "nowhere", code=1)
+
+    def test_what_can_not_be_rehearsed_is_said_with_what_would_be_right(self):
+        script = self.file("script", "#!/bin/sh\nexit 0\n")
+        script.chmod(0o755)
+        for arguments, says in (({"with_": "/nowhere/gantry"}, "No such file"), ({"with_": script}, "rehearse-worker"),
+                                ({"with_": self.stub(1, 'said["hello"]["protocol"] = 9')}, "speaks protocol 9"),
+                                ({"log": "http://127.0.0.1:1"}, "gantry log export SERVICE FILE"),
+                                ({"log": self.place / "nowhere"}, "expected a data directory")):
+            _, err = self.rehearse(**arguments, code=2)
+            self.assertIn(says, err)
+        self.rehearse("--service", "nothing", code=2)
+        self.assertIn("new binary: ", self.rehearse(with_=script, code=2)[1])
+
+    def test_a_binary_that_can_not_read_the_log_is_named(self):
+        problem = {"status": 500, "code": "event_type_unknown", "detail": "the log has events of a type 'moved'", "cause": ""}
+        _, err = self.rehearse(with_=self.stub(1, f'said = {{"problem": {problem!r}}}'), code=4)
+        self.assertIn("new binary: the log has events of a type 'moved'", err)
+
+    def test_a_damaged_log_is_refused(self):
+        segment = self.segment(self.data / "main/tracker/log")
+        segment.write_bytes(b"?" * 100 + segment.read_bytes()[100:])
+        self.rehearse(code=4)
+
+    def test_a_binary_that_dies_on_the_way_is_said(self):
+        dying = self.file("dying", "#!/bin/sh\n%s \"$@\" </dev/null\n" % GANTRY)
+        dying.chmod(0o755)
+        self.assertIn("it ended", self.rehearse(with_=dying, code=2)[1])
 
 
 if __name__ == "__main__":
