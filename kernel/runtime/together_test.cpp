@@ -20,7 +20,7 @@ class Together : public EdgeTest {
             parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
             decl.retention = [](void const*) -> std::optional<Duration> { return Duration::millis(100); };
         };
-        log_options_.segment_bytes_min = log_options_.segment_bytes_max = 64 << 10;
+        log_options_.segment_bytes_min = log_options_.segment_bytes_max = 256 << 10;
         slow_ = std::make_unique<net::IoThreads>(1);
         start();
         for (int i = 0; i < notes; ++i) paths_.push_back("/notes/v1/" + create("note 0"));
@@ -34,15 +34,16 @@ class Together : public EdgeTest {
         });
     }
     std::string const& path(std::uint64_t turn) const { return paths_[turn % notes]; }
-    void write() {
+    void write_until(std::function<bool()> enough) {
         std::vector<std::thread> writers;
         for (int w = 0; w < 2; ++w)
-            writers.emplace_back([this, w] {
+            writers.emplace_back([&, w] {
                 client::Session session(url_);
                 session.set_header("Content-Type", "application/json");
-                for (int i = 0; i < changes; ++i) {
+                for (int i = 0; i < changes || (i < 20 * changes && !enough()); ++i) {
                     auto const body = "{\"title\":\"note " + std::to_string(i) + "\"}";
                     EXPECT_EQ(session.patch(path(std::uint64_t(2 * i + w)), body).status, 200);
+                    ++changes_made_;
                 }
             });
         for (auto& writer : writers) writer.join();
@@ -51,11 +52,12 @@ class Together : public EdgeTest {
         others_.clear(), done_ = false;
     }
 
-    static constexpr int notes = 8, changes = int(rounds(3000));
+    static constexpr int notes = 8, changes = int(rounds(2000));
     std::vector<std::string> paths_;
     std::unique_ptr<log::Snapshots> snapshots_;
     std::unique_ptr<net::IoThreads> slow_;
     std::atomic<bool> done_ = false;
+    std::atomic<Position> changes_made_ = 0;
     std::vector<std::thread> others_;
 };
 
@@ -82,35 +84,42 @@ TEST_F(Together, NobodyIsToldAnythingWrong) {
     });
     beside([&](std::uint64_t turn) {
         SseReader live(url_, path(turn) + "?live=patch"), feed(url_, "/notes/v1/events", "Accept: text/event-stream\r\n");
-        for (int i = 0; i < 20; ++i) EXPECT_TRUE((i % 2 == 0 ? live : feed).next() || done_);
+        for (int i = 0; i < 20; ++i) (i % 2 == 0 ? live : feed).next(50);
     });
-    write();
+    write_until([&] { return cut > 0 && past_told > 0; });
     EXPECT_GT(past_told, 0u);
     EXPECT_GT(cut, 0u);
     auto const digest = host_->digest();
     auto const applied = host_->applied();
-    EXPECT_EQ(applied, Position(notes + 2 * changes));
+    EXPECT_EQ(applied, notes + changes_made_);
     stop(), start();
     EXPECT_EQ(host_->applied(), applied);
     EXPECT_EQ(host_->digest(), digest);
 }
 
-TEST_F(Together, AStopCutsWhoeverReads) {
-    for (int reader = 0; reader < 2; ++reader)
-        beside([&](std::uint64_t turn) {
-            SseReader live(url_, path(turn) + "?live=full"), list(url_, "/notes/v1?live=full"),
-                feed(url_, "/notes/v1/events", "Accept: application/x-ndjson\r\n");
-            client::Session session(url_);
-            for (int i = 0; i < 8; ++i) live.next(20), session.get(path(turn) + "?as_of=" + host_->position_text(notes + 1));
+TEST_F(Together, AStopEndsWhoeverReads) {
+    std::vector<std::unique_ptr<SseReader>> readers;
+    for (int i = 0; i < 4; ++i)
+        for (auto const& target : {path(0) + "?live=full", std::string("/notes/v1?live=full"), std::string("/notes/v1/events?live=full")}) {
+            readers.push_back(std::make_unique<SseReader>(url_, target));
+            EXPECT_TRUE(readers.back()->next());
+        }
+    for (int asker = 0; asker < 2; ++asker)
+        beside([&, session = std::make_shared<client::Session>(url_)](std::uint64_t turn) {
+            session->get(path(turn) + "?as_of=" + host_->position_text(notes + turn % 3));
+            session->patch(path(0), "{\"title\":\"other " + std::to_string(turn) + "\"}");
+            changes_made_ += 1;
         });
-    auto const began = std::chrono::steady_clock::now();
-    client::Session session(url_);
-    while (std::chrono::steady_clock::now() - began < std::chrono::milliseconds(300)) session.patch(path(0), R"({"title":"other"})");
+    while (changes_made_ < 20) std::this_thread::yield();
     edge_->announce_stop();
-    server_->stop(Duration::seconds(2));
+    EXPECT_TRUE(server_->stop(Duration::seconds(2 * slowed)));
     done_ = true;
     for (auto& other : others_) other.join();
     others_.clear();
+    for (auto& reader : readers) {
+        while (reader->next());
+        EXPECT_TRUE(reader->ended());
+    }
 }
 
 }  // namespace
