@@ -1,30 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
+#include "kernel/http/allocations_for_test.h"
 #include "kernel/http/test_server.h"
 
-// A keep-alive GET answered from a fixed buffer allocates nothing once the connection is warm. This program replaces operator new to count
-// a thread's allocations, and aligned_alloc, which Asio uses for its handlers.
-static thread_local std::size_t allocations = 0;
-
-void* operator new(std::size_t n) {
-    ++allocations;
-    if (void* p = std::malloc(n ? n : 1)) return p;
-    throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-extern "C" void* __libc_memalign(std::size_t, std::size_t);
-extern "C" void* aligned_alloc(std::size_t alignment, std::size_t n) {
-    ++allocations;
-    return __libc_memalign(alignment, n);
-}
-#endif
+// A keep-alive GET answered from a fixed buffer allocates nothing once the connection is warm.
 
 namespace gantry::http {
 namespace {

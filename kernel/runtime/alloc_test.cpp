@@ -1,29 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "kernel/http/allocations_for_test.h"
 #include "kernel/runtime/edge_fixture_test.h"
 
-// A cached GET of a service's state allocates nothing on its IO thread, once the connection is warm. This program replaces operator new and
-// aligned_alloc (which Asio uses) to count a thread's allocations.
-static thread_local std::size_t allocations = 0;
-
-void* operator new(std::size_t n) {
-    ++allocations;
-    if (void* p = std::malloc(n ? n : 1)) return p;
-    throw std::bad_alloc();
-}
-void* operator new(std::size_t n, std::nothrow_t const&) noexcept { return ++allocations, std::malloc(n ? n : 1); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-extern "C" void* __libc_memalign(std::size_t, std::size_t);
-extern "C" void* aligned_alloc(std::size_t alignment, std::size_t n) {
-    ++allocations;
-    return __libc_memalign(alignment, n);
-}
-#endif
+// A cached GET of a service's state allocates nothing on its IO thread, once the connection is warm.
 
 namespace gantry::runtime {
 namespace {

@@ -77,7 +77,9 @@ void Edge::announce_stop() {
 Edge::LiveCounts Edge::live_counts() {
     LiveCounts counts;
     on_lanes([&](Lane& lane) {
-        if (lane.live) counts.evaluations += lane.live->evaluations(), counts.readers += lane.live->readers();
+        if (!lane.live) return;
+        counts.evaluations += lane.live->evaluations(), counts.readers += lane.live->readers();
+        counts.behind += lane.live->behind();
     });
     return counts;
 }

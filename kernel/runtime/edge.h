@@ -46,9 +46,10 @@ class Edge final : public http::Handler {
     void handle(http::Exchange& exchange) override;
     // Before a planned stop: live readers are told to come back, and end.
     void announce_stop();
-    // Of live queries so far, and how many readers there are; from any thread but the IO threads.
+    // Evaluations of live queries so far, the readers that there are, and those of them that are too slow for every answer; from any
+    // thread but the IO threads.
     struct LiveCounts {
-        std::uint64_t evaluations = 0, readers = 0;
+        std::uint64_t evaluations = 0, readers = 0, behind = 0;
     };
     LiveCounts live_counts();
 

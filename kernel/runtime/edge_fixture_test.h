@@ -29,14 +29,16 @@ class EdgeTest : public ::testing::Test {
     }
     void start() {
         committer_ = std::make_unique<log::Committer>();
-        auto log = log::FileLog::open(log::system_disk(), *committer_, (directory_ / "log").string(), {},
+        auto log = log::FileLog::open(log::system_disk(), *committer_, (directory_ / "log").string(), log_options_,
                                       codec::encode_event_schema(codec::type_of<notes::Event>()), system_clock(), system_random());
         ASSERT_TRUE(log) << log.error().cause;
         log_ = std::move(*log);
         Host::Parts parts{*log_, system_clock(), system_random()};
         parts.hash_key.fill(7);
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
-        host_ = std::make_unique<Host>(declare<notes::Service>(), std::move(parts));
+        auto decl = declare<notes::Service>();
+        if (adjust_) adjust_(decl, parts);
+        host_ = std::make_unique<Host>(std::move(decl), std::move(parts));
         auto started = host_->start();
         ASSERT_TRUE(started) << started.error().detail;
         threads_ = std::make_unique<net::IoThreads>(2);
@@ -44,7 +46,7 @@ class EdgeTest : public ::testing::Test {
                                              [](std::move_only_function<void()> task) { task(); });
         options_.reports = reports_.get(), options_.threads = threads_.get();
         edge_ = std::make_unique<Edge>(std::vector<Host*>{host_.get()}, options_);
-        server_ = std::make_unique<http::Server>(*threads_, *edge_);
+        server_ = std::make_unique<http::Server>(*threads_, *edge_, http::ServerConfig{limits_, {}});
         auto port = server_->listen({});
         ASSERT_TRUE(port) << port.error().detail;
         url_ = "http://127.0.0.1:" + std::to_string(*port);
@@ -70,6 +72,9 @@ class EdgeTest : public ::testing::Test {
         return codec::from_json<notes::Note>(made.body)->id.str();
     }
     EdgeOptions options_;
+    log::Options log_options_;
+    http::Limits limits_;
+    std::function<void(ServiceDecl&, Host::Parts&)> adjust_;  // what is to be otherwise at the next start
     std::filesystem::path directory_;
     std::string url_;
     std::unique_ptr<log::Committer> committer_;

@@ -170,6 +170,12 @@ void Edge::Live::tell(Query const& query, Reader& reader, std::string_view patch
     reader.version = query.version, reader.behind = !room;
 }
 
+std::size_t Edge::Live::behind() const {
+    std::size_t count = 0;
+    for (auto const& [number, query] : queries_) count += std::size_t(std::ranges::count(query->readers, true, &Reader::behind));
+    return count;
+}
+
 void Edge::Live::drained(std::uint64_t number, std::uint64_t reader_number) {
     Query* query = find(number);
     if (!query) return;

@@ -32,6 +32,7 @@ class Edge::Live {
     void move_all();
 
     std::size_t readers() const { return readers_; }
+    std::size_t behind() const;
     std::uint64_t evaluations() const { return evaluations_; }
 
    private:

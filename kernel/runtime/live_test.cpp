@@ -15,7 +15,8 @@ class Live : public EdgeTest {
         return std::string(renamed.header("Gantry-Position"));
     }
     void wait_for_readers(std::uint64_t count) {
-        for (int i = 0; i < 500 && edge_->live_counts().readers != count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        for (int i = 0; i < patience_ms / 10 && edge_->live_counts().readers != count; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
         EXPECT_EQ(edge_->live_counts().readers, count);
     }
 };
@@ -140,14 +141,20 @@ TEST_F(Live, AReportCostsOneEvaluation) {
 }
 
 TEST_F(Live, ASlowReaderMissesSomeButNeverTheLast) {
+    stop();
+    limits_.write_buffer_bytes = 4096;
+    start();
     auto const path = "/notes/v1/" + create("one");
     SseReader slow(url_, path + "?live=patch");
     ASSERT_TRUE(slow.next());
     client::Session session(url_);
     session.set_header("Content-Type", "application/json");
-    constexpr int changes = 12'000;
     std::string const padding(100, 'x');
-    for (int i = 1; i <= changes; ++i) ASSERT_EQ(session.patch(path, "{\"title\":\"" + padding + std::to_string(i) + "\"}").status, 200);
+    int changes = 0;
+    auto change = [&] { ASSERT_EQ(session.patch(path, "{\"title\":\"" + padding + std::to_string(++changes) + "\"}").status, 200); };
+    // How much the system's own buffers hold differs from one to the next, and they take more for a while after the server's is full.
+    for (int checks = 0; checks < 5 && changes < 100'000; checks = edge_->live_counts().behind == 1 ? checks + 1 : 0)
+        for (int i = 0; i < 50; ++i) change();
     std::string last;
     int events = 0;
     while (last.find(padding + std::to_string(changes)) == std::string::npos) {
@@ -155,7 +162,7 @@ TEST_F(Live, ASlowReaderMissesSomeButNeverTheLast) {
         ASSERT_TRUE(event) << "the last answer never came; " << events << " events, then " << last;
         last = event->data, ++events;
     }
-    EXPECT_LT(events, changes + 1);
+    EXPECT_LT(events, changes);
 }
 
 TEST_F(Live, APlannedStopSaysComeBack) {

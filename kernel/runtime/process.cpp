@@ -138,7 +138,7 @@ class Process {
         if (options_.listen.tls)
             TRY_VOID(threads_->on_signal(SIGHUP, [this] {
                 worker_->post(0, [this] {
-                    auto done = server_ ? server_->reload_tls() : Result<void>();
+                    auto done = listening_ ? server_->reload_tls() : Result<void>();
                     observe::log_line(done ? Level::info : Level::error, "http",
                                       done ? "certificate read again" : "the old certificate stays",
                                       {{"cause", done ? std::string() : done.error().detail}});
@@ -199,6 +199,7 @@ class Process {
                                                                      .threads = &*threads_});
         server_.emplace(*threads_, *edge_, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
+        listening_ = true;
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
         url_ = std::string(options_.listen.tls ? "https://" : "http://") +
                (v6 ? "[" + options_.listen.address + "]" : options_.listen.address) + ":" + std::to_string(port);
@@ -277,6 +278,7 @@ class Process {
     Clock& clock_ = system_clock();
     Random& random_ = system_random();
     StopSignal stop_;
+    std::atomic<bool> listening_ = false;  // server_ is there: a signal may come before
     std::string url_;
     std::optional<log::DataDirectory> data_, logs_;
     codec::HashKey hash_key_{};

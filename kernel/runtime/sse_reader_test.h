@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,11 +11,16 @@
 #include <optional>
 #include <string>
 
+#include "kernel/base/slowed_for_test.h"
+
 namespace gantry::runtime {
 
 struct SseEvent {
     std::string name, id, data, comment, retry;
 };
+
+// How long to wait for what has to come.
+inline constexpr int patience_ms = 5000 * slowed;
 
 // A reader of an event stream on a socket of its own, as slow as a test wants it.
 class SseReader {
@@ -22,8 +28,10 @@ class SseReader {
     SseReader(std::string const& url, std::string const& target, std::string const& headers = {}) {
         auto const port = std::stoi(url.substr(url.rfind(':') + 1));
         fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int const small = 4096;
-        setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        // Small segments keep the sender's buffer small as well.
+        int const window = 4096, segment = 536;
+        setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+        setsockopt(fd_, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
         sockaddr_in at{};
         at.sin_family = AF_INET, at.sin_port = htons(std::uint16_t(port)), at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
@@ -43,7 +51,7 @@ class SseReader {
     std::string const& head() const { return head_; }
     int status() const { return head_.size() > 12 ? std::stoi(head_.substr(9, 3)) : 0; }
     // Nothing when none comes in time, or the stream has ended.
-    std::optional<SseEvent> next(int wait_ms = 5000) {
+    std::optional<SseEvent> next(int wait_ms = patience_ms) {
         auto const end = wait_for("\n\n", wait_ms);
         if (end == std::string::npos) return {};
         SseEvent event;
@@ -72,7 +80,7 @@ class SseReader {
     bool ended() const { return ended_; }
 
    private:
-    std::size_t wait_for(std::string_view mark, int wait_ms = 5000) {
+    std::size_t wait_for(std::string_view mark, int wait_ms = patience_ms) {
         auto const until = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
         for (;;) {
             if (auto found = buffer_.find(mark); found != std::string::npos) return found;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "kernel/base/slowed_for_test.h"
 #include "kernel/testing/bench_of_one.h"
 #include "kernel/testing/json_at.h"
 

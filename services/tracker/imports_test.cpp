@@ -85,7 +85,7 @@ TEST(Imports, ManyImportsArePaged) {
 
 // A chunk is decided before any of it is folded: it must come out as if each report had come alone.
 TEST(Imports, AChunkIsTheSameAsItsReportsOneByOne) {
-    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    for (std::uint64_t seed = 1; seed <= rounds(30); ++seed) {
         SeededRandom random(seed);
         Tracker together, alone;
         int at = 0;

@@ -233,7 +233,7 @@ TEST(Runs, RandomCommandsKeepTheLaws) {
 
 // A small world of few packages and versions, so that every rule meets every other one.
 TEST(Runs, RandomReportsKeepTheCountsTrue) {
-    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (std::uint64_t seed = 1; seed <= rounds(20); ++seed) {
         Tracker t;
         SeededRandom random(seed);
         for (int i = 0; i < 150; ++i)

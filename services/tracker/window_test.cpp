@@ -66,7 +66,7 @@ TEST(Window, ManyLeaveInSteps) {
 }
 
 TEST(Window, RandomReportsAndEvictionsKeepTheLaws) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    for (std::uint64_t seed = 1; seed <= rounds(10); ++seed) {
         Tracker t({Duration::hours(1)});
         SeededRandom random(seed);
         for (int i = 0; i < 100; ++i) {

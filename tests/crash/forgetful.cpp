@@ -7,6 +7,7 @@
 #define FUSE_USE_VERSION 31
 #include <fmt/format.h>
 #include <fuse3/fuse.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -206,7 +207,8 @@ int serve(char const* program, char const* mountpoint) {
     std::thread loop([fuse] { fuse_loop(fuse); });
     say("mounted");
     take_commands();
-    fuse_unmount(fuse);
+    // fuse_unmount would close what the loop reads from.
+    if (umount2(mountpoint, MNT_DETACH) != 0) fuse_unmount(fuse);
     std::_Exit(0);  // not waiting for the loop: it goes on as long as somebody has a file open here
 }
 
