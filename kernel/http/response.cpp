@@ -250,7 +250,8 @@ void Exchange::watch(std::shared_ptr<Witness> witness) {
 namespace {
 class WitnessedSink final : public BodySink {
    public:
-    WitnessedSink(std::shared_ptr<Witness> witness, std::shared_ptr<BodySink> sink) : witness_(std::move(witness)), sink_(std::move(sink)) {}
+    WitnessedSink(std::shared_ptr<Witness> witness, std::shared_ptr<BodySink> sink)
+        : witness_(std::move(witness)), sink_(std::move(sink)) {}
     Flow on_data(std::string_view bytes) override { return witness_->on_body(bytes), sink_->on_data(bytes); }
     void on_end() override { sink_->on_end(); }
     void on_abort(Problem const& why) override { sink_->on_abort(why); }

@@ -77,7 +77,10 @@ void cut_off(http::Deferred deferred) {
 class Fake::Impl final : public http::Handler {
    public:
     Impl(ServiceDecl decl, FakeOptions options)
-        : decl_(std::move(decl)), options_(std::move(options)), clock_(options_.clock.value_or(system_clock().wall())), begin_(clock_.wall()) {}
+        : decl_(std::move(decl)),
+          options_(std::move(options)),
+          clock_(options_.clock.value_or(system_clock().wall())),
+          begin_(clock_.wall()) {}
     ~Impl() override {
         if (!world_) return;
         drop_pending();
@@ -245,7 +248,8 @@ class Fake::Impl final : public http::Handler {
         auto const& head = exchange.head();
         if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
         auto const method = head.method == http::Method::Head ? http::Method::Get : head.method;
-        Control control{std::string(http::method_name(method)), std::string(head.path), std::string(head.query), std::string(exchange.body())};
+        Control control{std::string(http::method_name(method)), std::string(head.path), std::string(head.query),
+                        std::string(exchange.body())};
         worker_.post(0, [this, control = std::move(control), deferred = exchange.defer()]() mutable {
             auto told = control_of(control);
             std::move(deferred).complete([told = std::move(told)](http::Response& response) {
@@ -281,7 +285,7 @@ class Fake::Impl final : public http::Handler {
     Result<Told> put_clock(Control const& c) {
         TRY_ASSIGN(auto wanted, codec::from_json<NewFakeTime>(c.body));
         if (wanted.now.has_value() == wanted.advance.has_value())
-            return fail(400, "body_invalid", R"(expected either {"now":"2026-01-01T00:00:00Z"} or {"advance":"1h30m"})");
+            return fail(400, "body_invalid", "expected either now, a time, or advance, a duration");
         TRY_VOID(move_clock(wanted.now, wanted.advance));
         return tell_clock(c);
     }
@@ -324,8 +328,9 @@ class Fake::Impl final : public http::Handler {
     std::set<std::shared_ptr<Pending>> pending_;
     std::string url_;
     net::IoThreads threads_{2}, worker_{1};
-    Reports reports_{log::system_disk(), "", clock_, random_, options_.version,
-                     [this](std::move_only_function<void()> task) { worker_.post(0, std::move(task)); }};
+    Reports reports_{log::system_disk(), "", clock_, random_, options_.version, [this](std::move_only_function<void()> task) {
+                         worker_.post(0, std::move(task));
+                     }};
     std::unique_ptr<FakeWorld> world_;
     std::atomic<Edge*> edge_ = nullptr;
     std::optional<http::Server> server_;

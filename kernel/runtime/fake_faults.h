@@ -12,8 +12,8 @@
 
 namespace gantry::runtime {
 
-// What happens to the next calls of a fake: they are answered with a problem of that status, or late, or not at all. A delay goes before the
-// other two; alone it lets the call through afterwards.
+// What happens to the next calls of a fake: they are answered with a problem of that status, or late, or not at all. A delay goes before
+// the other two; alone it lets the call through afterwards.
 struct InjectedFault {
     static constexpr bool has_defaults = true;
     Bounded<1, 1'000'000> count = 1;

@@ -34,7 +34,8 @@ class FakeWorld {
     explicit FakeWorld(Parts parts)
         : keys_(parts.random),
           sealer_(codec::make_sealer(keys_, parts.random)),
-          log_(std::make_shared<log::MemoryStore>(), parts.clock, parts.random, log::Options{}, codec::encode_event_schema(*parts.decl.event)),
+          log_(std::make_shared<log::MemoryStore>(), parts.clock, parts.random, log::Options{},
+               codec::encode_event_schema(*parts.decl.event)),
           host_(parts.decl, host_parts(parts)),
           edge_(std::make_unique<Edge>(std::vector<Host*>{&host_}, parts.edge)) {}
     Host::Parts host_parts(Parts& parts) {
