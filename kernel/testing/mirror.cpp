@@ -114,6 +114,15 @@ std::string renamed(std::string text, std::string const& from, std::string const
     return text;
 }
 
+// An answer that is kept because nothing that it rests on was touched since has an older position, in its header and at the end of a page.
+std::string without_position(std::string body) {
+    auto const at = body.rfind(",\"position\":\"");
+    return at == body.npos ? body : body.erase(at, body.find('"', at + 13) + 1 - at);
+}
+std::uint64_t number_of(std::string_view position) {
+    return std::strtoull(std::string(position.substr(std::min(position.find('.') + 1, position.size()))).c_str(), nullptr, 10);
+}
+
 // A problem as BenchOfOne tells it.
 std::string said_by(std::string const& problem) {
     std::string out = json_at(problem, "/detail").value_or("");
@@ -153,8 +162,10 @@ void Mirror::expect_same(runtime::Host const& host, std::string_view verb, std::
     EXPECT_EQ(answer.status, reply.status) << asked << "\n" << answer.body << (answer.error ? answer.error->detail : "");
     if (!reply.etag.empty()) etags_[reply.etag] = answer.header("ETag");
     if (reply.status < 400) {
-        EXPECT_EQ(renamed(answer.body, there, here), reply.body) << asked;
-        EXPECT_EQ(renamed(std::string(answer.header("Gantry-Position")), there, here), reply.position) << asked;
+        auto const told = renamed(answer.body, there, here), position = renamed(std::string(answer.header("Gantry-Position")), there, here);
+        bool const read = verb == "GET";
+        EXPECT_EQ(read ? without_position(told) : told, read ? without_position(reply.body) : reply.body) << asked;
+        EXPECT_TRUE(position == reply.position || (read && number_of(position) < number_of(reply.position))) << position << " " << asked;
         EXPECT_EQ(answer.header("Gantry-Replayed") == "true", reply.replayed) << asked;
         return;
     }
