@@ -32,6 +32,7 @@ void declare(CLI::App& app, Action& action) {
     app.require_subcommand(0, 1);
     app.set_version_flag("--version", fmt::format("gantry {}", version()), "The same as gantry version.");
     add_serve(app, action);
+    add_fake(app, action);
     add_import(app, action);
     add_log(app, action);
     add_call(app, action);

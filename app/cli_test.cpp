@@ -11,6 +11,7 @@ using Words = std::vector<std::string>;
 
 // Every command, and whether it answers with --json, too. What has none gives files, programs or manuals.
 std::map<std::string, bool> const commands = {{"serve", false},
+                                              {"fake", false},
                                               {"import", false},
                                               {"import dpkg-log", true},
                                               {"import changelogs", true},
@@ -97,6 +98,11 @@ TEST(Cli, WhatIsUnknownIsNamedWithTheNearest) {
         {{"config", "show", "--lisen=x"}, "there is no option '--lisen=x', did you mean --listen?", ""},
         {{"config", "show", "extra"}, "there is no option 'extra'", ""},
         {{"serve", "trackr"}, "there is no service 'trackr', did you mean tracker?", ""},
+        {{"fake", "trackr"}, "there is no service 'trackr', did you mean tracker?; there are: tracker", ""},
+        {{"fake", "frobnicate"}, "there is no service 'frobnicate'; there are: tracker", ""},
+        {{"fake", "tracker", "--clock", "noon"}, "--clock: 'noon' is no RFC 3339 time", ""},
+        {{"fake", "tracker", "--clok=x"}, "did you mean --clock?", "Try: gantry fake --help"},
+        {{"fake", "tracker", "--port", "65536"}, "--port", "Try: gantry fake --help"},
         {{"serve", "--server.lisen", "x"}, "did you mean --server.listen?", ""},
         {{"completions", "tcsh"}, "tcsh", "Try: gantry completions --help"},
     };
@@ -112,6 +118,7 @@ TEST(Cli, WhatIsUnknownIsNamedWithTheNearest) {
 TEST(Cli, WhatIsMissingIsNamed) {
     EXPECT_TRUE(has(gantry({"call", "GET"}).err, "PATH"));
     EXPECT_EQ(gantry({"call", "GET"}).code, exit_usage);
+    EXPECT_TRUE(has(gantry({"fake"}).err, "SERVICE"));
     EXPECT_TRUE(has(gantry({"log", "cat"}).err, "SERVICE"));
     EXPECT_TRUE(has(gantry({"import", "dpkg-log"}).err, "FILE"));
     EXPECT_EQ(gantry({"log", "cat", "notes", "--limit", "many"}).code, exit_usage);

@@ -9,6 +9,7 @@ namespace gantry::app {
 using Action = std::function<int()>;
 
 void add_serve(CLI::App& app, Action& action);
+void add_fake(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
 void add_log(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);

@@ -109,6 +109,7 @@ struct Slot {
     std::string out;  // the answer while it is not its turn
     std::unique_ptr<Deflater> deflater;
     std::function<void()> on_cancel, on_drained;
+    std::shared_ptr<Witness> witness;
     void reset();
 };
 

@@ -47,6 +47,7 @@ Response& Response::begin(int status) {
     if (!s) return *this;
     GANTRY_ASSERT(s->phase == Slot::Phase::Open, "an answer was begun twice");
     s->phase = Slot::Phase::Begun, s->status = status;
+    if (s->witness) s->witness->on_status(status);
     std::string& out = connection_->target(sequence_);
     if (status == 200) {
         out.append("HTTP/1.1 200 OK\r\n");
@@ -242,7 +243,33 @@ Deferred Exchange::defer() {
     if (Slot* s = connection_->slot(sequence_)) s->deferred = true;
     return Deferred(connection_->pin(), sequence_);
 }
-void Exchange::receive(std::shared_ptr<BodySink> sink) { connection_->set_sink(sequence_, std::move(sink)); }
+void Exchange::watch(std::shared_ptr<Witness> witness) {
+    if (Slot* s = connection_->slot(sequence_)) s->witness = std::move(witness);
+}
+
+namespace {
+class WitnessedSink final : public BodySink {
+   public:
+    WitnessedSink(std::shared_ptr<Witness> witness, std::shared_ptr<BodySink> sink)
+        : witness_(std::move(witness)), sink_(std::move(sink)) {}
+    Flow on_data(std::string_view bytes) override { return witness_->on_body(bytes), sink_->on_data(bytes); }
+    void on_end() override { sink_->on_end(); }
+    void on_abort(Problem const& why) override { sink_->on_abort(why); }
+
+   private:
+    std::shared_ptr<Witness> witness_;
+    std::shared_ptr<BodySink> sink_;
+};
+}  // namespace
+
+void Exchange::receive(std::shared_ptr<BodySink> sink) {
+    if (kept_) {
+        if (!body_.empty()) sink->on_data(body_);
+        return sink->on_end();
+    }
+    if (Slot* s = connection_->slot(sequence_); s && s->witness) sink = std::make_shared<WitnessedSink>(s->witness, std::move(sink));
+    connection_->set_sink(sequence_, std::move(sink));
+}
 
 Deferred::Deferred(Deferred&& o) noexcept : connection_(std::exchange(o.connection_, nullptr)), sequence_(o.sequence_) {}
 Deferred& Deferred::operator=(Deferred&& o) noexcept {

@@ -122,6 +122,14 @@ class BodySink {
     virtual void on_abort(Problem const& why) = 0;  // disconnect, timeout, over the limit, malformed
 };
 
+// Sees one exchange go by: its body as a sink is given it, and the status of its answer. On the IO thread.
+class Witness {
+   public:
+    virtual ~Witness() = default;
+    virtual void on_body(std::string_view bytes) = 0;
+    virtual void on_status(int status) = 0;
+};
+
 // The right and duty to answer one request later. Dropping it unanswered sends 500 `internal_error` (nothing when the client has gone).
 class Deferred {
    public:
@@ -145,6 +153,7 @@ class Deferred {
 
    private:
     friend class Exchange;
+    friend class KeptExchange;
     Deferred(Connection* connection, std::uint64_t sequence) : connection_(connection), sequence_(sequence) {}
     void release();
     Connection* connection_ = nullptr;
@@ -199,9 +208,12 @@ class Exchange {
     Deferred defer();
     // Stream: takes the body; call before handle() returns. The answer may be given before the body's end.
     void receive(std::shared_ptr<BodySink> sink);
+    // Before whatever answers or receives.
+    void watch(std::shared_ptr<Witness> witness);
 
    private:
     friend class Connection;
+    friend class KeptExchange;
     Exchange(Connection* connection, std::uint64_t sequence, RequestHead const& head, std::string_view body, Peer const& peer, bool tls,
              int io_thread)
         : connection_(connection), sequence_(sequence), head_(head), body_(body), peer_(peer), tls_(tls), io_thread_(io_thread) {}
@@ -212,6 +224,7 @@ class Exchange {
     Peer const& peer_;
     bool tls_;
     int io_thread_;
+    bool kept_ = false;  // its body is here in whole, whatever was planned
 };
 
 class Handler {

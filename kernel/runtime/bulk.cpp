@@ -21,7 +21,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
    public:
     using Asked = Edge::Asked;
     Bulk(Edge& edge, Asked const& asked, std::string_view counter)
-        : edge_(edge), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {}
+        : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {}
     virtual ~Bulk() = default;
 
    protected:
@@ -30,6 +30,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     virtual void told_all() {}
 
     void command(std::uint64_t n, std::string_view json) {
+        if (!*edge_alive_) return refuse(n, {503, "stopping", "the server is being stopped: try again", {}, {}, 1});
         auto const slot = first_ + slots_.size();
         slots_.emplace_back();
         auto const& asked = asked_->view();
@@ -56,9 +57,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     void refuse(std::uint64_t n, Problem problem) {
         auto const slot = first_ + slots_.size();
         slots_.emplace_back();
-        auto const& asked = asked_->view();
-        settle(slot, n, {asked.match.target->host, asked.match.target->route, asked.request_id, {}, {}},
-               std::unexpected(std::move(problem)));
+        settle(slot, n, {nullptr, nullptr, request_id(), {}, {}}, std::unexpected(std::move(problem)));
     }
     std::size_t under_way() const { return slots_.size(); }
     std::string const& request_id() const { return asked_->view().request_id; }
@@ -75,6 +74,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     }
 
     Edge& edge_;
+    std::shared_ptr<std::atomic<bool>> edge_alive_;  // an upload may outlive it
     std::shared_ptr<Edge::AskedLater> asked_;
     std::string_view counter_;
     std::uint64_t first_ = 0;

@@ -60,7 +60,7 @@ Edge::~Edge() {
     *alive_ = false;
     for (Host* host : hosts_) host->watch().on_wake({});
     // What was posted to the lanes before has run when this returns.
-    on_lanes([](Lane& lane) { lane.feeds.clear(); });
+    on_lanes([](Lane& lane) { lane.move_all(), lane.feeds.clear(); });
 }
 
 void Edge::on_lanes(std::function<void(Lane&)> act) {

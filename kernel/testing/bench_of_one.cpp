@@ -8,6 +8,7 @@
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/kernel_query.h"
 #include "kernel/testing/laws.h"
+#include "kernel/testing/mirror.h"
 #include "kernel/testing/random_calls.h"
 
 namespace gantry::testing {
@@ -16,6 +17,7 @@ using runtime::AnyValue;
 
 BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(std::move(decl)), settings_(settings) {
     if (!settings_ && decl_.settings) settings_ = default_settings_.emplace(*decl_.settings).get();
+    mirrored_ = Mirror::wanted();
     start();
 }
 BenchOfOne::~BenchOfOne() = default;
@@ -35,6 +37,14 @@ void BenchOfOne::start() {
 void BenchOfOne::restart() {
     snapshots_.offer({});
     start();
+    if (mirror_) mirror_->restart();
+}
+
+// A mirror's time goes on by itself, so that of the host does, too, while there is one.
+void BenchOfOne::follow_clock() {
+    if (!mirrored_) return;
+    if (!mirror_) mirror_ = Mirror::make(decl_, settings_, mirror_now_ = clock_.wall());
+    if (clock_.wall() != mirror_now_) tick();
 }
 
 // Of the first commands each, then more and more seldom: law 3 starts from every one of them.
@@ -45,6 +55,13 @@ void BenchOfOne::keep_snapshot() {
 }
 
 Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
+    follow_clock();
+    auto reply = ask_here(verb, target, body, headers);
+    if (mirror_) mirror_->expect_same(*host_, verb, target, body, headers, reply);
+    return reply;
+}
+
+Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
     auto const cut = std::min(target.find('?'), target.size());
     auto const path = target.substr(0, cut), query = target.substr(std::min(cut + 1, target.size()));
     auto match = routes_->match(verb, path);
@@ -69,7 +86,7 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
         return runtime::bind_path(*match.target->read, match.segments, type, out);
     };
     runtime::Bind const bind_read(bind_read_fn);
-    Viewer const viewer{Str(caller_)};
+    Viewer const viewer{Str(mirror_ ? "u_local" : caller_)};
     runtime::Request request{.route = *match.target->route, .viewer = viewer, .bind = bind};
     if (command) {
         request.idempotency_key = headers.idempotency_key, request.target = target, request.body = body,
@@ -139,6 +156,7 @@ std::vector<EncodedEvent> BenchOfOne::written_after(log::Position position) cons
 }
 
 void BenchOfOne::record(std::vector<EncodedEvent> const& events) {
+    if (mirrored_) FAIL() << "GANTRY_ASK: a server takes no facts that nobody decided";
     std::string bytes;
     for (auto const& e : events) put_varint(bytes, e.type), put_string(bytes, e.payload);
     log::BatchView batch;
@@ -152,6 +170,7 @@ void BenchOfOne::record(std::vector<EncodedEvent> const& events) {
 void BenchOfOne::tick() {
     auto ticked = host_->tick();
     EXPECT_TRUE(ticked) << ticked.error().detail;
+    if (mirror_) mirror_->set_clock(mirror_now_ = clock_.wall());
 }
 
 std::string BenchOfOne::shown(std::vector<EncodedEvent> const& events) const {
@@ -186,6 +205,9 @@ void BenchOfOne::commands_from(std::string_view bytes) {
     values_are_random_ = false;
 }
 
-void BenchOfOne::check_laws() { Laws(*this).check(); }
+void BenchOfOne::check_laws() {
+    mirror_.reset(), mirrored_ = false;
+    Laws(*this).check();
+}
 
 }  // namespace gantry::testing

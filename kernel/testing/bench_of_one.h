@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ struct Headers {
     std::string idempotency_key, if_match;
 };
 
+class Mirror;
+
 // The part of a Harness that doesn't know its service's types.
 class BenchOfOne {
    public:
@@ -64,6 +67,8 @@ class BenchOfOne {
     std::string caller_ = "u_local";
 
    private:
+    Reply ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers);
+    void follow_clock();
     friend class Laws;
     friend class RandomCalls;
     struct Asked {
@@ -90,6 +95,9 @@ class BenchOfOne {
     std::unique_ptr<runtime::RouteTable> routes_;
     std::vector<Asked> reads_;  // each once
     std::size_t writes_ = 0;
+    std::unique_ptr<Mirror> mirror_;
+    Time mirror_now_{};
+    bool mirrored_ = false;  // until the laws are checked, which look inside
     PrivateValues private_values_;
     bool values_are_random_ = false;  // and thus say nothing about where a private one came from
 };
