@@ -159,8 +159,16 @@ void Edge::Feed::park() {
             self->input_.wait = {};
             self->at_end();
         });
-    // What came between the end of reading and now.
-    if (host_.log().status().durable > encoder_.position()) later([this] { wake(); });
+    // What came between the end of reading and now, also if it isn't durable yet.
+    auto const ahead = host_.applied_by_all();
+    if (ahead <= encoder_.position()) return;
+    host_.when_durable(ahead, edge_.options_.threads ? io_thread_ : -1, [weak = weak_from_this(), watcher = watcher_](Result<Answer>) {
+        auto self = weak.lock();
+        if (!self) return;
+        self->later([weak, watcher] {
+            if (auto still = weak.lock(); still && still->watcher_ == watcher) still->wake();
+        });
+    });
 }
 
 void Edge::Feed::unpark() {

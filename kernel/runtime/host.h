@@ -145,6 +145,14 @@ class Host {
     History& history() { return history_; }
     // Who waits for which keys. `wake` runs on the lane (Parts::post), with its watchers of whom a key was touched.
     Watch& watch() { return watch_; }
+    // The newest event that is applied once every command that is under way now has ended: one of them may not have seen a watcher that was
+    // just added, and is to be asked for by position.
+    Position applied_by_all() {
+        lock_.lock_shared();
+        auto const position = applied();
+        lock_.unlock_shared();
+        return position;
+    }
     void on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake);
     // A read of the past, under today's rights.
     Result<Answer> read_past(Folded const& past, Request const& request) const;

@@ -128,6 +128,7 @@ void Edge::Live::settle(std::uint64_t number, Result<Answer> answer) {
     for (auto& opening : std::exchange(query->openings, {})) start(*query, std::move(opening), answer ? nullptr : &answer.error());
     query->evaluating = false;  // only now may it go
     // What was touched while this was evaluated, before its keys were watched.
+    query->host->applied_by_all();
     if (!query->wide && (query->again || outdated(*query))) evaluate_later(number);
     drop_if_unread(number);
 }
