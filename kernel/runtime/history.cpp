@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace gantry::runtime {
 namespace {
@@ -30,18 +31,19 @@ PastState History::kept(Moment moment) {
 }
 
 void History::fetch(Moment moment, int lane, Done done) {
+    bool full, start = false;
     {
         std::lock_guard lock(mutex_);
         auto same = std::ranges::find(wanted_, moment, &Wanted::moment);
-        bool const full = same == wanted_.end() ? wanted_.size() >= wanted_max : same->waiters.size() >= waiters_max;
+        full = same == wanted_.end() ? wanted_.size() >= wanted_max : same->waiters.size() >= waiters_max;
         if (!full) {
             if (same == wanted_.end()) same = wanted_.insert(wanted_.end(), Wanted{moment, {}});
-            same->waiters.push_back({lane, std::move(done)});
+            same->waiters.emplace_back(lane, std::exchange(done, nullptr));
+            start = !std::exchange(working_, true);
         }
-        if (!full && working_) return;
-        if (!full) working_ = true;
     }
-    if (done) return done(std::unexpected(busy("history_busy", "too many moments of the past are being rebuilt: try again", 2)));
+    if (full) return done(std::unexpected(busy("history_busy", "too many moments of the past are being rebuilt: try again", 2)));
+    if (!start) return;
     if (parts_.background) return parts_.background([this] { work(); });
     work();
 }
