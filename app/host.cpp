@@ -102,7 +102,8 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     options.data_dir = server.data.str(), options.log = server.log.str();
     options.tls = {http.tls_certificate.str(), http.tls_key.str()};
     options.listen = {address->host, address->port, !options.tls.certificate_file.empty()};
-    options.io_threads = int(server.io_threads), options.stop_timeout = server.stop_timeout;
+    options.io_threads = int(server.io_threads), options.effect_threads = int(server.effect_threads),
+    options.stop_timeout = server.stop_timeout;
     options.history_bytes_max = std::uint64_t(server.history_memory_max_mib) << 20;
     options.snapshot_bytes_max = std::uint64_t(server.snapshots_max_mib) << 20;
     options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;

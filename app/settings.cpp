@@ -19,6 +19,7 @@ config::Section server_section() {
          {&S::data, "Directory of all data: DATA/<site>/<service>."},
          {&S::log, "Where the logs are instead: file:DIR, or memory: for a server that forgets everything when it ends."},
          {&S::io_threads, "Threads that serve connections; 0: one for each processor."},
+         {&S::effect_threads, "Threads for what services do outside: mails, calls. So many are under way at once."},
          {&S::services, "Services to serve; none named: all."},
          {&S::log_level, "Least level of log lines, of all and of single modules: info, or info,http=debug.", "", config::Change::at_once},
          {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."},

@@ -130,15 +130,24 @@ concept Ignorable = requires { requires T::ignorable; };
 
 // "CreatedAt" → "created_at": how a variant's alternatives and the event types go by name.
 std::string snake_case(std::string_view pascal);
-// The unqualified name of a type, from the compiler's own spelling.
+// The unqualified name of a type, from the compiler's own spelling. A template may be `named_after` another type: Effect<SendMail> goes by
+// "SendMail".
 template <class T>
 consteval std::string_view type_name() {
+    if constexpr (requires { typename T::named_after; }) return type_name<typename T::named_after>();
     std::string_view f = __PRETTY_FUNCTION__;
     auto from = f.find("T = ") + 4, to = f.find_last_of(']');
     f = f.substr(from, to - from);
     if (auto angle = f.find('<'); angle != f.npos) f = f.substr(0, angle);
     if (auto colon = f.rfind("::"); colon != f.npos) f = f.substr(colon + 2);
     return f;
+}
+
+// What an event of this type goes by.
+template <class T>
+std::string_view event_name() {
+    static std::string const name = snake_case(type_name<T>());
+    return name;
 }
 
 namespace detail {

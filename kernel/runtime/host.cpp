@@ -123,6 +123,13 @@ Result<void> Host::tick() {
     return {};
 }
 
+Time Host::log_time() {
+    lock_.lock_shared();
+    auto const last = state_.last_time;
+    lock_.unlock_shared();
+    return std::max(parts_.clock.wall(), last);
+}
+
 Time Host::due_at(TimerDecl const& timer, Time at) const { return std::max(at, started_ + timer.grace); }
 
 Result<std::size_t> Host::fire_due(std::size_t at_most) {
@@ -197,6 +204,7 @@ void Host::became_durable(Position position) {
         }
     }
     watch_.durable(position);
+    if (decl_.outbox && parts_.on_effects) parts_.on_effects();
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };

@@ -115,6 +115,8 @@ class Host {
         std::uint64_t snapshot_bytes_max = 8ull << 30;  // of the snapshots on disk, but for the newest two
         // Is told, on the thread of a command, that a timer is due sooner than any was before. Null: nobody asks.
         std::function<void(Time)> on_due = {};
+        // Is told when more is durable that may ask for effects; must not block. Null: nobody runs them.
+        std::function<void()> on_effects = {};
         // Runs what takes seconds. Null: on the thread that asks for it.
         std::function<void(std::move_only_function<void()>)> background = {};
         // Runs a task on a lane: one task for all answers that became durable together. Null: they are given on the committer's thread.
@@ -162,6 +164,9 @@ class Host {
     // Of the timers that are due at most so many; the number of those that fired. A timer that doesn't move when it fires is left alone
     // until the next start, and its failure is told once ("timer_stuck").
     Result<std::size_t> fire_due(std::size_t at_most = ~std::size_t{0});
+    // A command of the kernel's own: all that `run` does between begin_write and end_write. For effects, timers and the like.
+    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run);
+    Time log_time();  // the clock's, and never before an event
     // When the next timer is due; nothing when none is set.
     std::optional<Time> next_due() const;
     // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one; with a
@@ -219,7 +224,6 @@ class Host {
     void wait(Waiter waiter);
     void became_durable(Position position);
     Result<void> rebuild();
-    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run);
     Time due_at(TimerDecl const& timer, Time at) const;
     void note_due();  // under lock_
     History::Parts history_parts();

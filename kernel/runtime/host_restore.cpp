@@ -89,6 +89,7 @@ Result<void> Host::retain() {
     auto const marks = state_.baselines;
     auto const last = state_.last;
     auto const oldest_repeat = state_.remembered.oldest();
+    auto const oldest_effect = decl_.outbox ? decl_.outbox(state_.service.get()).oldest() : std::nullopt;
     lock_.unlock_shared();
     auto const now = parts_.clock.wall();
     auto const newest = marks.empty() ? BaselineMark{0, first_time_} : marks.back();
@@ -97,7 +98,8 @@ Result<void> Host::retain() {
     for (auto const& mark : marks)
         if (now - mark.time >= *keep) below = mark;
     if (!below) return {};
-    auto const position = std::min(below->position + 1, oldest_repeat.value_or(below->position + 1));
+    auto position = below->position + 1;
+    for (auto needed : {oldest_repeat, oldest_effect}) position = std::min(position, needed.value_or(position));
     if (position > parts_.log.status().begin) TRY_VOID(parts_.log.cut(position, {}));
     lock_.lock();
     std::erase_if(state_.baselines, [&](auto const& mark) { return mark.position < below->position; });

@@ -20,6 +20,7 @@
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
 
@@ -66,13 +67,45 @@ Result<codec::HashKey> site_key(log::Disk& disk, std::string const& path, Random
     return key;
 }
 
+// Threads for what may block; a task is taken only when one is free.
+class Workers {
+   public:
+    // `freed` is told, on a thread of these, each time one became free.
+    Workers(int count, std::function<void()> freed) : freed_(std::move(freed)), threads_(count) {
+        for (int i = 0; i < count; ++i) free_.push_back(i);
+    }
+    bool try_run(std::move_only_function<void()> task) {
+        std::lock_guard guard(mutex_);
+        if (free_.empty()) return false;
+        int const thread = free_.back();
+        free_.pop_back();
+        threads_.post(thread, [this, thread, task = std::move(task)]() mutable {
+            task();
+            {
+                std::lock_guard done(mutex_);
+                free_.push_back(thread);
+            }
+            freed_();
+        });
+        return true;
+    }
+
+   private:
+    std::function<void()> freed_;
+    std::mutex mutex_;
+    std::vector<int> free_;
+    net::IoThreads threads_;
+};
+
 // One service with all that is its own.
 struct Served {
     std::optional<AnyValue> settings;
     std::unique_ptr<log::Log> log;
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;
-    net::Timer due;  // on the worker's thread
+    net::Timer due;                         // on the worker's thread
+    std::unique_ptr<EffectRunner> effects;  // null: the service has none
+    std::unique_ptr<std::atomic<bool>> effects_asked = std::make_unique<std::atomic<bool>>(false);
 };
 
 class Process {
@@ -179,9 +212,17 @@ class Process {
         parts.snapshot_bytes_max = options_.snapshot_bytes_max;
         // The host itself is known only later; by then the worker has its turn.
         parts.on_due = [this, number = served_.size()](Time) { worker_->post(0, [this, number] { fire_due(served_[number]); }); };
+        parts.on_effects = [this, number = served_.size()] { ask_for_effects(number); };
         parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
+        if (served.host->decl().outbox) {
+            if (!workers_) workers_.emplace(options_.effect_threads, [this] { ask_for_effects(); });
+            if (!outside_) outside_.emplace("", client::Options{.retries = 0});
+            served.effects = std::make_unique<EffectRunner>(
+                EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
+                                    [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }});
+        }
         served_.push_back(std::move(served));
         return {};
     }
@@ -243,6 +284,19 @@ class Process {
         auto const wait = std::max(*next - clock_.wall(), Duration::millis(*fired == timers_a_turn ? 0 : 1));
         if (wait <= Duration::seconds(2)) served.due = worker_->after(0, wait, [this, &served] { fire_due(served); });
     }
+    // Many asks before the worker has its turn are one.
+    void ask_for_effects(std::size_t number) {
+        if (served_[number].effects_asked->exchange(true)) return;
+        worker_->post(0, [this, number] {
+            auto& served = served_[number];
+            served.effects_asked->store(false);
+            if (served.effects) served.effects->poll();
+        });
+    }
+    void ask_for_effects() {
+        for (std::size_t i = 0; i < served_.size(); ++i)
+            if (served_[i].effects) ask_for_effects(i);
+    }
     static void complain(Served const& served, Problem const& problem) {
         observe::log_line(Level::error, "runtime", problem.detail,
                           {{"service", served.host->decl().name}, {"code", problem.code}, {"cause", problem.cause}});
@@ -251,6 +305,7 @@ class Process {
         for (auto& served : served_) {
             if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
             fire_due(served);
+            if (served.effects) served.effects->poll();
         }
     }
     Result<void> stop() {
@@ -258,6 +313,9 @@ class Process {
         edge_->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
         worker_->stop(), slow_->stop();
+        for (auto& served : served_)
+            if (served.effects) served.effects->stop();
+        workers_.reset();
         Result<void> outcome;
         for (auto& served : served_) {
             if (auto saved = served.host->save_snapshot(); !saved)
@@ -286,6 +344,8 @@ class Process {
     codec::Sealer sealer_;
     std::optional<log::Committer> committer_;
     std::deque<Served> served_;
+    std::optional<client::Session> outside_;  // what effects call through
+    std::optional<Workers> workers_;          // that run effects
     std::optional<Reports> reports_;
     std::unique_ptr<Edge> edge_;
     std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild

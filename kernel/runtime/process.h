@@ -24,6 +24,7 @@ struct ProcessOptions {
     http::TlsFiles tls;
     http::Limits limits;
     int io_threads = 0;  // 0: one a processor
+    int effect_threads = 4;
     std::vector<ServiceDecl> services;
     config::Config const* config = nullptr;  // of the services' sections; null: their defaults
     std::span<StaticFile const> files = {};  // the console

@@ -17,6 +17,7 @@
 #include "kernel/codec/schema.h"
 #include "kernel/codec/type.h"
 #include "kernel/log/log.h"
+#include "kernel/runtime/outbox.h"
 #include "kernel/state/portable.h"
 #include "kernel/state/tracking.h"
 
@@ -93,6 +94,17 @@ struct Deprecated {
     std::string_view since, sunset;  // RFC 3339 dates
 };
 
+struct Outside;
+// A failure is tried again, after a wait that doubles, unless it is a 4xx other than 408, 425 and 429: those won't get better. What fails
+// for good is dead, and waits for an operator. Problem::detail is recorded, so it names no person; Problem::cause only goes to the log
+// lines.
+struct EffectOptions {
+    Duration timeout = Duration::seconds(30);
+    Duration first_wait = Duration::seconds(1), longest_wait = Duration::hours(1);  // or what Retry-After says, up to a day
+    std::int64_t attempts_max = 20;
+    std::size_t at_once = 4;  // of one kind
+};
+
 namespace runtime {
 
 // What a route's generated code asks of the call that it serves. One call, one thread.
@@ -136,13 +148,58 @@ struct RouteDecl {
     RunRoute run = nullptr;
 };
 
+template <class State, class Visit>
+void each_member(State& state, Visit&& visit) {
+    boost::mp11::mp_for_each<gantry::detail::Members<std::remove_const_t<State>>>([&](auto d) { visit(d.name, state.*d.pointer); });
+}
+
+template <class T>
+inline constexpr bool is_effect = false;
+template <class Args>
+inline constexpr bool is_effect<Effect<Args>> = true;
+template <class E>
+inline constexpr bool is_kernel_event = is_effect<E> || std::is_same_v<E, EffectOutcome>;
+template <class Event>
+inline constexpr bool has_effects = false;
+template <class... E>
+inline constexpr bool has_effects<std::variant<E...>> = (is_effect<E> || ...);
+
+// The member of a State that is the Outbox.
+template <class State>
+auto& outbox_of(State& state) {
+    std::remove_reference_t<decltype(std::declval<std::conditional_t<std::is_const_v<State>, Outbox const&, Outbox&>>())>* found = nullptr;
+    each_member(state, [&](auto, auto& member) {
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, Outbox>) found = &member;
+    });
+    return *found;
+}
+template <class State>
+constexpr bool has_outbox() {
+    bool found = false;
+    boost::mp11::mp_for_each<gantry::detail::Members<State>>(
+        [&](auto d) { found = found || std::is_same_v<decltype(gantry::detail::member_type(d.pointer)), Outbox>; });
+    return found;
+}
+
+// Effects and what becomes of them are the kernel's to fold (effects.h); the service may, too.
+template <class State, class Args>
+void fold_kernel_event(State& state, Effect<Args> const& effect, At const& at) {
+    outbox_of(state).requested(effect.id, codec::event_name<Args>(), at.position, at.time);
+}
+template <class State>
+void fold_kernel_event(State& state, EffectOutcome const& outcome, At const& at) {
+    outbox_of(state).apply(outcome, at.time);
+}
+
 template <class State, class Event>
 void apply_event(State& state, Event const& event, At const& at) {
     std::visit(
         [&](auto const& e) {
+            constexpr bool is_kernels = is_kernel_event<std::remove_cvref_t<decltype(e)>>;
+            if constexpr (is_kernels) fold_kernel_event(state, e, at);
             if constexpr (requires { state.apply(e, at); })
                 state.apply(e, at);
-            else
+            else if constexpr (!is_kernels || requires { state.apply(e); })
                 state.apply(e);
         },
         event);
@@ -221,6 +278,19 @@ struct TimerDecl {
     Result<void> (*fire)(RouteFn, Call&) = nullptr;  // the first one, if it is due
 };
 
+// What does the effects of a kind (effects.h).
+struct EffectDecl {
+    std::string_view kind;
+    std::size_t alternative = 0;
+    EffectOptions options;
+    RouteFn act = nullptr, then = nullptr;
+    // The effect itself, of an event (a variant) that asks for it. What it gives is for `settle`.
+    Result<std::shared_ptr<void const>> (*run)(EffectDecl const&, void const* event, Outside&) = nullptr;
+    // Records the outcome, and what the service makes of it unless `event` is null. Nothing happens when the effect isn't pending any more.
+    Result<void> (*settle)(EffectDecl const&, Call&, EffectOutcome const& outcome, void const* event,
+                           Result<std::shared_ptr<void const>> const& done) = nullptr;
+};
+
 // GET /events, which every service has.
 RouteDecl feed_route();
 
@@ -237,18 +307,15 @@ struct ServiceDecl {
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     std::vector<TimerDecl> timers;
-    codec::Type const* settings = nullptr;  // null: none
+    std::vector<EffectDecl> effects;
+    Outbox const& (*outbox)(void const* state) = nullptr;  // null: the service has no effects
+    codec::Type const* settings = nullptr;                 // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
     std::optional<Duration> (*retention)(void const* settings) = nullptr;
 };
 
 // --- declare<Service>() ------------------------------------------------------------------------------------------------------
-
-template <class State, class Visit>
-void each_member(State& state, Visit&& visit) {
-    boost::mp11::mp_for_each<gantry::detail::Members<std::remove_const_t<State>>>([&](auto d) { visit(d.name, state.*d.pointer); });
-}
 
 template <class State>
 StateOps state_ops() {
@@ -413,6 +480,8 @@ constexpr bool hides_rows() {
     return hides;
 }
 template <class Service>
+void add_effects(ServiceDecl& decl);
+template <class Service>
 concept HasEventVisibility = requires(typename Service::State const& s, typename Service::Event const& e, Viewer const& v) {
     { Service::visible(s, e, v) } -> std::convertible_to<bool>;
 };
@@ -432,10 +501,15 @@ ServiceDecl declare() {
     static_assert(
         HasEventVisibility<Service> || !hides_rows<State>(),
         "rows that not everyone may see need a rule for the feed, too: static bool visible(State const&, Event const&, Viewer const&)");
-    if constexpr (HasEventVisibility<Service>)
+    if constexpr (HasEventVisibility<Service> || has_effects<Event>)
         decl.may_see_event = [](void const* state, void const* event, Viewer const& viewer) {
-            return bool(Service::visible(*static_cast<State const*>(state), *static_cast<Event const*>(event), viewer));
+            auto const& e = *static_cast<Event const*>(event);
+            bool const is_kernels = std::visit([](auto const& a) { return is_kernel_event<std::remove_cvref_t<decltype(a)>>; }, e);
+            if (is_kernels) return viewer.sees_all;  // what is to be sent, and to whom
+            if constexpr (HasEventVisibility<Service>) return bool(Service::visible(*static_cast<State const*>(state), e, viewer));
+            return true;
         };
+    if constexpr (has_effects<Event>) add_effects<Service>(decl);
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;

@@ -59,6 +59,13 @@ class Due : public state::Tracked {
         auto const* slot = order_.first();
         return slot ? &slots_[*slot] : nullptr;
     }
+    // Visits the entries in the order of first(), until `visit` returns false.
+    template <class Visit>
+    void walk(Visit&& visit) const {
+        note_all();
+        if (auto const* first = order_.first())
+            order_.ascend(*first, [&](std::uint32_t slot) { return bool(visit(slots_[slot])); }, by_time());
+    }
     std::size_t size() const { return index_.size(); }
     std::size_t memory_bytes() const {
         return slots_.memory_bytes() + index_.memory_bytes() + free_.memory_bytes() + order_.memory_bytes();
@@ -68,8 +75,7 @@ class Due : public state::Tracked {
     void save(state::Out& out) const {
         out.number(std::uint64_t(size()));
         state::ValueWriter<Entry> writer(out);
-        if (auto const* first = order_.first())
-            order_.ascend(*first, [&](std::uint32_t slot) { return writer.put(slots_[slot]), true; }, by_time());
+        walk([&](Entry const& entry) { return writer.put(entry), true; });
         writer.finish();
     }
     bool load(state::In& in) {

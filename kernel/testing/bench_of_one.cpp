@@ -23,7 +23,7 @@ BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(
 BenchOfOne::~BenchOfOne() = default;
 
 void BenchOfOne::start() {
-    routes_.reset(), host_.reset();
+    routes_.reset(), effects_.reset(), host_.reset();
     log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{}, codec::encode_event_schema(*decl_.event));
     runtime::Host::Parts parts{*log_, clock_, random_};
     parts.settings = settings_, parts.snapshots = &snapshots_;
@@ -32,6 +32,18 @@ void BenchOfOne::start() {
     ASSERT_TRUE(started) << started.error().detail << started.error().cause;
     std::array<runtime::Host*, 1> hosts{host_.get()};
     routes_ = std::make_unique<runtime::RouteTable>(hosts);
+    auto send = [this](client::Request request) {
+        if (outside_) return outside_(std::move(request));
+        client::Reply unanswered;
+        unanswered.error = client::Error{"connect_failed", "the test has no outside"};
+        return unanswered;
+    };
+    effects_ = std::make_unique<runtime::EffectRunner>(
+        runtime::EffectRunner::Parts{*host_, clock_, send, [](std::move_only_function<void()> task) { return task(), true; }});
+}
+
+void BenchOfOne::run_effects() {
+    for (auto before = ~log::Position{0}; before != host_->applied();) before = host_->applied(), effects_->poll();
 }
 
 void BenchOfOne::restart() {

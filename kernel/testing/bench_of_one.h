@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "kernel/log/memory/memory_log.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/binding.h"
+#include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/host.h"
 #include "kernel/service.h"
 #include "kernel/testing/memory_snapshots.h"
@@ -52,6 +54,10 @@ class BenchOfOne {
     void restart();
     // Lets the service record what time alone brings about.
     void tick();
+    // What the outside answers to calls of effects; until it is told they fail for want of an answer.
+    void outside(std::function<client::Reply(client::Request)> send) { outside_ = std::move(send); }
+    // Does the effects that are due, and those that their outcomes ask for.
+    void run_effects();
     ManualClock& clock() { return clock_; }
     runtime::Host& host() { return *host_; }
     void expect_wrote(Reply const& reply, std::vector<EncodedEvent> const& expected);
@@ -93,6 +99,8 @@ class BenchOfOne {
     std::unique_ptr<log::MemoryLog> log_;
     std::unique_ptr<runtime::Host> host_;
     std::unique_ptr<runtime::RouteTable> routes_;
+    std::function<client::Reply(client::Request)> outside_;
+    std::unique_ptr<runtime::EffectRunner> effects_;
     std::vector<Asked> reads_;  // each once
     std::size_t writes_ = 0;
     std::unique_ptr<Mirror> mirror_;

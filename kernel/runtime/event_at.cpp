@@ -1,0 +1,28 @@
+#include "kernel/runtime/event_at.h"
+
+#include "kernel/base/varint.h"
+
+namespace gantry::runtime {
+
+Result<AnyValue> event_at(Host& host, Position position) {
+    auto const& type = *host.decl().event;
+    AnyValue borrowed(type), owned(type);
+    Result<void> read = fail(410, "position_gone", "the log has no such event");
+    TRY_VOID(host.log().find(position, [&](log::BatchView const& batch) {
+        auto reader = codec::make_event_reader(batch.schemas, type, host.decl().renames);
+        if (!reader) return read = std::unexpected(std::move(reader.error())), false;
+        ByteReader in(batch.events);
+        for (std::uint32_t i = 0; i < batch.count; ++i) {
+            auto const number = std::uint32_t(in.varint());
+            auto const payload = in.string();
+            if (batch.first + i != position) continue;
+            read = (*reader)->decode(number, payload, borrowed.get(), host.sealer());
+            if (read) type.ops.assign(owned.get(), borrowed.get());  // a copy owns
+        }
+        return false;
+    }));
+    if (!read) return std::unexpected(std::move(read.error()));
+    return owned;
+}
+
+}  // namespace gantry::runtime

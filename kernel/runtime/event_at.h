@@ -1,0 +1,11 @@
+#pragma once
+#include "kernel/runtime/any_value.h"
+#include "kernel/runtime/host.h"
+
+namespace gantry::runtime {
+
+// One event of a host's log, durable and still there, as today's variant; it owns its bytes. Fails with what makes the log unreadable, and
+// 410 "position_gone" where it was cut.
+Result<AnyValue> event_at(Host& host, Position position);
+
+}  // namespace gantry::runtime
