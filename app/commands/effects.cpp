@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/commands/commands.h"
+#include "app/exit_codes.h"
+#include "app/problem_document.h"
+#include "app/terminal.h"
+#include "kernel/codec/json.h"
+#include "kernel/http/gantry/client.h"
+#include "kernel/runtime/effects.h"
+
+namespace gantry::app {
+namespace {
+
+struct EffectsOptions {
+    std::string server = "http://127.0.0.1:8080";
+    std::string service, kind, note;
+    std::vector<std::string> ids;
+    bool dead = false, all = false, json = false;
+};
+
+// The answer; nothing after it was said what is wrong.
+std::optional<std::string> ask(EffectsOptions const& o, client::Session& session, client::Request request, int& exit_code) {
+    auto reply = session.send(std::move(request));
+    if (reply.ok()) return std::move(reply.body);
+    if (reply.status == 0) {
+        complain(fmt::format("{}: {}", o.server, reply.error->detail.empty() ? reply.error->code : reply.error->detail));
+        exit_code = exit_unreachable;
+        return {};
+    }
+    if (reply.status == 404 && reply.error->code == "route_not_found")
+        complain(fmt::format("{} has no service '{}' with effects", o.server, o.service));
+    else
+        complain(problem_text(reply.body, reply.status).value_or(fmt::format("{} {}", reply.status, reply.body)));
+    exit_code = exit_failed;
+    return {};
+}
+
+// Page by page; false ends it.
+int each(EffectsOptions const& o, client::Session& session, bool only_dead, std::function<bool(PendingEffect const&)> const& visit) {
+    std::string cursor;
+    int code = exit_ok;
+    for (;;) {
+        auto target = fmt::format("/{}/v1/effects?limit=1000{}{}{}", o.service, only_dead ? "&dead=true" : "",
+                                  o.kind.empty() ? "" : "&kind=" + o.kind, cursor.empty() ? "" : "&cursor=" + cursor);
+        auto body = ask(o, session, {.method = "GET", .target = std::move(target)}, code);
+        if (!body) return code;
+        auto page = codec::from_json<Page<PendingEffect>>(*body);
+        if (!page) return complain(fmt::format("{}: the answer is no list of effects", o.server)), exit_failed;
+        for (auto const& effect : page->items)
+            if (!visit(effect)) return exit_failed;
+        if (!page->next) return exit_ok;
+        cursor = *page->next;
+    }
+}
+
+int list(EffectsOptions const& o) {
+    client::Session session(o.server);
+    std::size_t seen = 0;
+    auto code = each(o, session, o.dead, [&](PendingEffect const& effect) {
+        if (o.json) return print(codec::to_json(effect) + "\n");
+        if (seen++ == 0 &&
+            !print(fmt::format("{:<24} {:<20} {:<28} {:>8}  {:<28} {}\n", "ID", "KIND", "REQUESTED", "ATTEMPTS", "NEXT", "ERROR")))
+            return false;
+        return print(fmt::format("{:<24} {:<20} {:<28} {:>8}  {:<28} {}\n", effect.id.view(), effect.kind.view(),
+                                 format_time(effect.requested_at), effect.attempts, effect.next_at ? format_time(*effect.next_at) : "dead",
+                                 effect.last_error ? effect.last_error->view() : ""));
+    });
+    if (code == exit_ok && seen == 0 && !o.json && is_terminal(Stream::out)) print("nothing is pending\n");
+    return code;
+}
+
+int order(EffectsOptions const& o, std::string_view verb) {
+    if (o.ids.empty() != o.all) return complain("name the effects by their ids, or say --all for all that are dead"), exit_usage;
+    client::Session session(o.server);
+    auto ids = o.ids;
+    if (o.all) {
+        auto code = each(o, session, true, [&](PendingEffect const& effect) { return ids.push_back(effect.id.str()), true; });
+        if (code != exit_ok) return code;
+    }
+    int code = exit_ok;
+    std::size_t done = 0;
+    for (auto const& id : ids) {
+        std::string body = "{";
+        if (!o.note.empty()) body += "\"note\":", codec::append_json_string(body, o.note);
+        client::Request request{.method = "POST", .target = fmt::format("/{}/v1/effects/{}/{}", o.service, id, verb), .body = body + "}"};
+        request.headers.emplace_back("Content-Type", "application/json");
+        if (ask(o, session, std::move(request), code)) ++done;
+        if (code == exit_unreachable) return code;
+    }
+    if (o.json) return print(fmt::format("{{\"done\":{},\"of\":{}}}\n", done, ids.size())) ? code : exit_failed;
+    if (!print(fmt::format("{} of {} {}\n", done, ids.size(), verb == "retry" ? "are tried again" : "dropped"))) return exit_failed;
+    return code;
+}
+
+CLI::App* add(CLI::App& parent, EffectsOptions& o, std::string const& name, std::string const& what) {
+    auto* command = parent.add_subcommand(name, what);
+    command->add_option("SERVICE", o.service, "Whose effects.")->required();
+    command->add_option("--server", o.server, "The server.")->type_name("URL")->capture_default_str();
+    command->add_option("--kind", o.kind, "Of this kind alone.");
+    return command;
+}
+
+}  // namespace
+
+void add_effects(CLI::App& app, Action& action) {
+    auto* command = app.add_subcommand("effects", "What services do outside, mails and calls: what is pending, what failed for good");
+    command->require_subcommand(1);
+    auto o = std::make_shared<EffectsOptions>();
+    auto* ls = add(*command, *o, "ls", "Those that are pending, and those that are dead");
+    ls->add_flag("--dead", o->dead, "The dead ones alone.");
+    ls->add_flag("--json", o->json, "One JSON object a line.");
+    ls->callback([&action, o] { action = [o] { return list(*o); }; });
+    auto order_of = [&](std::string const& name, std::string const& what) {
+        auto* sub = add(*command, *o, name, what);
+        sub->add_option("ID", o->ids, "Ids as ls shows them.");
+        sub->add_flag("--all", o->all, "All that are dead.");
+        sub->add_flag("--json", o->json, "How many, as JSON.");
+        sub->add_option("--note", o->note, "Why, for the record.");
+        sub->callback([&action, o, name] { action = [o, name] { return order(*o, name); }; });
+    };
+    order_of("retry", "Try them now");
+    order_of("drop", "Give them up for good");
+}
+
+}  // namespace gantry::app
