@@ -1,14 +1,11 @@
 // gantry effects, against a whole process with a service whose effects call a real target.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <atomic>
-#include <future>
 #include <thread>
 
-#include "app/cli_fixture_test.h"
+#include "app/serving_fixture_test.h"
 #include "kernel/http/server.h"
-#include "kernel/runtime/process.h"
 #include "kernel/service.h"
 
 namespace gantry::bells {
@@ -80,7 +77,7 @@ class Target final : public http::Handler {
     std::atomic<int> shy = 0;
 };
 
-class EffectsTest : public testing::Test {
+class EffectsTest : public app::ServingTest {
    protected:
     EffectsTest() {
         auto port = server_.listen({});
@@ -89,23 +86,7 @@ class EffectsTest : public testing::Test {
         start();
     }
     ~EffectsTest() override { stop(); }
-    void start() {
-        std::promise<std::string> ready;
-        auto url = ready.get_future();
-        process_ = std::thread([this, ready = std::move(ready)]() mutable {
-            runtime::ProcessOptions options;
-            options.data_dir = dir_ / "data", options.io_threads = 1;
-            options.services.push_back(runtime::declare<Service>());
-            options.on_ready = [&](std::string_view text) { ready.set_value(std::string(text)); };
-            auto served = runtime::serve(std::move(options));
-            EXPECT_TRUE(served) << served.error().detail;
-        });
-        url_ = url.get();
-    }
-    void stop() {
-        ::kill(::getpid(), SIGTERM);
-        process_.join();
-    }
+    void start() { serve({runtime::declare<Service>()}); }
     void press(std::string const& path) {
         client::Session session(url_);
         EXPECT_EQ(session.post("/bells/v1/pressed", fmt::format(R"({{"url":"{}{}"}})", target_url_, path)).status, 200);
@@ -124,12 +105,10 @@ class EffectsTest : public testing::Test {
         arguments.insert(arguments.end(), {"--server", url_});
         return app::gantry(arguments);
     }
-    app::Directory dir_;
     Target target_;
     net::IoThreads threads_{1};
     http::Server server_{threads_, target_};
-    std::string target_url_, url_;
-    std::thread process_;
+    std::string target_url_;
 };
 
 TEST_F(EffectsTest, AreDoneByTheProcessAndOperated) {

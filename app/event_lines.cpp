@@ -20,7 +20,7 @@ std::string quoted(std::string_view text) {
 }
 
 std::string_view kind_name(log::BatchKind kind) {
-    constexpr std::array<std::string_view, 6> names = {"command", "epoch", "incarnation", "baseline", "checkpoint", "dropped"};
+    constexpr std::array<std::string_view, 7> names = {"command", "epoch", "incarnation", "baseline", "checkpoint", "dropped", "agreed"};
     auto index = std::size_t(kind);
     return index < names.size() ? names[index] : "unknown";
 }

@@ -45,7 +45,7 @@ BANS = [
     (r"\bgetenv\b", "declare a key in kernel/config, or take it from app/",
      ["kernel/config/", "kernel/codec/golden.h", "kernel/testing/mirror.cpp", "app/"]),
     (r"std::j?thread\b", "use the executors of kernel/net",
-     ["kernel/net/", "kernel/log/", "kernel/http/gantry_client.cpp", "kernel/testing/", "tests/", "bench/", "_test.cpp"]),
+     ["kernel/net/", "kernel/log/", "kernel/http/gantry_client.cpp", "kernel/testing/", "tests/", "bench/", "_test.cpp", "_test.h"]),
     (r"\bdetached\b", "spawn into a task group of kernel/net, which owns and reports it", []),
     (r"\blocaltime(_r)?\b", "times are UTC; a zone is an explicit argument (kernel/base/time.h)", ["app/"]),
 ]

@@ -32,7 +32,10 @@ class Reader final : public EventReader {
     Result<void> decode(std::uint32_t number, std::string_view payload, void* variant, Sealer const* sealer) const override {
         Written const* w = find(number);
         if (!w) return fail(500, "event_type_unknown", fmt::format("the schema of this log has no event type number {}", number));
-        if (w->today == none) return fail(500, "event_type_unknown", fmt::format("event type \"{}\" is unknown today", w->type.name));
+        if (w->today == none)
+            return fail(500, "event_type_unknown",
+                        fmt::format("event type \"{}\" is unknown to this program, a newer one recorded it: use that; it was written as {}",
+                                    w->type.name, describe(w->shape)));
         ByteReader in(payload);
         if (detail::read_planned(w->plan, event_.ops.choose(variant, w->today), in, sealer) && in.done()) return {};
         return fail(500, "event_malformed",
@@ -61,9 +64,7 @@ Result<void> plan_event(Written& w, Type const& event, std::span<Rename const> r
         w.today = i;
         return {};
     }
-    if (w.type.ignorable) return {};
-    return fail(500, "event_type_unknown",
-                fmt::format("event type \"{}\" is unknown today; it was written as {}", w.type.name, describe(w.shape)));
+    return {};  // unknown today: told by the first event of it, if there is any
 }
 
 }  // namespace

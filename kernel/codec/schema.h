@@ -43,8 +43,9 @@ class EventReader {
 struct Rename {
     std::string_view record, from, to;
 };
-// Fails with "event_type_unknown" / "event_shape_unreadable" naming the event type, field and both shapes, when an event type, an
-// alternative or an enum value of the blob isn't known today (unless marked ignorable) or a field changed its type. Fine are: integers into
+// Fails with "event_shape_unreadable" naming the event type, field and both shapes, when an alternative or an enum value of the blob isn't
+// known today or a field changed its type. An event type that isn't known today (unless marked ignorable) is told by decode, as
+// "event_type_unknown": a release that may record it, and didn't, is no obstacle. Fine are: integers into
 // wider ones, other bounds, T into optional<T>, other prefixes. "event_schema_malformed": the blob can't be read.
 Result<std::unique_ptr<EventReader>> make_event_reader(std::string_view schema_blob, Type const& event_variant,
                                                        std::span<Rename const> renames = {});

@@ -40,7 +40,7 @@ enum : std::uint8_t {
     has_note = 64,
     known_fields = 127,
 };
-constexpr std::uint8_t last_kind = std::uint8_t(BatchKind::dropped);
+constexpr std::uint8_t last_kind = std::uint8_t(BatchKind::agreed);
 
 template <class T>
 T load(char const* p) {

@@ -30,6 +30,7 @@ enum class BatchKind : std::uint8_t {
     baseline = 3,     // one part of a state written into the log; `note` carries the runtime's bytes (no events)
     checkpoint = 4,   // follower cursors without events
     dropped = 5,      // retention cut below a position; `note` says what (no events)
+    agreed = 6,       // names the event types that may be recorded from here on, in `note` (no events)
 };
 
 struct CauseView {

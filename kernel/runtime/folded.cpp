@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "kernel/observe/log_line.h"
+#include "kernel/runtime/upgrade.h"
 
 namespace gantry::runtime {
 namespace {
 
-constexpr std::uint32_t kernel_section = 2;  // its form; a snapshot of another one is passed over
+constexpr std::uint32_t kernel_section = 3;  // its form; a snapshot of another one is passed over
 constexpr Position progress_every = 1 << 16;
 
 // Gathers small writes into pieces of a megabyte.
@@ -51,6 +52,8 @@ void save_kernel(Folded const& state, state::Out& out) {
     out.number(kernel_section);
     out.number(std::uint32_t(state.baselines.size()));
     for (auto const& mark : state.baselines) out.number(mark.position), out.number(mark.time.us);
+    out.number(std::uint32_t(state.agreed.size()));
+    for (auto const& name : state.agreed) out.text(name);
     state.remembered.save(out);
 }
 bool load_kernel(Folded& state, state::In& in) {
@@ -60,6 +63,10 @@ bool load_kernel(Folded& state, state::In& in) {
         if (!in.number(mark.position) || !in.number(mark.time.us)) return false;
         state.baselines.push_back(mark);
     }
+    if (!in.number(count) || count > in.left() / 4) return false;
+    state.agreed.resize(count);
+    for (auto& name : state.agreed)
+        if (!in.text(name)) return false;
     return state.remembered.load(in);
 }
 
@@ -86,6 +93,9 @@ class Replayer {
         for (auto const& batch : run) {
             if (batch.first > upto_) break;
             if (auto whole = baseline_.take(batch)) state_.baselines.push_back(*whole);
+            if (batch.kind == log::BatchKind::agreed) {
+                TRY_ASSIGN(state_.agreed, read_agreed(batch.note));
+            }
             if (batch.idempotency && batch.first > state_.last) remember(state_, batch);
             if (batch.count > 0) state_.last = std::max(state_.last, std::min(batch.last(), upto_));
             state_.last_time = std::max(state_.last_time, batch.time);
@@ -110,7 +120,9 @@ class Replayer {
 
 }  // namespace
 
-Folded Folded::view(ServiceDecl const& decl) const { return {decl.state.view(service.get()), baselines, remembered, last, last_time}; }
+Folded Folded::view(ServiceDecl const& decl) const {
+    return {decl.state.view(service.get()), baselines, remembered, agreed, last, last_time};
+}
 
 std::uint64_t Folded::memory_bytes(ServiceDecl const& decl) const {
     std::uint64_t bytes = remembered.memory_bytes();

@@ -24,6 +24,7 @@ struct Folded {
     std::unique_ptr<void, void (*)(void*)> service;
     std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
     Remembered remembered = {};
+    std::vector<std::string> agreed = {};  // names of the event types that may be recorded; empty: not told since the log began (upgrade.h)
     Position last = 0;
     Time last_time = {};
 

@@ -38,6 +38,7 @@ Result<void> Host::start(Progress const& progress) {
     stuck_timers_.assign(decl_.timers.size(), false);
     note_due();
     TRY_VOID(parts_.log.scan(0, [&](log::BatchView const& batch) { return first_time_ = batch.time, false; }));
+    TRY_VOID(agree_on_types());
     TRY_VOID(measure_memory());
     ready_.store(true, std::memory_order_release);
     return {};
@@ -48,6 +49,7 @@ Result<void> Host::rebuild() {
     TRY_VOID(parts_.log.wait_durable());
     TRY_ASSIGN(Folded fresh, restore({}));
     GANTRY_ASSERT(fresh.last == applied(), "a rebuilt state stands where the lost one stood");
+    fresh.agreed = std::move(state_.agreed);
     state_ = std::move(fresh);
     rebuilds_.fetch_add(1, std::memory_order_release);
     return {};

@@ -175,6 +175,12 @@ class Host {
     // A snapshot of now, unless the newest one is. Does nothing without Parts::snapshots.
     Result<void> save_snapshot();
 
+    // Event types that this release has and the one before hasn't: none is recorded before finish_upgrade, so that the release before still
+    // starts. In the order of the declaration.
+    std::vector<std::string_view> unfinished();
+    // From here on they are recorded; the release before can't read what follows. Durable when it returns.
+    Result<void> finish_upgrade();
+
     ServiceDecl const& decl() const { return decl_; }
     Position applied() const { return applied_.load(std::memory_order_acquire); }
     Position durable() const { return durable_.load(std::memory_order_acquire); }
@@ -231,11 +237,14 @@ class Host {
     Result<void> measure_memory();
     Result<void> write_baseline();
     Result<void> retain();
+    Result<void> agree_on_types();
+    void note_agreed();  // under lock_
 
     ServiceDecl decl_;
     Parts parts_;
     WriterFirstLock lock_;
-    Folded state_;  // under lock_
+    Folded state_;                  // under lock_
+    std::vector<bool> may_record_;  // by event type; under lock_
     state::Stamps stamps_;
     std::atomic<Position> applied_ = 0;
     std::atomic<Position> durable_ = 0;

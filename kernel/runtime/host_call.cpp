@@ -8,6 +8,7 @@
 #include "kernel/codec/json.h"
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/stored_reply.h"
+#include "kernel/runtime/upgrade.h"
 
 namespace gantry::runtime {
 namespace {
@@ -110,11 +111,13 @@ Result<void> HostCall::check_if_match() {
     return fail(412, "precondition_failed", "the resource is no longer what If-Match speaks of: read it again and decide anew");
 }
 
-void HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
+Result<void> HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
+    if (!host_.may_record_[event_type]) return fail(unfinished_upgrade(host_.decl_.event->alternatives[event_type].name));
     put_varint(events_, event_type);
     put_string(events_, payload_);
     payload_.clear();
     count_ = std::uint32_t(events_so_far + 1);
+    return {};
 }
 
 void HostCall::applying() {

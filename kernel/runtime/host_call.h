@@ -19,7 +19,7 @@ class HostCall final : public Call {
     Ctx const& ctx() const override { return ctx_; }
     std::string& payload() override { return payload_; }
     codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
-    void record(std::uint32_t event_type, std::uint64_t events_so_far) override;
+    Result<void> record(std::uint32_t event_type, std::uint64_t events_so_far) override;
     At next_at() const override { return {ctx_.next, ctx_.now, ctx_.caller()}; }
     void applying() override;
     Result<void> end_write(codec::Type const& reply, void const* value, int status) override;

@@ -118,7 +118,8 @@ class Call {
     // Between begin_write and end_write this command has the service for itself.
     virtual Result<void*> begin_write() = 0;
     virtual Ctx const& ctx() const = 0;
-    virtual void record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;  // its payload was appended to events()
+    // Its payload was appended to events(). 503 "upgrade_unfinished" for a type that the release before doesn't know.
+    virtual Result<void> record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;
     virtual std::string& payload() = 0;
     virtual codec::Sealer const* sealer() const = 0;
     virtual At next_at() const = 0;
@@ -207,14 +208,15 @@ void apply_event(State& state, Event const& event, At const& at) {
 
 // Encodes and folds one command's events: encoding first, so that a fold that breaks its promise leaves nothing behind in the log.
 template <class State, class Event>
-void record_events(Call& call, State& state, std::vector<Event> const& events) {
+Result<void> record_events(Call& call, State& state, std::vector<Event> const& events) {
     for (std::uint64_t i = 0; i < events.size(); ++i) {
         std::visit([&](auto const& e) { codec::put(call.payload(), e, call.sealer()); }, events[i]);
-        call.record(std::uint32_t(events[i].index()), i);
+        if (auto taken = call.record(std::uint32_t(events[i].index()), i); !taken) return call.abandon_write(), std::move(taken);
     }
     call.applying();
     At at = call.next_at();
     for (auto const& event : events) apply_event(state, event, at), ++at.position;
+    return {};
 }
 
 template <class T>
@@ -245,7 +247,7 @@ Result<void> run_command(RouteFn function, Call& call) {
     if (!state) return {};  // answered already: a repeat of an idempotent command
     auto decided = decide(*static_cast<State const*>(state), input, call.ctx());
     if (!decided) return call.abandon_write(), std::unexpected(std::move(decided.error()));
-    record_events(call, *static_cast<State*>(state), decided->events);
+    TRY_VOID(record_events(call, *static_cast<State*>(state), decided->events));
     TRY_VOID(call.end_write(codec::type_of<Reply>(), &decided->reply, decided->status));
     return {};
 }
@@ -444,7 +446,7 @@ Result<void> run_tick(Call& call) {
     TRY_ASSIGN(auto state, call.begin_write());
     std::vector<Event> events = Service::tick(*static_cast<State const*>(state), call.ctx());
     if (events.empty()) return call.abandon_write(), Result<void>{};
-    record_events(call, *static_cast<State*>(state), events);
+    TRY_VOID(record_events(call, *static_cast<State*>(state), events));
     return call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204);
 }
 
@@ -461,7 +463,7 @@ Result<void> run_timer(RouteFn function, Call& call) {
     auto const due = *first;
     auto const events = decide(state, due.key, call.ctx());
     if (events.empty()) return call.abandon_write(), fail(500, "timer_stuck", "what was due recorded nothing, and would be due for ever");
-    record_events(call, state, events);
+    TRY_VOID(record_events(call, state, events));
     auto const next = (state.*Member).find(due.key);
     bool const moved = !next || *next > due.at;
     TRY_VOID(call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204));

@@ -30,7 +30,7 @@ class StillRead final : public Call {
     std::string& body() { return body_; }
 
     Result<void*> begin_write() override { return wrong(); }
-    void record(std::uint32_t, std::uint64_t) override {}
+    Result<void> record(std::uint32_t, std::uint64_t) override { return {}; }
     std::string& payload() override { return body_; }
     codec::Sealer const* sealer() const override { return nullptr; }
     At next_at() const override { return {}; }
