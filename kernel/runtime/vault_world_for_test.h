@@ -50,6 +50,7 @@ class World {
         server_.reset(), world_.reset();
     }
     runtime::Host& host() { return world_->host(); }
+    log::MemoryLog& log() { return world_->log(); }
     runtime::FakeClock& clock() { return clock_; }
     std::string const& url() const { return url_; }
 

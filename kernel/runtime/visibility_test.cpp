@@ -157,6 +157,29 @@ TEST_F(Visibility, AWaitingFeedPageIsNotProlongedByWhatIsHidden) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(runtime::patience_ms));
 }
 
+TEST_F(Visibility, RightsThatAreNotYetDurableOpenNothing) {
+    auto const id = world_.file(red, "secret", "red");
+    auto const then = position();
+    world_.log().hold();
+    std::thread giver([&] {
+        client::Session session(world_.url());
+        session.set_header("X-Viewer", red);
+        EXPECT_EQ(session.post(path(id) + "/team", R"({"team":"blue"})").status, 200);
+    });
+    while (world_.log().held() == 0) std::this_thread::yield();
+    client::Options once;
+    once.retries = 0, once.total_timeout_ms = 200;
+    std::vector<std::string> const targets = {path(id), path(id) + "?as_of=" + then, "/vault/v1/events"};
+    for (auto const& target : targets) {
+        client::Session session(world_.url(), once);
+        session.set_header("X-Viewer", blue);
+        EXPECT_EQ(session.get(target).status, 0) << target << " was told under rights that a crash would have taken back";
+    }
+    world_.log().release_all();
+    giver.join();
+    for (auto const& target : targets) EXPECT_NE(world_.ask(blue, "GET", target).body.find("secret"), std::string::npos) << target;
+}
+
 TEST_F(Visibility, ATeamMoreIsAnotherView) {
     auto const id = world_.file(red, "secret", "red");
     EXPECT_EQ(world_.ask(both, "GET", path(id)).status, 200);

@@ -192,7 +192,7 @@ class Data(Case):
             for site in ("acme", "beta"):
                 call(f"{site}.localhost", "POST", "/tracker/v1/reports", report(f"only-of-{site}"), "-H", "Idempotency-Key: k")
             self.assertEqual(json.loads(call("localhost", "GET", "/tracker/v1/summary")[0])["reports"], 1)
-            for host, site, other in (("acme.localhost", "acme", "beta"), ("127.0.0.1", "acme", "beta"), ("beta.localhost", "beta", "acme")):
+            for host, site, other in (("acme.localhost", "acme", "beta"), ("beta.localhost", "beta", "acme")):
                 events = call(host, "GET", "/tracker/v1/events")[0]
                 self.assertIn(f"only-of-{site}", events)
                 self.assertNotIn(f"only-of-{other}", events)
