@@ -55,7 +55,11 @@ class Worlds {
     client::Reply same(std::string const& who, std::string const& method, std::string const& target, std::string const& body = {},
                        client::Headers const& headers = {}) {
         auto const a = a_.ask(who, method, target, body, headers), b = b_.ask(who, method, target, body, headers);
-        if (who == observer) compare(method + " " + target + " " + body, World::bytes(a), World::bytes(b));
+        if (who != observer) return a;
+        compare(method + " " + target + " " + body, World::bytes(a), World::bytes(b));
+        for (auto const& k : known_)
+            if (method == "GET" && !observed(k) && a.body.find(k.id) != std::string::npos)
+                differences_.push_back(method + " " + target + " tells of " + k.id + ", which isn't for the observer today: " + a.body);
         return a;
     }
     void compare(std::string const& what, std::string const& a, std::string const& b) {
