@@ -15,6 +15,7 @@
 #include "kernel/http/server.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/process.h"
+#include "kernel/runtime/sites.h"
 
 namespace gantry::app {
 namespace {
@@ -89,6 +90,7 @@ Result<void> check_settings(config::Config const& config) {
     if (auto r = observe::set_levels(observe::process_logger(), server.log_level.view()); !r) return wrong(config, "log_level", r.error());
     if (auto r = check_log(server.log.view()); !r) return wrong(config, "log", r.error());
     if (auto r = check_services(server.services); !r) return wrong(config, "services", r.error());
+    if (auto r = runtime::check_site_names(server.sites); !r) return wrong(config, "sites", r.error());
     if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
     return {};
 }
@@ -111,6 +113,7 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     options.files = console_files(), options.files_security_policy = console::content_security_policy;
     for (auto& decl : all_services())
         if (services.empty() || std::ranges::find(services, decl.name) != services.end()) options.services.push_back(std::move(decl));
+    if (!server.sites.empty()) options.sites = server.sites;
     options.on_ready = [](std::string_view url) { print(fmt::format("listening {}\n", url)); };
     ::umask(077);  // what lies in the data directory is nobody else's business
     auto served = runtime::serve(std::move(options));

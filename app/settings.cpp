@@ -21,6 +21,8 @@ config::Section server_section() {
          {&S::io_threads, "Threads that serve connections; 0: one for each processor."},
          {&S::effect_threads, "Threads for what services do outside: mails, calls. So many are under way at once."},
          {&S::services, "Services to serve; none named: all."},
+         {&S::sites,
+          "Sites to serve, each with data of its own: SITE.localhost is one, a host without a name the first; none named: main."},
          {&S::log_level, "Least level of log lines, of all and of single modules: info, or info,http=debug.", "", config::Change::at_once},
          {&S::stop_timeout, "How long an orderly stop may take before the rest is cut off."},
          {&S::memory_max_mib, "Most memory for the state of a service; beyond: commands get 507, reads go on. 0: no limit.", "MiB"},

@@ -17,7 +17,7 @@ struct ServerSettings {
     Text<0, 4000> log;
     Bounded<0, 256> io_threads = 0;
     Bounded<1, 256> effect_threads = 4;
-    std::vector<std::string> services;
+    std::vector<std::string> services, sites;
     Text<1, 1000> log_level = "info";
     Duration stop_timeout = Duration::seconds(30);
     Bounded<0, 1 << 30> memory_max_mib = 0;
@@ -25,7 +25,7 @@ struct ServerSettings {
     Bounded<0, 1 << 30> snapshots_max_mib = 8192;
     bool accept_clock_behind = false;
 };
-RECORD(ServerSettings, listen, data, log, io_threads, effect_threads, services, log_level, stop_timeout, memory_max_mib,
+RECORD(ServerSettings, listen, data, log, io_threads, effect_threads, services, sites, log_level, stop_timeout, memory_max_mib,
        history_memory_max_mib, snapshots_max_mib, accept_clock_behind);
 
 // [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.

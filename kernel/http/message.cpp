@@ -57,6 +57,13 @@ bool is_loopback_v4(std::string_view host) {
     return parts == 4;
 }
 
+bool is_below_localhost(std::string_view host) {
+    constexpr std::string_view end = ".localhost";
+    if (host.size() <= end.size() || !ends_ignoring_case(host, end) || host.front() == '.' || host.find("..") != host.npos) return false;
+    return std::ranges::all_of(
+        host, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; });
+}
+
 }  // namespace
 
 std::string_view method_name(Method m) {
@@ -208,7 +215,13 @@ std::string content_range(ByteRange const& range, std::uint64_t total) {
 bool is_loopback_authority(std::string_view authority) {
     std::string_view host = host_of(authority);
     if (equals_ignoring_case(host, "[::1]") || host == "[0:0:0:0:0:0:0:1]") return true;
-    return equals_ignoring_case(host, "localhost") || is_loopback_v4(host);
+    return equals_ignoring_case(host, "localhost") || is_loopback_v4(host) || is_below_localhost(host);
+}
+
+std::string_view site_label(std::string_view authority) {
+    std::string_view const host = host_of(authority);
+    bool const address = host.starts_with('[') || host.find_first_not_of("0123456789.") == host.npos;
+    return address || host.find('.') == host.npos ? std::string_view() : host.substr(0, host.find('.'));
 }
 
 Result<void> check_loopback(RequestHead const& head) {

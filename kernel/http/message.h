@@ -74,8 +74,11 @@ std::string content_range(ByteRange const& range, std::uint64_t total_bytes);
 // cross_site, 415 json_required) a Host that is not loopback, an Origin that is not loopback, Sec-Fetch-Site: cross-site, and a command
 // (not GET, HEAD, OPTIONS) with a body whose type is not JSON-like.
 Result<void> check_loopback(RequestHead const& head);
-// "localhost", "127.x.y.z", "[::1]", each with any port.
+// "localhost", "acme.localhost", "127.x.y.z", "[::1]", each with any port. Nobody else can give a meaning to a name under localhost (RFC
+// 6761).
 bool is_loopback_authority(std::string_view authority);
+// The first label of a host name that has several; empty for "localhost" and addresses.
+std::string_view site_label(std::string_view authority);
 
 // --- server-sent events ----------------------------------------------------------------------------------------------------
 // Appends one event. Line breaks in `data` become several data lines; `id` and `event` must not hold line breaks (asserted).

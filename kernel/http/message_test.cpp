@@ -76,11 +76,42 @@ TEST(Message, ChoosesByteRanges) {
 }
 
 TEST(Message, KnowsLoopback) {
-    for (auto yes : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.255.0.1:7070", "[::1]", "[::1]:80"})
+    for (auto yes : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.255.0.1:7070", "[::1]", "[::1]:80", "acme.localhost",
+                     "ACME.localhost:80", "a.b-2.localhost"})
         EXPECT_TRUE(is_loopback_authority(yes)) << yes;
-    for (auto no : {"", "localhost.evil.example", "127.0.0.1.evil.example", "128.0.0.1", "127.0.0", "127.0.0.1.1", "127.0.0.256", "[::2]",
-                    "[", "0.0.0.0", "127.0.0.", "127..0.1", "1127.0.0.1"})
+    for (auto no : {"",
+                    "localhost.evil.example",
+                    "127.0.0.1.evil.example",
+                    "128.0.0.1",
+                    "127.0.0",
+                    "127.0.0.1.1",
+                    "127.0.0.256",
+                    "[::2]",
+                    "[",
+                    "0.0.0.0",
+                    "127.0.0.",
+                    "127..0.1",
+                    "1127.0.0.1",
+                    ".localhost",
+                    "..localhost",
+                    "a..localhost",
+                    "a b.localhost",
+                    "acmelocalhost",
+                    "acme.localhost.evil.example",
+                    "acme.localhost."})
         EXPECT_FALSE(is_loopback_authority(no)) << no;
+}
+
+TEST(Message, TheFirstLabelOfAHostIsItsSite) {
+    for (auto [authority, label] : {std::pair("acme.localhost:80", "acme"),
+                                    {"ACME.localhost", "ACME"},
+                                    {"acme.example.org", "acme"},
+                                    {"localhost:80", ""},
+                                    {"127.0.0.1", ""},
+                                    {"127.0.0.1:80", ""},
+                                    {"[::1]:80", ""},
+                                    {"", ""}})
+        EXPECT_EQ(site_label(authority), label) << authority;
 }
 
 struct LoopRow {

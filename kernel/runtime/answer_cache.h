@@ -10,8 +10,9 @@
 
 namespace gantry::runtime {
 
-// The newest answers of one IO thread, by request target: a GET whose keys nobody touched since is answered without the service's lock and
-// without allocating. An answer may depend on the time of day, so none is older than a second. Not for sharing between threads.
+// The newest answers of one IO thread, by who may see them (Edge::Caller::name) and request target: a GET whose keys nobody touched since
+// is answered without the service's lock and without allocating. An answer may depend on the time of day, so none is older than a second.
+// Not for sharing between threads.
 class AnswerCache {
    public:
     static constexpr std::size_t entries = 1024;  // direct-mapped: a newer answer takes the place of an older one
@@ -20,7 +21,7 @@ class AnswerCache {
     static constexpr std::int64_t keep_ns = 1'000'000'000;
 
     struct Entry {
-        std::string target, body, etag, position;
+        std::string caller, target, body, etag, position;
         std::string prepared;  // what follows the Date of a 200 that isn't compressed; empty: put it together each time
         Host const* host = nullptr;
         RouteDecl const* route = nullptr;
@@ -29,20 +30,22 @@ class AnswerCache {
     };
 
     // Null when there is none that is right now.
-    Entry const* find(std::string_view target, std::int64_t now_ns) const {
-        auto const* entry = slots_[slot_of(target)].get();
-        if (!entry || entry->target != target || now_ns - entry->made_at_ns >= keep_ns || !entry->host->unchanged(entry->seen))
+    Entry const* find(std::string_view caller, std::string_view target, std::int64_t now_ns) const {
+        auto const* entry = slots_[slot_of(caller, target)].get();
+        if (!entry || entry->target != target || entry->caller != caller || now_ns - entry->made_at_ns >= keep_ns ||
+            !entry->host->unchanged(entry->seen))
             return nullptr;
         return entry;
     }
-    void keep(std::string_view target, Host const& host, RouteDecl const& route, Seen const& seen, std::string body, std::string etag,
-              std::string position, std::int64_t now_ns) {
+    void keep(std::string_view caller, std::string_view target, Host const& host, RouteDecl const& route, Seen const& seen,
+              std::string body, std::string etag, std::string position, std::int64_t now_ns) {
         if (body.size() > body_bytes_max) return;
         if (bytes_ + body.size() > bytes_max) clear();
-        auto& slot = slots_[slot_of(target)];
+        auto& slot = slots_[slot_of(caller, target)];
         if (!slot) slot = std::make_unique<Entry>();
         bytes_ += body.size() - slot->body.size();
-        slot->target = target, slot->body = std::move(body), slot->etag = std::move(etag), slot->position = std::move(position);
+        slot->caller = caller, slot->target = target, slot->body = std::move(body), slot->etag = std::move(etag),
+        slot->position = std::move(position);
         slot->prepared = prepare(*slot, route);
         slot->host = &host, slot->route = &route, slot->seen = seen, slot->made_at_ns = now_ns;
     }
@@ -59,7 +62,10 @@ class AnswerCache {
         if (entry.body.size() >= http::compress_from_bytes) out += "Vary: Accept-Encoding\r\n";
         return out + "Content-Length: " + std::to_string(entry.body.size()) + "\r\n\r\n" + entry.body;
     }
-    static std::size_t slot_of(std::string_view target) { return hash64(target) & (entries - 1); }
+    static std::size_t slot_of(std::string_view caller, std::string_view target) {
+        auto const hash = hash64(target);
+        return (caller.empty() ? hash : mix64(hash ^ hash64(caller))) & (entries - 1);
+    }
     std::vector<std::unique_ptr<Entry>> slots_{entries};
     std::size_t bytes_ = 0;
 };

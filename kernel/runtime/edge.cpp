@@ -39,7 +39,11 @@ bool is_ndjson(http::RequestHead const& head) {
 }  // namespace
 
 Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
-    : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max), local_{Str("u_local")} {
+    : hosts_(std::move(hosts)),
+      table_(hosts_),
+      options_(std::move(options)),
+      lanes_(lanes_max),
+      local_(new Caller(Viewer{Str("u_local")})) {
     for (Host* host : hosts_)
         host->on_wake([this, alive = alive_](int thread, std::vector<std::uint64_t> const& queries) {
             if (*alive) lane(thread).wake(queries);
@@ -101,14 +105,14 @@ http::BodyPlan Edge::plan(http::RequestHead const& head) {
 void Edge::handle(http::Exchange& exchange) {
     auto const& head = exchange.head();
     if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
-    if (answer_from_cache(exchange)) return;
+    if (!options_.viewer && answer_from_cache(exchange, *local_)) return;
     auto found = table_.match(http::method_name(head.method), head.path);
-    if (found.target) return answer_route(exchange, found);
+    if (found.target) return options_.viewer ? answer_caller(exchange, found) : answer_route(exchange, found, *local_);
     if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;
     answer_unknown(exchange, found);
 }
 
-bool Edge::answer_from_cache(http::Exchange& exchange) {
+bool Edge::answer_from_cache(http::Exchange& exchange, Caller const& caller) {
     auto const& head = exchange.head();
     if (head.method != http::Method::Get) return false;
     std::string_view if_none_match;
@@ -121,7 +125,7 @@ bool Edge::answer_from_cache(http::Exchange& exchange) {
         if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
             accepts_gzip = http::accepts_gzip(header.value);
     }
-    auto const* entry = lane(exchange.io_thread()).cache.find(head.target, options_.clock->steady_ns());
+    auto const* entry = lane(exchange.io_thread()).cache.find(caller.name, head.target, options_.clock->steady_ns());
     if (!entry) return false;
     bool const packed = accepts_gzip && entry->body.size() >= http::compress_from_bytes;
     if (if_none_match.empty() && !packed && !entry->prepared.empty())
@@ -197,10 +201,31 @@ void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, id); });
 }
 
-void Edge::answer_route(http::Exchange& exchange, Match const& match) {
+// By length, so that no name of a team can be taken for two.
+Edge::Caller Edge::Caller::named(Viewer who) {
+    Caller caller(std::move(who));
+    fmt::format_to(std::back_inserter(caller.name), "{}:{}:{}", int(caller.viewer.sees_all), caller.viewer.id.size(),
+                   caller.viewer.id.view());
+    for (auto const& team : caller.viewer.teams) fmt::format_to(std::back_inserter(caller.name), ":{}:{}", team.size(), team.view());
+    return caller;
+}
+
+void Edge::answer_caller(http::Exchange& exchange, Match const& match) {
+    auto const& head = exchange.head();
+    auto viewer = options_.viewer(head);
+    if (!viewer) {
+        auto const id = request_id_of(head, options_.clock->wall(), lane(exchange.io_thread()).random);
+        return write_problem(exchange.response(), viewer.error(), id, {});
+    }
+    auto const caller = Caller::named(std::move(*viewer));
+    if (!answer_from_cache(exchange, caller)) answer_route(exchange, match, caller);
+}
+
+void Edge::answer_route(http::Exchange& exchange, Match const& match, Caller const& caller) {
     auto const& head = exchange.head();
     Target const& target = *match.target;
-    Asked asked{.match = match, .head = head, .body = exchange.body(), .io_thread = exchange.io_thread(), .query = head.query};
+    Asked asked{
+        .match = match, .head = head, .caller = caller, .body = exchange.body(), .io_thread = exchange.io_thread(), .query = head.query};
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
     auto refuse = [&](Problem const& problem) {
@@ -275,7 +300,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
-    Request request{.route = *target.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
+    Request request{.route = *target.route, .viewer = asked.caller.viewer, .bind = bind, .request_id = asked.request_id};
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
@@ -302,13 +327,14 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
     if (!*outcome || target.route->command) return write_outcome(respond(), to, *outcome);
-    auto etag = etag_of((*outcome)->body);
+    auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
+    if (host.decl().hides()) seen.broad = true;  // the position of an answer follows the log, whatever was touched
     if (asked.head.method == http::Method::Get)
         lane(asked.io_thread)
-            .cache.keep(asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag), std::move(position),
-                        options_.clock->steady_ns());
+            .cache.keep(asked.caller.name, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
+                        std::move(position), options_.clock->steady_ns());
 }
 
 std::optional<Position> Edge::position_of(std::string_view text) {
@@ -332,33 +358,51 @@ void Edge::open_live(Asked const& asked, http::Deferred deferred) {
     live->open(asked, asked.live, last_seen(*asked.match.target->host, asked.head.header("Last-Event-ID")), std::move(deferred));
 }
 
+// What was read of the past, and what must be durable before it is told.
+struct Edge::ToldPast {
+    ReplyTo to;
+    Result<Answer> answer;
+    Position rights_at = 0;
+    void write(http::Response response) const { write_outcome(response, to, answer); }
+};
+
 template <class Defer, class Respond>
 void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
     Host& host = *asked.match.target->host;
     auto moment = host.moment(asked.as_of);
     auto past = moment ? host.history().kept(*moment) : nullptr;
+    auto tell_when_durable = [&host](ToldPast told, http::Deferred held) {
+        auto const at = told.rights_at;
+        host.when_durable(at, -1, [told = std::move(told), held = std::move(held)](Result<Answer>) mutable {
+            std::move(held).complete([told = std::move(told)](http::Response& response) { told.write(response); });
+        });
+    };
     if (moment && !past) {
         auto later = std::make_shared<AskedLater>(asked, table_);
-        return host.history().fetch(*moment, asked.io_thread, [this, later, held = defer()](Result<PastState> found) mutable {
-            std::move(held).complete(
-                [this, later, found = std::move(found)](http::Response& response) { tell_past(later->view(), found, response); });
-        });
+        return host.history().fetch(*moment, asked.io_thread,
+                                    [this, later, tell_when_durable, held = defer()](Result<PastState> found) mutable {
+                                        tell_when_durable(read_past(later->view(), found), std::move(held));
+                                    });
     }
-    tell_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()), respond());
+    auto told = read_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()));
+    if (told.rights_at <= host.durable()) return told.write(respond());
+    tell_when_durable(std::move(told), defer());
 }
 
-void Edge::tell_past(Asked const& asked, Result<PastState> const& past, http::Response response) {
+Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past) {
     Host& host = *asked.match.target->host;
-    ReplyTo to{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}};
+    ToldPast told{{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}}, Answer{}};
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
-    Result<Answer> answer = past ? Result<Answer>(Answer{}) : std::unexpected(past.error());
     if (past) {
-        Request const request{.route = *to.route, .viewer = local_, .bind = bind, .request_id = asked.request_id};
-        answer = host.read_past(**past, request);
-        if (!answer) to.oops_id = report_if_ours(host, request, answer.error());
+        Request const request{.route = *told.to.route, .viewer = asked.caller.viewer, .bind = bind, .request_id = asked.request_id};
+        told.answer = host.read_past(**past, request, &told.rights_at);
+        if (!told.answer) told.to.oops_id = report_if_ours(host, request, told.answer.error());
+    } else {
+        told.answer = std::unexpected(past.error());
     }
-    if (!answer && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
-    write_outcome(response, to, answer);
+    if (!told.answer && told.to.request_id.empty())
+        told.to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    return told;
 }
 
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {

@@ -27,6 +27,8 @@ struct EdgeOptions {
     net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
     Clock* clock = &system_clock();
     Random* random = &system_random();
+    // Who calls, asked for each request to a route; a problem is the answer. Null: everyone is "u_local" (DESIGN §9).
+    std::function<Result<Viewer>(http::RequestHead const&)> viewer = {};
     Duration after_wait_max = Duration::seconds(5);
     std::uint64_t body_bytes_max = 8 << 20;      // of a command's body
     std::uint64_t bulk_bytes_max = 64ull << 30;  // of an NDJSON stream
@@ -35,7 +37,7 @@ struct EdgeOptions {
 
 // The public surface: routes /<service>/v<n>/… to hosts over HTTP, with positions, ETags, idempotency and bulk; the OpenAPI document of
 // each service and version; /health/live, /health/ready, /health/writer; and the console's files. Every fault is a problem document. Open
-// loopback mode (DESIGN §9) until credentials exist: the caller is "u_local" with every scope.
+// loopback mode (DESIGN §9) until credentials exist. What is kept of one caller's answers is given to no other who may see other things.
 class Edge final : public http::Handler {
    public:
     // The hosts outlive the edge.
@@ -66,6 +68,7 @@ class Edge final : public http::Handler {
     struct Lane;        // what belongs to one IO thread
     struct Asked;       // one request to a route, as views
     struct AskedLater;  // the same, owning
+    struct Caller;
     struct Document {
         std::string path, body, etag;
     };
@@ -74,19 +77,21 @@ class Edge final : public http::Handler {
     void open_live(Asked const& asked, http::Deferred deferred);
     // The number in a position's text, of whatever history.
     static std::optional<Position> position_of(std::string_view text);
-    bool answer_from_cache(http::Exchange& exchange);
+    bool answer_from_cache(http::Exchange& exchange, Caller const& caller);
     bool answer_file(http::Exchange& exchange);
     bool answer_document(http::Exchange& exchange);
     bool answer_health(http::Exchange& exchange);
     void answer_unknown(http::Exchange& exchange, Match const& match);
-    void answer_route(http::Exchange& exchange, Match const& match);
+    void answer_caller(http::Exchange& exchange, Match const& match);
+    void answer_route(http::Exchange& exchange, Match const& match, Caller const& caller);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
     // The same for a read that asks for the past.
     template <class Defer, class Respond>
     void run_past(Asked const& asked, Defer&& defer, Respond&& respond);
-    void tell_past(Asked const& asked, Result<PastState> const& past, http::Response response);
+    struct ToldPast;
+    ToldPast read_past(Asked const& asked, Result<PastState> const& past);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);
@@ -98,7 +103,7 @@ class Edge final : public http::Handler {
     EdgeOptions options_;
     std::vector<Document> documents_;
     std::vector<std::unique_ptr<Lane>> lanes_;
-    Viewer local_;
+    std::unique_ptr<Caller const> local_;
     // False once the edge has gone, for what was posted to a lane before.
     std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
 };

@@ -9,10 +9,19 @@
 
 namespace gantry::runtime {
 
+// Who calls, and a name that two callers have in common only if they see the same.
+struct Edge::Caller {
+    Viewer viewer;
+    std::string name = {};  // empty: everyone
+    explicit Caller(Viewer who) : viewer(std::move(who)) {}
+    static Caller named(Viewer who);
+};
+
 // One request to a route, as views that live as long as the exchange.
 struct Edge::Asked {
     Match const& match;
     http::RequestHead const& head;
+    Caller const& caller;
     std::string_view body;
     int io_thread = 0;
     std::string_view query = {};  // the service's part of it
@@ -26,14 +35,19 @@ struct Edge::Asked {
 struct Edge::AskedLater {
    public:
     AskedLater(Asked const& asked, RouteTable const& table)
-        : target_(asked.head.target), path_(asked.head.path), query_(asked.query), as_of_(asked.as_of), body_(asked.body) {
+        : caller_(asked.caller),
+          target_(asked.head.target),
+          path_(asked.head.path),
+          query_(asked.query),
+          as_of_(asked.as_of),
+          body_(asked.body) {
         body_.append(64, '\0');  // the decoder reads a little beyond
         for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
         for (auto const& [name, value] : texts_) headers_.push_back({name, value});
         head_ = asked.head;
         head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
-        view_.emplace(Asked{match_, head_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_,
+        view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_,
                             asked.live, asked.request_id});
     }
     AskedLater(AskedLater const&) = delete;
@@ -42,6 +56,7 @@ struct Edge::AskedLater {
     int io_thread() const { return view_->io_thread; }
 
    private:
+    Caller caller_;
     std::string target_, path_, query_, as_of_, body_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<http::Header> headers_;

@@ -22,10 +22,11 @@ std::unexpected<Problem> invalid(std::string_view name, std::string detail) {
 
 }  // namespace
 
-Edge::Feed::Feed(Edge& edge, Host& host, int io_thread) : edge_(edge), host_(host), io_thread_(io_thread), encoder_(host, edge.local_) {}
+Edge::Feed::Feed(Edge& edge, Asked const& asked)
+    : edge_(edge), host_(*asked.match.target->host), io_thread_(asked.io_thread), encoder_(host_, asked.caller.viewer) {}
 
 Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& asked) {
-    auto feed = std::shared_ptr<Feed>(new Feed(edge, *asked.match.target->host, asked.io_thread));
+    auto feed = std::shared_ptr<Feed>(new Feed(edge, asked));
     TRY_VOID(bind_request(asked.match, asked.query, asked.body, true, codec::type_of<FeedInput>(), &feed->input_));
     if (!asked.as_of.empty()) return invalid("?as_of", "a feed is of all times: use after");
     auto& input = feed->input_;
@@ -97,8 +98,19 @@ void Edge::Feed::open(http::Deferred deferred) {
 }
 
 void Edge::Feed::step() {
-    if (done_ || !more_room_ || watcher_ != 0) return;
+    if (done_ || !more_room_ || watcher_ != 0 || waits_for_rights_) return;
     bool const more = turn();
+    if (done_) return;
+    auto const rights_at = encoder_.rights_at();
+    if (rights_at <= host_.durable()) return go_on(more);
+    waits_for_rights_ = true;
+    host_.when_durable(rights_at, edge_.options_.threads ? io_thread_ : -1, [weak = weak_from_this(), more](Result<Answer>) {
+        auto self = weak.lock();
+        if (self) self->later([self = self.get(), more] { self->waits_for_rights_ = false, self->go_on(more); });
+    });
+}
+
+void Edge::Feed::go_on(bool more) {
     if (done_) return;
     if (!is_page()) write();
     if (more && more_room_) later([this] { step(); });
@@ -151,12 +163,14 @@ void Edge::Feed::park() {
     watcher_ = lane.next_watcher();
     lane.parked_feeds[watcher_] = weak_from_this();
     host_.watch().add({io_thread_, watcher_}, watched);
-    if (is_page() && edge_.options_.threads)
+    // Once: what the viewer may not see wakes it, and must not make it wait longer.
+    if (is_page() && edge_.options_.threads && !std::exchange(timed_, true))
         waiting_ = edge_.options_.threads->after(io_thread_, input_.wait, [weak = weak_from_this()] {
             auto self = weak.lock();
             if (!self || self->done_) return;
-            self->unpark();
             self->input_.wait = {};
+            if (self->watcher_ == 0) return;  // it reads, and answers at the end
+            self->unpark();
             self->at_end();
         });
     // What came between the end of reading and now, also if it isn't durable yet.
@@ -176,7 +190,6 @@ void Edge::Feed::unpark() {
     host_.watch().remove({io_thread_, watcher_}, watched);
     edge_.lane(io_thread_).parked_feeds.erase(watcher_);
     watcher_ = 0;
-    waiting_.cancel();
 }
 
 void Edge::Feed::wake() {
@@ -216,6 +229,7 @@ void Edge::Feed::answer_page() {
 void Edge::Feed::finish() {
     if (std::exchange(done_, true)) return;
     unpark();
+    waiting_.cancel();
     reader_.reset();
     edge_.lane(io_thread_).feeds.erase(shared_from_this());
 }
@@ -233,6 +247,7 @@ void Edge::Feed::fail_with(Problem const& problem) {
 void Edge::Feed::move() {
     if (done_) return;
     unpark();
+    if (is_page() && waits_for_rights_) return fail_with({503, "stopping", "the server is being stopped: try again", {}, {}, 1});
     if (is_page()) return input_.wait = {}, complete_ = true, at_end();
     if (form_ == Form::stream) {
         auto const wait_ms = edge_.options_.random->next() % move_within_ms;

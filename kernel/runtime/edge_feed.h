@@ -26,9 +26,10 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
 
    private:
     enum class Form { page, batch, lines, stream };
-    Feed(Edge& edge, Host& host, int io_thread);
+    Feed(Edge& edge, Asked const& asked);
     Result<void> begin_after(std::string_view after);
     void step();
+    void go_on(bool more);
     bool turn();  // false: nothing more for now
     void at_end();
     void park();
@@ -57,7 +58,7 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
     Position began_at_ = 0;
     std::uint64_t watcher_ = 0;  // 0: not parked
     net::Timer waiting_;
-    bool done_ = false, complete_ = false, more_room_ = true;
+    bool done_ = false, complete_ = false, more_room_ = true, waits_for_rights_ = false, timed_ = false;
     std::optional<std::string> why_;
 };
 

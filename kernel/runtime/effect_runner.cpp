@@ -30,7 +30,8 @@ std::vector<EffectRunner::Due> EffectRunner::choose() const {
     auto const now = parts_.host.log_time();
     Viewer const kernel{Str("gantry"), true};
     std::vector<Due> chosen;
-    parts_.host.look(kernel, [&](void const* state) {
+    Position at = 0;
+    parts_.host.look(kernel, at, [&](void const* state) {
         auto const& outbox = decl.outbox(state);
         for (auto const& effect : decl.effects) {
             std::size_t at_once = effect.options.at_once;

@@ -29,6 +29,7 @@ class FakeWorld {
     ~FakeWorld() { edge_.reset(); }
     Host& host() { return host_; }
     Edge& edge() { return *edge_; }
+    log::MemoryLog& log() { return log_; }
 
    private:
     explicit FakeWorld(Parts parts)

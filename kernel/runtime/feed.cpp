@@ -98,7 +98,7 @@ bool FeedEncoder::is_wanted(std::size_t alternative) {
 
 bool FeedEncoder::is_visible() {
     if (!host_.decl().may_see_event || viewer_.sees_all) return true;
-    return host_.look(viewer_, [&](void const* state) { return host_.decl().may_see_event(state, event_.get(), viewer_); });
+    return host_.look(viewer_, rights_at_, [&](void const* state) { return host_.decl().may_see_event(state, event_.get(), viewer_); });
 }
 
 Result<bool> FeedEncoder::take(log::BatchView const& batch, Frame frame, std::uint64_t limit, std::string& out) {

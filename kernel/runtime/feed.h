@@ -33,7 +33,7 @@ struct CloudEvent {
 // Turns batches into events, as far as a filter and the viewer's rights let them through. One thread.
 class FeedEncoder {
    public:
-    FeedEncoder(Host& host, Viewer const& viewer) : host_(host), viewer_(viewer), event_(*host.decl().event) {}
+    FeedEncoder(Host& host, Viewer viewer) : host_(host), viewer_(std::move(viewer)), event_(*host.decl().event) {}
 
     // 400 "request_invalid" for a type that the service doesn't have.
     Result<void> filter(FeedInput const& input);
@@ -47,6 +47,8 @@ class FeedEncoder {
     Position position() const { return position_; }  // of the last event that was looked at
     void start_behind(Position position) { position_ = position; }
     std::uint64_t count() const { return count_; }  // events appended so far
+    // The newest state by which it was judged what the viewer may see: durable before anything is told.
+    Position rights_at() const { return rights_at_; }
 
    private:
     Result<void> know(log::BatchView const& batch);
@@ -58,7 +60,7 @@ class FeedEncoder {
     static void end_frame(Frame frame, std::string& out);
 
     Host& host_;
-    Viewer const& viewer_;
+    Viewer const viewer_;
     AnyValue event_;
     std::unique_ptr<codec::EventReader> reader_;
     std::uint64_t reader_id_ = 0;
@@ -68,6 +70,7 @@ class FeedEncoder {
     Time time_{-1};
     Position position_ = 0;
     std::uint64_t count_ = 0;
+    Position rights_at_ = 0;
 };
 
 }  // namespace gantry::runtime

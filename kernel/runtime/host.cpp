@@ -240,6 +240,12 @@ Position Host::newest(std::span<state::KeyHash const> keys) const {
     return newest;
 }
 
+Position Host::rests_on(state::Reading const& reading) const {
+    auto const looked_up = reading.broad() ? applied() : newest(reading.keys());
+    if (!decl_.hides() || reading.viewer().sees_all) return looked_up;
+    return looked_up <= durable() ? durable() : applied();
+}
+
 std::uint64_t Host::digest() {
     lock_.lock_shared();
     auto value = decl_.state.digest(state_.service.get());

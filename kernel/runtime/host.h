@@ -94,8 +94,11 @@ struct Request {
 // Called once, from the calling thread or, by `lane`, later; must not block.
 using Done = std::move_only_function<void(Result<Answer>)>;
 
-// The strong ETag of a body.
+// A page says up to where it shows the log, which changes with every write: that alone is no other answer.
+std::string_view without_position(RouteDecl const& route, std::string_view body);
 std::string etag_of(std::string_view body);
+// The ETag of an answer, without the position of a page.
+std::string etag_of(RouteDecl const& route, std::string_view body);
 
 // One service of one site: its state, folded from its log, and its commands and reads, from any thread. Nothing is answered before
 // what it rests on is durable, refusals included: a refusal rests on the state that it saw.
@@ -156,8 +159,8 @@ class Host {
         return position;
     }
     void on_wake(std::function<void(int lane, std::vector<std::uint64_t> const& watchers)> wake);
-    // A read of the past, under today's rights.
-    Result<Answer> read_past(Folded const& past, Request const& request) const;
+    // A read of the past, under today's rights. `rights_at` is told what must be durable before the answer is told.
+    Result<Answer> read_past(Folded const& past, Request const& request, Position* rights_at = nullptr);
 
     // Facts that time alone brings about: by the service's own rule, and by its timers that are due.
     Result<void> tick();
@@ -186,14 +189,16 @@ class Host {
     Position durable() const { return durable_.load(std::memory_order_acquire); }
     // Whether an answer made from what was seen would be the same now.
     bool unchanged(Seen const& seen) const;
-    // The newest touch of any of the keys.
-    Position newest(std::span<state::KeyHash const> keys) const;
+    // The position to tell with an answer and to await: of the newest touch of what was looked up. Where not everyone may see everything it
+    // is one of the log as a whole instead, so that it doesn't tell when something hidden was touched. Under the lock.
+    Position rests_on(state::Reading const& reading) const;
     std::uint64_t digest();
-    // Looks at the state of now with a viewer's eyes.
+    // Looks at the state of now with a viewer's eyes. `at`: what that state rests on.
     template <class Look>
-    bool look(Viewer const& viewer, Look&& look) {
+    bool look(Viewer const& viewer, Position& at, Look&& look) {
         state::Reading reading(viewer);
         lock_.lock_shared();
+        at = applied();
         state::reading = &reading;
         bool const seen = look(static_cast<void const*>(state_.service.get()));
         state::reading = nullptr;
@@ -224,6 +229,7 @@ class Host {
         Done done;
         Outcome outcome;
     };
+    Position newest(std::span<state::KeyHash const> keys) const;
     Outcome run(Request const& request);
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;

@@ -41,7 +41,7 @@ Result<void const*> HostCall::begin_read() {
 }
 
 Position HostCall::end_read() {
-    rests_on_ = newest_looked_up();
+    rests_on_ = host_.rests_on(reading_);
     keep_seen();
     let_go();
     return rests_on_;
@@ -189,8 +189,6 @@ Problem HostCall::promise_broken(std::string cause) {
 Problem HostCall::stopped() const {
     return {503, "service_stopped", "this service stopped itself after three failures in a row; an operator must look at its reports"};
 }
-
-Position HostCall::newest_looked_up() const { return reading_.broad() ? host_.applied() : host_.newest(reading_.keys()); }
 
 void HostCall::keep_seen() const {
     if (!request_ || !request_->seen) return;

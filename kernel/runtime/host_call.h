@@ -45,7 +45,6 @@ class HostCall final : public Call {
     Result<bool> is_repeat();  // of a command with the same Idempotency-Key
     Result<void> check_if_match();
     Result<Position> append(codec::Type const& reply, void const* value, int status);
-    Position newest_looked_up() const;
     void keep_seen() const;
     Result<void> undo(Problem why);  // the log refused what was folded already
     void let_go();

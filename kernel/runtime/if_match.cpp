@@ -6,7 +6,13 @@
 #include "kernel/runtime/still_read.h"
 
 namespace gantry::runtime {
+std::string_view without_position(RouteDecl const& route, std::string_view body) {
+    return route.page ? body.substr(0, body.rfind(",\"position\":\"")) : body;
+}
+
 std::string etag_of(std::string_view body) { return fmt::format("\"{:016x}\"", hash64(body)); }
+
+std::string etag_of(RouteDecl const& route, std::string_view body) { return etag_of(without_position(route, body)); }
 
 bool etag_listed(std::string_view list, std::string_view etag) {
     if (list == "*") return !etag.empty();
@@ -23,11 +29,10 @@ bool etag_listed(std::string_view list, std::string_view etag) {
 
 Result<std::string> etag_under_lock(Host const& host, Request const& request, Ctx const& ctx, void const* state) {
     GANTRY_ASSERT(!request.same_path_read->command && request.bind_read, "If-Match speaks of a read");
-    // Lists say the newest position here as anywhere else, so that the ETag is the same.
     StillRead read(host, *request.bind_read, ctx, state);
     auto ran = request.same_path_read->run(request.same_path_read->function, read);
     if (!ran && ran.error().status >= 500) return std::unexpected(std::move(ran.error()));
-    return ran ? etag_of(read.body()) : std::string();
+    return ran ? etag_of(*request.same_path_read, read.body()) : std::string();
 }
 
 }  // namespace gantry::runtime

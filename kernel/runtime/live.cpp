@@ -14,11 +14,6 @@
 namespace gantry::runtime {
 namespace {
 
-// A page says up to where it shows the log, which changes with every write to its tables: that alone is no changed answer.
-std::string_view without_position(RouteDecl const& route, std::string_view body) {
-    return route.page ? body.substr(0, body.rfind(",\"position\":\"")) : body;
-}
-
 bool same_answer(RouteDecl const& route, std::string_view a, std::string_view b) {
     return without_position(route, a) == without_position(route, b);
 }
@@ -31,11 +26,11 @@ Edge::Live::Query* Edge::Live::find(std::uint64_t number) {
 }
 
 Edge::Live::Query& Edge::Live::query_of(Asked const& asked) {
-    auto name = fmt::format("{}\n{}?{}", edge_.local_.id.view(), asked.head.path, asked.query);
+    auto name = fmt::format("{}?{}\n{}", asked.head.path, asked.query, asked.caller.name);
     if (auto found = by_name_.find(name); found != by_name_.end()) return *queries_.at(found->second);
     auto query = std::make_unique<Query>();
     query->number = ++last_number_, query->name = name, query->path = asked.head.path, query->query = asked.query;
-    query->host = asked.match.target->host, query->route = asked.match.target->route;
+    query->host = asked.match.target->host, query->route = asked.match.target->route, query->viewer = asked.caller.viewer;
     by_name_.emplace(std::move(name), query->number);
     return *queries_.emplace(query->number, std::move(query)).first->second;
 }
@@ -61,7 +56,7 @@ void Edge::Live::evaluate(Query& query) {
     auto const match = edge_.table_.match("GET", query.path);
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(match, query.query, {}, false, type, out); };
     Seen seen;
-    Request request{.route = *query.route, .viewer = edge_.local_, .bind = bind};
+    Request request{.route = *query.route, .viewer = query.viewer, .bind = bind};
     request.seen = &seen, request.lane = io_thread_;
     std::string oops_id;
     auto const number = query.number;

@@ -10,7 +10,8 @@
 
 namespace gantry::runtime {
 
-// The live readers of one IO thread, and its queries: each distinct query is evaluated once however many read it. One that names its keys
+// The live readers of one IO thread, and its queries: each distinct query is evaluated once however many read it who
+// see the same. One that names its keys
 // is evaluated when one of them is touched; one that looks at whole tables at most every `wide_period`. A parked reader is a handle of its
 // connection and a few words here.
 //
@@ -52,6 +53,7 @@ class Edge::Live {
     struct Query {
         std::uint64_t number = 0;
         std::string name, path, query;
+        Viewer viewer;
         Host* host = nullptr;
         RouteDecl const* route = nullptr;
         bool evaluating = false, again = false, watched = false, wide = false, broad = false;

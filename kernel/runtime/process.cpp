@@ -23,6 +23,8 @@
 #include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
+#include "kernel/runtime/sites.h"
+#include "kernel/runtime/workers.h"
 
 namespace gantry::runtime {
 namespace {
@@ -67,38 +69,9 @@ Result<codec::HashKey> site_key(log::Disk& disk, std::string const& path, Random
     return key;
 }
 
-// Threads for what may block; a task is taken only when one is free.
-class Workers {
-   public:
-    // `freed` is told, on a thread of these, each time one became free.
-    Workers(int count, std::function<void()> freed) : freed_(std::move(freed)), threads_(count) {
-        for (int i = 0; i < count; ++i) free_.push_back(i);
-    }
-    bool try_run(std::move_only_function<void()> task) {
-        std::lock_guard guard(mutex_);
-        if (free_.empty()) return false;
-        int const thread = free_.back();
-        free_.pop_back();
-        threads_.post(thread, [this, thread, task = std::move(task)]() mutable {
-            task();
-            {
-                std::lock_guard done(mutex_);
-                free_.push_back(thread);
-            }
-            freed_();
-        });
-        return true;
-    }
-
-   private:
-    std::function<void()> freed_;
-    std::mutex mutex_;
-    std::vector<int> free_;
-    net::IoThreads threads_;
-};
-
 // One service with all that is its own.
 struct Served {
+    std::string_view site;
     std::optional<AnyValue> settings;
     std::unique_ptr<log::Log> log;
     std::unique_ptr<log::Snapshots> snapshots;
@@ -108,10 +81,21 @@ struct Served {
     std::unique_ptr<std::atomic<bool>> effects_asked = std::make_unique<std::atomic<bool>>(false);
 };
 
+// One site with all that is its own: nothing of it is shared with another but threads, the disk and its committer.
+struct Tenant {
+    std::string name;
+    codec::HashKey hash_key{};
+    std::unique_ptr<codec::SubjectKeys> keys;
+    codec::Sealer sealer;
+    std::optional<Reports> reports;
+    std::deque<Served> served;
+    std::unique_ptr<Edge> edge;
+};
+
 class Process {
    public:
     explicit Process(ProcessOptions options) : options_(std::move(options)) {}
-    ~Process() { server_.reset(), edge_.reset(); }  // the edge takes leave on the threads
+    ~Process() { end_serving(); }
 
     Result<void> run() {
         TRY_VOID(check_address());
@@ -119,8 +103,10 @@ class Process {
         threads_.emplace(options_.io_threads);
         worker_.emplace(1), slow_.emplace(1);
         TRY_VOID(watch_signals());
-        make_reports();
-        for (auto& decl : options_.services) TRY_VOID(open_service(std::move(decl)));
+        for (auto& tenant : tenants_) {
+            make_reports(tenant);
+            for (auto const& decl : options_.services) TRY_VOID(open_service(tenant, decl));
+        }
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
@@ -144,24 +130,32 @@ class Process {
             options_.listen.address + " is reachable from elsewhere, and no credentials are configured: listen on 127.0.0.1 or [::1]");
     }
     Result<void> open_data() {
-        if (in_memory()) {
-            random_.fill(hash_key_);
-            keys_ = std::make_unique<codec::MemorySubjectKeys>(random_);
-        } else {
+        if (!in_memory()) {
             TRY_ASSIGN(auto data, log::DataDirectory::open(disk_, options_.data_dir));
             data_.emplace(std::move(data));
             if (options_.log.starts_with("file:")) {
                 TRY_ASSIGN(auto elsewhere, log::DataDirectory::open(disk_, options_.log.substr(5)));
                 logs_.emplace(std::move(elsewhere));
             }
-            auto const site = options_.data_dir + "/" + options_.site;
-            TRY_VOID(disk_.make_directories(site));
-            TRY_ASSIGN(hash_key_, site_key(disk_, site + "/request.key", random_));
-            TRY_ASSIGN(keys_, log::open_subject_keys(disk_, site + "/subject.keys", random_));
         }
-        sealer_ = codec::make_sealer(*keys_, random_);
+        for (auto const& name : options_.sites) TRY_VOID(open_site(tenants_.emplace_back(), name));
         return {};
     }
+    Result<void> open_site(Tenant& tenant, std::string const& name) {
+        tenant.name = name;
+        if (in_memory()) {
+            random_.fill(tenant.hash_key);
+            tenant.keys = std::make_unique<codec::MemorySubjectKeys>(random_);
+        } else {
+            auto const directory = directory_of(tenant);
+            TRY_VOID(disk_.make_directories(directory));
+            TRY_ASSIGN(tenant.hash_key, site_key(disk_, directory + "/request.key", random_));
+            TRY_ASSIGN(tenant.keys, log::open_subject_keys(disk_, directory + "/subject.keys", random_));
+        }
+        tenant.sealer = codec::make_sealer(*tenant.keys, random_);
+        return {};
+    }
+    std::string directory_of(Tenant const& tenant) const { return options_.data_dir + "/" + tenant.name; }
     Result<void> watch_signals() {
         for (int signal : {SIGTERM, SIGINT})
             TRY_VOID(threads_->on_signal(signal, [this] {
@@ -179,13 +173,13 @@ class Process {
             }));
         return {};
     }
-    void make_reports() {
-        std::string directory = in_memory() ? "" : options_.data_dir + "/reports";
-        reports_.emplace(disk_, directory, clock_, random_, options_.version,
-                         [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    void make_reports(Tenant& tenant) {
+        std::string directory = in_memory() ? "" : directory_of(tenant) + "/failures.d";  // no service has a dot in its name
+        tenant.reports.emplace(disk_, directory, clock_, random_, options_.version,
+                               [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
     }
-    Result<void> open_service(ServiceDecl decl) {
-        Served served;
+    Result<void> open_service(Tenant& tenant, ServiceDecl decl) {
+        Served served{.site = tenant.name};
         if (decl.settings) {
             served.settings.emplace(*decl.settings);
             if (options_.config) options_.config->fill(decl.name, *decl.settings, served.settings->get());
@@ -196,34 +190,29 @@ class Process {
         } else {
             auto const& where = logs_ ? *logs_ : *data_;
             auto ahead = options_.clock_ahead_accepted ? log::ClockAhead::accept : log::ClockAhead::refuse;
-            auto opened =
-                log::FileLog::open(disk_, committer(), where.log_of(options_.site, decl.name), {}, schemas, clock_, random_, ahead);
-            if (!opened) return std::unexpected(in_service(decl, std::move(opened.error())));
+            auto opened = log::FileLog::open(disk_, committer(), where.log_of(tenant.name, decl.name), {}, schemas, clock_, random_, ahead);
+            if (!opened) return std::unexpected(in_service(tenant, decl, std::move(opened.error())));
             if (auto torn = (*opened)->torn_bytes())
                 observe::log_line(Level::warning, "log", "cut what the last life had not finished writing",
-                                  {{"service", decl.name}, {"bytes", torn}});
+                                  {{"site", tenant.name}, {"service", decl.name}, {"bytes", torn}});
             served.log = std::move(*opened);
-            served.snapshots = log::file_snapshots(disk_, where.snapshots_of(options_.site, decl.name));
+            served.snapshots = log::file_snapshots(disk_, where.snapshots_of(tenant.name, decl.name));
         }
         Host::Parts parts{*served.log, clock_, random_};
-        parts.sealer = &sealer_, parts.settings = served.settings ? served.settings->get() : nullptr;
-        parts.snapshots = served.snapshots.get(), parts.hash_key = hash_key_;
+        parts.sealer = &tenant.sealer, parts.settings = served.settings ? served.settings->get() : nullptr;
+        parts.snapshots = served.snapshots.get(), parts.hash_key = tenant.hash_key;
         parts.memory_bytes_max = options_.memory_bytes_max, parts.history_bytes_max = options_.history_bytes_max;
         parts.snapshot_bytes_max = options_.snapshot_bytes_max;
         // The host itself is known only later; by then the worker has its turn.
-        parts.on_due = [this, number = served_.size()](Time) { worker_->post(0, [this, number] { fire_due(served_[number]); }); };
-        parts.on_effects = [this, number = served_.size()] { ask_for_effects(number); };
+        parts.on_due = [this, &tenant, number = tenant.served.size()](Time) {
+            worker_->post(0, [this, &tenant, number] { fire_due(tenant.served[number]); });
+        };
+        parts.on_effects = [this, &tenant, number = tenant.served.size()] { ask_for_effects(tenant.served[number]); };
         parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
-        if (served.host->decl().outbox) {
-            if (!workers_) workers_.emplace(options_.effect_threads, [this] { ask_for_effects(); });
-            if (!outside_) outside_.emplace("", client::Options{.retries = 0});
-            served.effects = std::make_unique<EffectRunner>(
-                EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
-                                    [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }});
-        }
-        served_.push_back(std::move(served));
+        if (served.host->decl().outbox) make_effects(served);
+        tenant.served.push_back(std::move(served));
         return {};
     }
     log::Committer& committer() {
@@ -231,14 +220,19 @@ class Process {
         return *committer_;
     }
     Result<void> listen() {
-        std::vector<Host*> hosts;
-        for (auto& served : served_) hosts.push_back(served.host.get());
-        edge_ = std::make_unique<Edge>(std::move(hosts), EdgeOptions{.files = options_.files,
-                                                                     .files_security_policy = options_.files_security_policy,
-                                                                     .version = options_.version,
-                                                                     .reports = &*reports_,
-                                                                     .threads = &*threads_});
-        server_.emplace(*threads_, *edge_, http::ServerConfig{options_.limits, options_.tls});
+        std::vector<Sites::Site> sites;
+        for (auto& tenant : tenants_) {
+            std::vector<Host*> hosts;
+            for (auto& served : tenant.served) hosts.push_back(served.host.get());
+            tenant.edge = std::make_unique<Edge>(std::move(hosts), EdgeOptions{.files = options_.files,
+                                                                               .files_security_policy = options_.files_security_policy,
+                                                                               .version = options_.version,
+                                                                               .reports = &*tenant.reports,
+                                                                               .threads = &*threads_});
+            sites.push_back({tenant.name, tenant.edge.get()});
+        }
+        sites_.emplace(std::move(sites));
+        server_.emplace(*threads_, *sites_, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         listening_ = true;
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
@@ -247,30 +241,37 @@ class Process {
         return {};
     }
     Result<void> start_services() {
-        for (auto& served : served_) {
-            if (stop_.asked()) return {};
-            auto const began = clock_.steady_ns();
-            auto told = began;
-            auto started = served.host->start([&](Position done, Position end) {
-                if (stop_.asked()) return false;
-                if (clock_.steady_ns() - told > 1'000'000'000) {
-                    told = clock_.steady_ns();
-                    observe::log_line(Level::info, "runtime", "replaying",
-                                      {{"service", served.host->decl().name}, {"events", done}, {"of", end}});
-                }
-                return true;
-            });
-            if (!started && started.error().code == "stopped") return {};
-            if (!started) return std::unexpected(in_service(served.host->decl(), std::move(started.error())));
-            observe::log_line(Level::info, "runtime", "ready",
-                              {{"service", served.host->decl().name},
-                               {"events", served.host->applied()},
-                               {"ms", (clock_.steady_ns() - began) / 1'000'000}});
-        }
+        for (auto& tenant : tenants_)
+            for (auto& served : tenant.served) {
+                if (stop_.asked()) return {};
+                TRY_VOID(start_service(tenant, served));
+            }
         return {};
     }
-    static Problem in_service(ServiceDecl const& decl, Problem problem) {
-        problem.detail = std::string(decl.name) + ": " + problem.detail;
+    Result<void> start_service(Tenant const& tenant, Served& served) {
+        auto const& name = served.host->decl().name;
+        auto const began = clock_.steady_ns();
+        auto told = began;
+        auto started = served.host->start([&](Position done, Position end) {
+            if (stop_.asked()) return false;
+            if (clock_.steady_ns() - told > 1'000'000'000) {
+                told = clock_.steady_ns();
+                observe::log_line(Level::info, "runtime", "replaying",
+                                  {{"site", tenant.name}, {"service", name}, {"events", done}, {"of", end}});
+            }
+            return true;
+        });
+        if (!started && started.error().code == "stopped") return {};
+        if (!started) return std::unexpected(in_service(tenant, served.host->decl(), std::move(started.error())));
+        observe::log_line(Level::info, "runtime", "ready",
+                          {{"site", tenant.name},
+                           {"service", name},
+                           {"events", served.host->applied()},
+                           {"ms", (clock_.steady_ns() - began) / 1'000'000}});
+        return {};
+    }
+    Problem in_service(Tenant const& tenant, ServiceDecl const& decl, Problem problem) const {
+        problem.detail = (tenants_.size() > 1 ? tenant.name + "/" : "") + std::string(decl.name) + ": " + problem.detail;
         return problem;
     }
     // Timers to the millisecond: what is due fires now, what is due soon has an alarm; the rest is found by keep_house.
@@ -284,50 +285,64 @@ class Process {
         auto const wait = std::max(*next - clock_.wall(), Duration::millis(*fired == timers_a_turn ? 0 : 1));
         if (wait <= Duration::seconds(2)) served.due = worker_->after(0, wait, [this, &served] { fire_due(served); });
     }
-    // Many asks before the worker has its turn are one.
-    void ask_for_effects(std::size_t number) {
-        if (served_[number].effects_asked->exchange(true)) return;
-        worker_->post(0, [this, number] {
-            auto& served = served_[number];
-            served.effects_asked->store(false);
-            if (served.effects) served.effects->poll();
-        });
+    void each_served(auto const& visit) {
+        for (auto& tenant : tenants_)
+            for (auto& served : tenant.served) visit(served);
     }
-    void ask_for_effects() {
-        for (std::size_t i = 0; i < served_.size(); ++i)
-            if (served_[i].effects) ask_for_effects(i);
+    void make_effects(Served& served) {
+        if (!workers_) workers_.emplace(options_.effect_threads, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
+        if (!outside_) outside_.emplace("", client::Options{.retries = 0});
+        served.effects = std::make_unique<EffectRunner>(
+            EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
+                                [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }});
+    }
+    // Many asks before the worker has its turn are one.
+    void ask_for_effects(Served& served) {
+        if (!served.effects || served.effects_asked->exchange(true)) return;
+        worker_->post(0, [&served] {
+            served.effects_asked->store(false);
+            served.effects->poll();
+        });
     }
     static void complain(Served const& served, Problem const& problem) {
         observe::log_line(Level::error, "runtime", problem.detail,
-                          {{"service", served.host->decl().name}, {"code", problem.code}, {"cause", problem.cause}});
+                          {{"site", served.site}, {"service", served.host->decl().name}, {"code", problem.code}, {"cause", problem.cause}});
     }
     void keep_house() {
-        for (auto& served : served_) {
+        each_served([this](Served& served) {
             if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
             fire_due(served);
             if (served.effects) served.effects->poll();
-        }
+        });
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
-        edge_->announce_stop();
+        for (auto& tenant : tenants_) tenant.edge->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
         worker_->stop(), slow_->stop();
-        for (auto& served : served_)
+        each_served([](Served& served) {
             if (served.effects) served.effects->stop();
+        });
         workers_.reset();
         Result<void> outcome;
-        for (auto& served : served_) {
-            if (auto saved = served.host->save_snapshot(); !saved)
-                observe::log_line(Level::warning, "runtime", "no snapshot: the next start replays the log",
-                                  {{"service", served.host->decl().name}, {"cause", saved.error().cause}});
-            if (auto closed = served.log->close(); !closed) outcome = std::move(closed);
-        }
-        server_.reset(), edge_.reset();
+        for (auto& tenant : tenants_)
+            for (auto& served : tenant.served) {
+                if (auto saved = served.host->save_snapshot(); !saved)
+                    observe::log_line(Level::warning, "runtime", "no snapshot: the next start replays the log",
+                                      {{"site", tenant.name}, {"service", served.host->decl().name}, {"cause", saved.error().cause}});
+                if (auto closed = served.log->close(); !closed) outcome = std::move(closed);
+            }
+        end_serving();
         threads_->stop();
         observe::log_line(Level::info, "runtime", "stopped", {{"ms", (clock_.steady_ns() - began) / 1'000'000}});
         if (!clean) return fail(503, "stop_timeout", "not all requests ended within [server] stop_timeout; the rest was cut off");
         return outcome;
+    }
+
+    // The edges take leave on the threads.
+    void end_serving() {
+        server_.reset();
+        for (auto& tenant : tenants_) tenant.edge.reset();
     }
 
     // What is below is destroyed before what is above: services before the threads that call them.
@@ -339,15 +354,11 @@ class Process {
     std::atomic<bool> listening_ = false;  // server_ is there: a signal may come before
     std::string url_;
     std::optional<log::DataDirectory> data_, logs_;
-    codec::HashKey hash_key_{};
-    std::unique_ptr<codec::SubjectKeys> keys_;
-    codec::Sealer sealer_;
     std::optional<log::Committer> committer_;
-    std::deque<Served> served_;
+    std::deque<Tenant> tenants_;
     std::optional<client::Session> outside_;  // what effects call through
     std::optional<Workers> workers_;          // that run effects
-    std::optional<Reports> reports_;
-    std::unique_ptr<Edge> edge_;
+    std::optional<Sites> sites_;
     std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
     std::optional<http::Server> server_;
 };

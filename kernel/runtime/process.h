@@ -19,7 +19,7 @@ namespace gantry::runtime {
 struct ProcessOptions {
     std::string data_dir;
     std::string log;  // empty: DATA/<site>/<service>; "file:DIR": DIR/<site>/<service>; "memory:": nothing is kept
-    std::string site = "main";
+    std::vector<std::string> sites = {"main"};  // by good names (sites.h); the first is that of a host without a label
     http::ListenAddress listen;
     http::TlsFiles tls;
     http::Limits limits;

@@ -60,7 +60,8 @@ void write_problem(http::Response response, Problem const& problem, std::string_
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
     if (!outcome) return write_problem(response, outcome.error(), to.request_id, to.oops_id, to.host->position_text(to.host->durable()));
     auto const position = to.host->position_text(outcome->position);
-    if (!to.route->command) return write_read(response, *to.route, outcome->body, etag_of(outcome->body), position, to.if_none_match);
+    if (!to.route->command)
+        return write_read(response, *to.route, outcome->body, etag_of(*to.route, outcome->body), position, to.if_none_match);
     response.begin(outcome->status).header("Gantry-Position", position).header("X-Request-Id", to.request_id);
     if (outcome->replayed) response.header("Gantry-Replayed", "true");
     if (outcome->idempotency_until.us != 0) response.header("Gantry-Idempotency-Until", format_time(outcome->idempotency_until));

@@ -306,6 +306,8 @@ struct ServiceDecl {
     Replay replay = nullptr;
     // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
+    // Whether there is something that not everyone may see.
+    bool hides() const { return may_see_event != nullptr; }
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     std::vector<TimerDecl> timers;

@@ -25,7 +25,7 @@ inline constexpr int patience_ms = 5000 * slowed;
 // A reader of an event stream on a socket of its own, as slow as a test wants it.
 class SseReader {
    public:
-    SseReader(std::string const& url, std::string const& target, std::string const& headers = {}) {
+    SseReader(std::string const& url, std::string const& target, std::string const& headers = {}, std::string const& host = "127.0.0.1") {
         auto const port = std::stoi(url.substr(url.rfind(':') + 1));
         fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         // Small segments keep the sender's buffer small as well.
@@ -35,7 +35,7 @@ class SseReader {
         sockaddr_in at{};
         at.sin_family = AF_INET, at.sin_port = htons(std::uint16_t(port)), at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-        std::string const request = "GET " + target + " HTTP/1.0\r\nHost: 127.0.0.1\r\n" + headers + "\r\n";
+        std::string const request = "GET " + target + " HTTP/1.0\r\nHost: " + host + "\r\n" + headers + "\r\n";
         EXPECT_EQ(send(fd_, request.data(), request.size(), MSG_NOSIGNAL), ssize_t(request.size()));
         auto const end = wait_for("\r\n\r\n");
         head_ = buffer_.substr(0, end);

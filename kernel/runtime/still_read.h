@@ -9,9 +9,11 @@ namespace gantry::runtime {
 // A read of a state that stands still: one of the past, or that of now under its lock.
 class StillRead final : public Call {
    public:
-    // `at`: the position that the answer rests on; nothing: that of what it looked up, in the state of now.
-    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* state, std::optional<Position> at = {})
-        : host_(host), bind_(bind), ctx_(ctx), state_(state), at_(at), reading_(ctx.viewer) {}
+    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* state)
+        : host_(host), bind_(bind), ctx_(ctx), state_(state), reading_(ctx.viewer) {}
+    // Of the past, which ends with `at`, under the rights of `now`.
+    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* past, Position at, void const* now)
+        : host_(host), bind_(bind), ctx_(ctx), state_(past), at_(at), reading_(ctx.viewer, {past, now}) {}
     ~StillRead() override { state::reading = nullptr; }
 
     Result<void> bind(codec::Type const& input, void* out) override { return bind_(input, out); }
@@ -21,8 +23,7 @@ class StillRead final : public Call {
     }
     Position end_read() override {
         state::reading = nullptr;
-        if (at_) return *at_;
-        return reading_.broad() ? host_.applied() : host_.newest(reading_.keys());
+        return at_ ? *at_ : host_.rests_on(reading_);
     }
     Ctx const& ctx() const override { return ctx_; }
     std::string position_text(Position position) const override { return host_.position_text(position); }

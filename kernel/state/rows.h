@@ -10,6 +10,8 @@ namespace gantry::state {
 // A row that left is all zero (`Row{}`); chunks are not given back before the next start from a snapshot.
 template <Raw Row>
 class DenseRows : public Tracked {
+    static_assert(!HasVisibility<Row>, "dense rows are for everyone: rows that not everyone may see live in a Table");
+
    public:
     std::uint64_t next() const { return rows_.size() + 1; }
     std::uint64_t append(Row const& row) {

@@ -21,8 +21,9 @@ std::uint64_t key_hash(Key const& key) {
 }
 }  // namespace state
 
-// Rows by key, in key order for lists. What a read may not see is not there: find, walk and count go by the reader's rights. Every
-// lookup is noted and every change touched, so answers can be cached and watched. A copy is a cheap view (see Chunked).
+// Rows by key, in key order for lists. What a read may not see is not there: find and walk go by the reader's rights, which in a read of
+// the past are those to the row of today: what is gone today is nobody's to see. Every lookup is noted and every change touched, so answers
+// can be cached and watched. A copy is a cheap view (see Chunked).
 template <class Key, class Row>
 class Table : public state::Tracked {
     static_assert(codec::Storable<Row>, "a Secret can't be stored: keep a verifier of it");
@@ -35,7 +36,7 @@ class Table : public state::Tracked {
         auto slot = lookup(hash, key);
         if (slot == state::HashIndex::none) return nullptr;
         Row const& row = slots_[slot].row;
-        return !state::reading || state::may_see(row, state::reading->viewer()) ? &row : nullptr;
+        return is_seen(slots_[slot]) ? &row : nullptr;
     }
     bool contains(Key const& key) const { return find(key) != nullptr; }
 
@@ -91,7 +92,7 @@ class Table : public state::Tracked {
         note_all();
         auto step = [&](std::uint32_t slot) {
             Slot const& s = slots_[slot];
-            if (state::reading && !state::may_see(s.row, state::reading->viewer())) return true;
+            if (!is_seen(s)) return true;
             if (after && !(*after < s.key)) return true;
             return bool(visit(s.key, s.row));
         };
@@ -108,7 +109,7 @@ class Table : public state::Tracked {
         if (!last) return;
         auto step = [&](std::uint32_t slot) {
             Slot const& s = slots_[slot];
-            return state::reading && !state::may_see(s.row, state::reading->viewer()) ? true : bool(visit(s.key, s.row));
+            return is_seen(s) ? bool(visit(s.key, s.row)) : true;
         };
         auto const newest = *last;
         if (step(newest)) order_.descend(newest, step, by_key());
@@ -145,6 +146,16 @@ class Table : public state::Tracked {
         bool used = false;
         BOOST_DESCRIBE_CLASS(Slot, (), (key, row, used), (), ())
     };
+    bool is_seen(Slot const& slot) const {
+        if constexpr (state::HasVisibility<Row>) {
+            if (!state::reading || state::reading->viewer().sees_all) return true;
+            auto const* now = state::reading->now(this);
+            if (!now) return visible(slot.row, state::reading->viewer());
+            auto const today = now->lookup(state::key_hash(slot.key), slot.key);
+            return today != state::HashIndex::none && visible(now->slots_[today].row, state::reading->viewer());
+        }
+        return true;
+    }
     void save_portable(state::Out& out) const {
         state::ValueWriter<Slot> writer(out);
         for (std::size_t i = 0; i < slots_.size(); ++i) writer.put(slots_[i]);

@@ -28,7 +28,13 @@ using KeyHash = std::uint64_t;
 class Reading {
    public:
     static constexpr std::size_t keys_max = 64;
-    explicit Reading(Viewer const& viewer) : viewer_(viewer) {}
+    // A read of the past goes by today's rights: the state that it reads, and that of now, which stands still as long as this lives.
+    struct Today {
+        void const* past;
+        void const* now;
+    };
+    explicit Reading(Viewer const& viewer) : Reading(viewer, {nullptr, nullptr}) {}
+    Reading(Viewer const& viewer, Today today) : viewer_(viewer), today_(today) {}
     void note(KeyHash key) {
         if (size_ == keys_max) return void(broad_ = true);
         keys_[size_++] = key;
@@ -39,9 +45,17 @@ class Reading {
     bool broad() const { return broad_; }
     bool wide() const { return wide_ || broad_; }
     Viewer const& viewer() const { return viewer_; }
+    // A member of the state of the past as it is now; null: this is a read of now.
+    template <class Member>
+    Member const* now(Member const* member) const {
+        if (!today_.now) return nullptr;
+        auto const at = reinterpret_cast<char const*>(member) - static_cast<char const*>(today_.past);
+        return reinterpret_cast<Member const*>(static_cast<char const*>(today_.now) + at);
+    }
 
    private:
     Viewer const& viewer_;
+    Today today_;
     std::size_t size_ = 0;
     bool broad_ = false, wide_ = false;
     std::array<KeyHash, keys_max> keys_;

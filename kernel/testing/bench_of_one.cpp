@@ -112,7 +112,7 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
                  host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; }))
         told = std::move(*at_once);
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
-    reply = reply_of(std::move(*told), command);
+    reply = reply_of(std::move(*told), *match.target->route);
     reply.wrote = written_after(before);
     if (reply.status >= 400 || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
     if (!reply.wrote.empty()) keep_snapshot();
@@ -121,12 +121,12 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     return reply;
 }
 
-Reply BenchOfOne::reply_of(Result<runtime::Answer> told, bool command) const {
+Reply BenchOfOne::reply_of(Result<runtime::Answer> told, runtime::RouteDecl const& route) const {
     Reply reply;
     if (told) {
         reply.status = told->status, reply.body = std::move(told->body), reply.replayed = told->replayed;
         reply.position = host_->position_text(told->position);
-        if (!command) reply.etag = runtime::etag_of(reply.body);
+        if (!route.command) reply.etag = runtime::etag_of(route, reply.body);
     } else {
         auto const& problem = told.error();
         reply.status = problem.status, reply.code = problem.code, reply.body = problem.detail, reply.cause = problem.cause;
@@ -141,7 +141,7 @@ Reply BenchOfOne::read_of(runtime::Folded const& state, std::string_view target)
     auto const query = target.substr(std::min(cut + 1, target.size()));
     auto bind = [&](codec::Type const& type, void* out) { return runtime::bind_request(match, query, {}, false, type, out); };
     Viewer const viewer{Str(caller_)};
-    return reply_of(host_->read_past(state, {.route = *match.target->route, .viewer = viewer, .bind = bind}), false);
+    return reply_of(host_->read_past(state, {.route = *match.target->route, .viewer = viewer, .bind = bind}), *match.target->route);
 }
 
 Result<runtime::Answer> BenchOfOne::of_the_past(std::string_view as_of, runtime::Request const& request) {

@@ -82,7 +82,7 @@ class BenchOfOne {
         bool operator==(Asked const&) const = default;
     };
     std::string shown(std::vector<EncodedEvent> const& events) const;
-    Reply reply_of(Result<runtime::Answer> told, bool command) const;
+    Reply reply_of(Result<runtime::Answer> told, runtime::RouteDecl const& route) const;
     Reply read_of(runtime::Folded const& state, std::string_view target) const;  // of a state that a test has
     Result<runtime::Answer> of_the_past(std::string_view as_of, runtime::Request const& request);
     std::vector<EncodedEvent> written_after(log::Position position) const;

@@ -179,6 +179,34 @@ class Data(Case):
         self.assertTrue((self.place / "elsewhere/main/tracker/log").is_dir())
         gantry("serve", "--log", "nonsense:", code=2)
 
+    def test_sites_have_nothing_in_common(self):
+        def report(package):
+            return json.dumps({"package": package, "version": "1", "arch": "amd64", "stage": "x"})
+
+        with Server("--data", self.data, "--server.sites", "acme,beta") as server:
+            port = server.url.rpartition(":")[2]
+
+            def call(host, *arguments, **more):
+                return gantry("call", "--server", f"http://{host}:{port}", *arguments, **more)
+
+            for site in ("acme", "beta"):
+                call(f"{site}.localhost", "POST", "/tracker/v1/reports", report(f"only-of-{site}"), "-H", "Idempotency-Key: k")
+            self.assertEqual(json.loads(call("localhost", "GET", "/tracker/v1/summary")[0])["reports"], 1)
+            for host, site, other in (("acme.localhost", "acme", "beta"), ("beta.localhost", "beta", "acme")):
+                events = call(host, "GET", "/tracker/v1/events")[0]
+                self.assertIn(f"only-of-{site}", events)
+                self.assertNotIn(f"only-of-{other}", events)
+            self.assertIn("no site of this name", call("main.localhost", "GET", "/tracker/v1/summary", code=1)[1])
+        self.assertEqual(sorted(p.name for p in self.data.iterdir() if p.is_dir()), ["acme", "beta"])
+        for site, other in (("acme", "beta"), ("beta", "acme")):
+            written = b"".join(p.read_bytes() for p in (self.data / site).rglob("*") if p.is_file())
+            self.assertIn(f"only-of-{site}".encode(), written)
+            self.assertNotIn(f"only-of-{other}".encode(), written)
+            self.assertIn(f"only-of-{site}", self.log("cat", "tracker", "--site", site)[0])
+        self.assertNotEqual((self.data / "acme/request.key").read_bytes(), (self.data / "beta/request.key").read_bytes())
+        for wrong in ("Acme", "a/b", "..", "acme,acme"):
+            self.assertIn("[server] sites", gantry("serve", "--server.sites", wrong, code=2)[1])
+
     def test_a_taken_port_is_an_error_at_once(self):
         with Server("--data", self.data) as server:
             self.assertIn("listen", gantry("serve", "--log", "memory:", "--listen", server.url.removeprefix("http://"), code=1)[1].lower())
