@@ -7,7 +7,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::uint32_t kernel_section = 2;  // its form; a snapshot of another one is passed over
+constexpr std::uint32_t kernel_section = 3, kernel_section_min = 2;  // its form, and the oldest that is read: 2 had no followers
 constexpr Position progress_every = 1 << 16;
 
 // Gathers small writes into pieces of a megabyte.
@@ -52,15 +52,16 @@ void save_kernel(Folded const& state, state::Out& out) {
     out.number(std::uint32_t(state.baselines.size()));
     for (auto const& mark : state.baselines) out.number(mark.position), out.number(mark.time.us);
     state.remembered.save(out);
+    state.followed.save(out);
 }
 bool load_kernel(Folded& state, state::In& in) {
     std::uint32_t form, count;
-    if (!in.number(form) || form != kernel_section || !in.number(count) || count > in.left() / 16) return false;
+    if (!in.number(form) || form > kernel_section || form < kernel_section_min || !in.number(count) || count > in.left() / 16) return false;
     for (BaselineMark mark; count > 0; --count) {
         if (!in.number(mark.position) || !in.number(mark.time.us)) return false;
         state.baselines.push_back(mark);
     }
-    return state.remembered.load(in);
+    return state.remembered.load(in) && (form < 3 || state.followed.load(in));
 }
 
 void remember(Folded& state, log::BatchView const& batch) {
@@ -87,6 +88,7 @@ class Replayer {
             if (batch.first > upto_) break;
             if (auto whole = baseline_.take(batch)) state_.baselines.push_back(*whole);
             if (batch.idempotency && batch.first > state_.last) remember(state_, batch);
+            if (!batch.cursors.empty()) state_.followed.take(batch);
             if (batch.count > 0) state_.last = std::max(state_.last, std::min(batch.last(), upto_));
             state_.last_time = std::max(state_.last_time, batch.time);
         }
@@ -110,10 +112,10 @@ class Replayer {
 
 }  // namespace
 
-Folded Folded::view(ServiceDecl const& decl) const { return {decl.state.view(service.get()), baselines, remembered, last, last_time}; }
+Folded Folded::view(ServiceDecl const& decl) const { return {decl.state.view(service.get()), baselines, remembered, followed, last, last_time}; }
 
 std::uint64_t Folded::memory_bytes(ServiceDecl const& decl) const {
-    std::uint64_t bytes = remembered.memory_bytes();
+    std::uint64_t bytes = remembered.memory_bytes() + followed.memory_bytes();
     for (auto const& [member, size] : decl.state.memory_bytes(service.get())) bytes += size;
     return bytes;
 }

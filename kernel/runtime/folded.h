@@ -5,6 +5,7 @@
 
 #include "kernel/log/log.h"
 #include "kernel/runtime/baseline.h"
+#include "kernel/runtime/followed.h"
 #include "kernel/runtime/remembered.h"
 #include "kernel/runtime/service.h"
 
@@ -24,6 +25,7 @@ struct Folded {
     std::unique_ptr<void, void (*)(void*)> service;
     std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
     Remembered remembered = {};
+    FollowedSources followed = {};
     Position last = 0;
     Time last_time = {};
 

@@ -54,6 +54,7 @@ Result<void> Host::rebuild() {
 }
 
 std::optional<Result<Answer>> Host::call(Request const& request, Later later) {
+    if (request.route.kernel) return call_kernel(request, std::move(later));
     Outcome outcome = run(request);
     if (outcome.rests_on <= durable()) return settle(std::move(outcome));
     wait({outcome.rests_on, request.lane, later(), std::move(outcome)});
@@ -197,6 +198,10 @@ void Host::became_durable(Position position) {
         }
     }
     watch_.durable(position);
+    {
+        std::lock_guard guard(listeners_mutex_);
+        for (auto& [number, listener] : listeners_) listener();
+    }
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };

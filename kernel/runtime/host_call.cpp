@@ -134,6 +134,7 @@ Result<Position> HostCall::append(codec::Type const& reply, void const* value, i
         stored = encode_stored_reply(reply, value, status, sealer());
         batch.idempotency = {bytes_of(key_hash_).substr(0, sizeof(ShortHash)), bytes_of(body_hash_), stored};
     }
+    complete(batch);
     TRY_ASSIGN(Position first, host_.parts_.log.append(batch));
     GANTRY_ASSERT(first == ctx_.next, "a log gives positions in the order of appending");
     if (batch.idempotency) {

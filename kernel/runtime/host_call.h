@@ -7,7 +7,7 @@
 namespace gantry::runtime {
 
 // One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
-class HostCall final : public Call {
+class HostCall : public Call {
    public:
     HostCall(Host& host, Viewer const& viewer, Request const* request);
     ~HostCall() override { let_go(); }
@@ -38,12 +38,13 @@ class HostCall final : public Call {
     Position rests_on() const { return rests_on_; }
     Position repeat_of() const { return repeat_of_; }
 
-   private:
+   protected:
     enum class Held { none, shared, exclusive };
     Problem stopped() const;
     Result<void> may_write();
     Result<bool> is_repeat();  // of a command with the same Idempotency-Key
     Result<void> check_if_match();
+    virtual void complete(log::BatchView&) {}  // what else belongs into the header
     Result<Position> append(codec::Type const& reply, void const* value, int status);
     Position newest_looked_up() const;
     void keep_seen() const;

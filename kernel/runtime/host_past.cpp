@@ -62,6 +62,7 @@ Result<Moment> Host::moment(std::string_view as_of) const {
 }
 
 Result<Answer> Host::read_past(Folded const& past, Request const& request) const {
+    if (request.route.kernel) return invalid("this is of now alone: leave as_of out");
     Ctx const ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
     StillRead read(*this, request.bind, ctx, past.service.get(), past.last);
     try {

@@ -97,7 +97,13 @@ Result<void> Host::retain() {
     for (auto const& mark : marks)
         if (now - mark.time >= *keep) below = mark;
     if (!below) return {};
-    auto const position = std::min(below->position + 1, oldest_repeat.value_or(below->position + 1));
+    auto position = std::min(below->position + 1, oldest_repeat.value_or(below->position + 1));
+    std::function<Position()> needed;
+    {
+        std::lock_guard guard(listeners_mutex_);
+        needed = needed_;
+    }
+    if (needed) position = std::min(position, needed());
     if (position > parts_.log.status().begin) TRY_VOID(parts_.log.cut(position, {}));
     lock_.lock();
     std::erase_if(state_.baselines, [&](auto const& mark) { return mark.position < below->position; });

@@ -117,7 +117,11 @@ class Call {
     virtual void answer(codec::Type const& reply, void const* value, int status) = 0;
 };
 
+class Host;
+class Bind;
+struct Answer;
 using RouteFn = void (*)();
+using RunKernelRoute = Result<Answer> (*)(Host&, Bind const&);
 using RunRoute = Result<void> (*)(RouteFn, Call&);
 
 struct RouteDecl {
@@ -134,6 +138,7 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
+    RunKernelRoute kernel = nullptr;  // instead of `run`: about what the kernel keeps beside the state; of now alone
 };
 
 template <class State, class Event>
@@ -221,8 +226,26 @@ struct TimerDecl {
     Result<void> (*fire)(RouteFn, Call&) = nullptr;  // the first one, if it is due
 };
 
+// What a service does about the events of another one (follow.h).
+struct FollowDecl {
+    // The decision about one event, and the fold of what it records. Expected failures leave the state as it was.
+    using Run = Result<void> (*)(RouteFn, Call&, void* state, void const* event, At const&);
+    struct Handler {
+        RouteFn function = nullptr;  // null: events of this type are passed over
+        Run run = nullptr;
+    };
+    std::string_view source;
+    codec::Type const* event = nullptr;  // of the source
+    std::vector<codec::Rename> renames;  // of the source
+    std::vector<Handler> handlers;       // by the source's alternative
+    bool takes_all = false;              // one handler for all types: an unknown one is a failure, and not passed over
+    bool (*decode)(void* event, std::uint32_t alternative, std::string_view payload, codec::Sealer const*) = nullptr;  // of today's shape
+};
+
 // GET /events, which every service has.
 RouteDecl feed_route();
+struct ServiceDecl;
+void add_follower_routes(ServiceDecl& decl);
 
 struct ServiceDecl {
     std::string_view name;
@@ -237,6 +260,7 @@ struct ServiceDecl {
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     std::vector<TimerDecl> timers;
+    std::vector<FollowDecl> followers;  // each of another source
     codec::Type const* settings = nullptr;  // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
@@ -440,6 +464,10 @@ ServiceDecl declare() {
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;
     if constexpr (requires { Service::timers(); }) decl.timers = Service::timers();
+    if constexpr (requires { Service::followers(); }) {
+        decl.followers = Service::followers();
+        add_follower_routes(decl);
+    }
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();
@@ -464,6 +492,7 @@ concept Access = std::same_as<A, Scope> || std::same_as<A, OpenToAll>;
 
 using Route = runtime::RouteDecl;
 using Timer = runtime::TimerDecl;
+using Follower = runtime::FollowDecl;
 
 // timer<Service, &State::leases>(&lease_expired, Duration::seconds(30))
 template <class Service, auto Member, class Key>
