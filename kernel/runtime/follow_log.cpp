@@ -35,14 +35,16 @@ class LogSource final : public FollowSource {
         auto const place = this->place();
         TRY_VOID(check(place, known, after));
         items_.clear(), problems_.clear();
-        if (at_ != after || known != incarnation_) reader_.reset();
+        if (at_ != after || known != incarnation_) reader_.reset(), run_ = {};
         incarnation_ = place.incarnation, at_ = after;
-        TRY_ASSIGN(bool more, find_run(after));
-        if (!more) return std::nullopt;
         auto upto = after;
-        for (std::size_t examined = 0; !run_.empty() && items_.size() < items_max && examined < examined_max;) {
-            if (run_.front().count > 0) TRY_VOID(take(run_.front(), upto, examined));
-            if (run_.front().count == 0 || upto == run_.front().last()) run_ = run_.subspan(1), events_ = {};
+        for (bool fresh = false; upto == after;) {
+            TRY_ASSIGN(bool more, find_run(after, fresh));
+            if (!more) return std::nullopt;
+            for (std::size_t examined = 0; !run_.empty() && items_.size() < items_max && examined < examined_max;) {
+                if (run_.front().count > 0) TRY_VOID(take(run_.front(), upto, examined));
+                if (run_.front().count == 0 || upto == run_.front().last()) run_ = run_.subspan(1), events_ = {};
+            }
         }
         at_ = upto;
         return Chunk{items_, upto, incarnation_};
@@ -87,18 +89,17 @@ class LogSource final : public FollowSource {
         return {};
     }
 
-    // The run that begins behind `after`; false: there is none.
-    Result<bool> find_run(Position after) {
-        for (bool fresh = false; run_.empty() || !reader_;) {
+    // A run behind `after`, or the rest of one; false: there is none. `fresh`: the log was asked anew for this.
+    Result<bool> find_run(Position after, bool& fresh) {
+        while (run_.empty() || !reader_) {
             if (!reader_) {
+                if (fresh) return false;
                 TRY_ASSIGN(reader_, host_.log().read(after));
                 fresh = true;
             }
             events_ = {};
             TRY_ASSIGN(run_, reader_->next());
-            if (!run_.empty()) break;
-            reader_.reset();
-            if (fresh) return false;
+            if (run_.empty()) reader_.reset();
         }
         return true;
     }

@@ -35,8 +35,7 @@ std::optional<Duration> Follower::advance(FollowPlace const& place) {
             place_ = source_->place();
         }
         if (!read) return failed(read.error());
-        failures_ = 0;
-        if (!*read) return idle();
+        if (!*read) return failures_ = 0, idle();
         chunk_ = **read, taken_ = 0, chunk_after_ = place.position, has_chunk_ = true;
     }
     return bring({.decl = decl_,
@@ -51,6 +50,7 @@ std::optional<Duration> Follower::advance(FollowPlace const& place) {
 std::optional<Duration> Follower::bring(FollowTurn turn) {
     auto const turned = host_.follow(turn);
     if (!turned) return failed(turned.error());
+    failures_ = 0;
     if (turned->is_void) return has_chunk_ = false, Duration{};
     bool const whole = turned->taken == turn.items.size();
     auto const at = whole ? turn.upto : turned->taken == 0 ? turn.after : turn.items[turned->taken - 1].position;
@@ -180,6 +180,18 @@ FollowerTold Follower::told() const {
     if (auto const time = source_->time_behind(place.position))
         out.lag_s = std::max(0.0, double((clock_.wall() - *time).us) / 1e6);
     return out;
+}
+
+Position needed_by_followers(Host& source, std::span<Host* const> followers, std::uint64_t events_max) {
+    auto const status = source.log().status();
+    auto needed = ~Position{0};
+    for (Host* host : followers) {
+        auto const place = host->followed_place(source.decl().name);
+        if (place.incarnation == status.incarnation) needed = std::min(needed, place.needs);
+        if (place.incarnation == 0) needed = 1;
+    }
+    auto const limit = status.durable > events_max ? status.durable - events_max + 1 : 1;
+    return std::max(needed, limit);
 }
 
 // --- on a thread -------------------------------------------------------------------------------------------------------------

@@ -128,4 +128,7 @@ class Followers final : public FollowerDesk {
     bool stopped_ = false;
 };
 
+// The first event of a source that its followers still need, but at most so many behind its end.
+Position needed_by_followers(Host& source, std::span<Host* const> followers, std::uint64_t events_max);
+
 }  // namespace gantry::runtime

@@ -20,6 +20,7 @@
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
 
@@ -73,6 +74,7 @@ struct Served {
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;
     net::Timer due;  // on the worker's thread
+    std::unique_ptr<Followers> followers;  // null: it has none
 };
 
 class Process {
@@ -91,6 +93,7 @@ class Process {
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
+            start_followers();
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             stop_.wait();
@@ -228,6 +231,38 @@ class Process {
         }
         return {};
     }
+    // A source is the service of that name in this process, or where the configuration says.
+    void start_followers() {
+        for (auto& served : served_) {
+            auto& host = *served.host;
+            if (host.decl().followers.empty()) continue;
+            if (!following_) following_.emplace(1);
+            auto source_of = [&](FollowDecl const& decl, std::function<void()> wake) -> std::unique_ptr<FollowSource> {
+                if (auto* source = host_of(decl.source)) return follow_log(*source, decl, std::move(wake));
+                for (auto const& [name, url] : options_.elsewhere)
+                    if (name == decl.source) return follow_feed(url, decl, std::string(host.decl().name), std::move(wake));
+                return nullptr;
+            };
+            served.followers = std::make_unique<Followers>(host, *following_, 0, source_of, clock_, random_);
+            served.followers->start();
+        }
+        for (auto& source : served_) keep_for_followers(*source.host);
+    }
+    Host* host_of(std::string_view name) {
+        for (auto& served : served_)
+            if (served.host->decl().name == name) return served.host.get();
+        return nullptr;
+    }
+    void keep_for_followers(Host& source) {
+        std::vector<Host*> followers;
+        for (auto& served : served_)
+            for (auto const& decl : served.host->decl().followers)
+                if (decl.source == source.decl().name) followers.push_back(served.host.get());
+        if (followers.empty()) return;
+        source.keep_for([&source, followers, most = options_.followers_keep_events_max] {
+            return needed_by_followers(source, followers, most);
+        });
+    }
     static Problem in_service(ServiceDecl const& decl, Problem problem) {
         problem.detail = std::string(decl.name) + ": " + problem.detail;
         return problem;
@@ -257,6 +292,8 @@ class Process {
         auto const began = clock_.steady_ns();
         edge_->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
+        for (auto& served : served_) served.followers.reset();
+        if (following_) following_->stop();
         worker_->stop(), slow_->stop();
         Result<void> outcome;
         for (auto& served : served_) {
@@ -288,7 +325,7 @@ class Process {
     std::deque<Served> served_;
     std::optional<Reports> reports_;
     std::unique_ptr<Edge> edge_;
-    std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
+    std::optional<net::IoThreads> threads_, worker_, slow_, following_;  // that serve; that keep house; that rebuild; that follow
     std::optional<http::Server> server_;
 };
 
