@@ -14,7 +14,9 @@ namespace gantry::runtime {
 // A service on the memory log.
 template <class Service>
 struct OnMemory {
-    OnMemory(Clock& clock, Random& random, log::Snapshots* snapshots = nullptr) : clock_(clock), random_(random), snapshots_(snapshots) { start(); }
+    OnMemory(Clock& clock, Random& random, log::Snapshots* snapshots = nullptr) : clock_(clock), random_(random), snapshots_(snapshots) {
+        start();
+    }
     // As after a crash: what was durable is all that there is.
     void start() {
         host.reset(), log.reset();
@@ -60,7 +62,8 @@ class BankTest : public ::testing::Test {
     void follow() {
         follower_.reset();
         auto const& decl = ledger_.host->decl().followers.front();
-        follower_ = std::make_unique<Follower>(*ledger_.host, decl, follow_log(*bank_.host, decl, [this] { ++woken_; }, fork_), clock_, random_);
+        follower_ =
+            std::make_unique<Follower>(*ledger_.host, decl, follow_log(*bank_.host, decl, [this] { ++woken_; }, fork_), clock_, random_);
         desk_.follower = follower_.get();
         ledger_.host->set_follower_desk(&desk_);
     }
@@ -99,7 +102,9 @@ class BankTest : public ::testing::Test {
         static constexpr std::string_view states[] = {"failed", "behind", "retry"};
         return fmt::format("{} {} {}", states[int(found->second.state)], found->second.subject, found->second.code);
     }
-    Result<Answer> ask(std::string_view what, std::string_view body) { return ledger_.call(fmt::format("/followers/{{source}}/{}", what), body); }
+    Result<Answer> ask(std::string_view what, std::string_view body) {
+        return ledger_.call(fmt::format("/followers/{{source}}/{}", what), body);
+    }
 
     struct Desk final : FollowerDesk {
         Follower* follower = nullptr;

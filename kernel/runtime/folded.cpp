@@ -112,7 +112,9 @@ class Replayer {
 
 }  // namespace
 
-Folded Folded::view(ServiceDecl const& decl) const { return {decl.state.view(service.get()), baselines, remembered, followed, last, last_time}; }
+Folded Folded::view(ServiceDecl const& decl) const {
+    return {decl.state.view(service.get()), baselines, remembered, followed, last, last_time};
+}
 
 std::uint64_t Folded::memory_bytes(ServiceDecl const& decl) const {
     std::uint64_t bytes = remembered.memory_bytes() + followed.memory_bytes();

@@ -11,8 +11,8 @@
 // A source is whatever has `name` and `Event` (and `renames()`, if it has any): the service itself, or what its contract.h says of it. Each
 // decision takes one event type of the source, or its whole variant; what none takes is passed over. `At` says where and when the event
 // happened there, and who caused it. A decision sees the state with all that earlier events of the source brought about; what it records is
-// recorded once, together with the place in the source (docs/architecture.md). One that fails puts the event, and those behind it with the same
-// subject, among the dead letters.
+// recorded once, together with the place in the source (docs/architecture.md). One that fails puts the event, and those behind it with the
+// same subject, among the dead letters.
 namespace gantry::runtime {
 
 template <class Service, class Fact, class Taken>
@@ -42,8 +42,8 @@ bool decode_followed(void* event, std::uint32_t alternative, std::string_view pa
 }
 
 template <class Service, class Source, class Taken>
-void add_handler(FollowDecl& decl,
-                 Result<std::vector<typename Service::Event>> (*decide)(typename Service::State const&, Taken const&, At const&, Ctx const&)) {
+void add_handler(FollowDecl& decl, Result<std::vector<typename Service::Event>> (*decide)(typename Service::State const&, Taken const&,
+                                                                                          At const&, Ctx const&)) {
     using Fact = typename Source::Event;
     FollowDecl::Handler const handler{reinterpret_cast<RouteFn>(decide), &run_follower<Service, Fact, Taken>};
     if constexpr (std::is_same_v<Taken, Fact>) {

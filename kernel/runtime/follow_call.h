@@ -25,7 +25,7 @@ struct FollowTurn {
     Position after = 0;
     log::Incarnation incarnation = 0;  // of the source
     std::span<FollowItem const> items;
-    Position upto = 0;       // the cursor once all items are taken; the events between them concern nobody
+    Position upto = 0;        // the cursor once all items are taken; the events between them concern nobody
     bool checkpoint = false;  // record the cursor in any case
     bool retry = false;       // the one item is a dead letter
 };
@@ -68,7 +68,7 @@ class FollowCall final : public HostCall {
     std::string_view source_;
     Followed* followed_ = nullptr;
     void* state_ = nullptr;
-    Position base_ = 0;     // of the batch
+    Position base_ = 0;       // of the batch
     Position caused_by_ = 0;  // the one event that caused it all; 0: none, or several
     std::uint32_t causes_ = 0;
     log::CursorView cursor_;

@@ -51,7 +51,8 @@ std::optional<FedPlace> place_in(std::string_view text) {
 // One request at a time, whose answer waits here until the follower's thread comes for it.
 class Fetch {
    public:
-    Fetch(client::Session& session, std::function<void()> wake) : session_(session), mail_(std::make_shared<Mail>()), wake_(std::move(wake)) {}
+    Fetch(client::Session& session, std::function<void()> wake)
+        : session_(session), mail_(std::make_shared<Mail>()), wake_(std::move(wake)) {}
 
     // The answer to exactly this request; it is sent when none like it was.
     std::optional<client::Reply> get(std::string const& target) {
@@ -207,7 +208,8 @@ class FeedSource final : public FollowSource {
         AnyValue borrowed(*decl_.event);
         void* const record = decl_.event->ops.choose(borrowed.get(), item.alternative);
         if (auto r = codec::decode_json(kind->type(), record, event.data.text, false, lenient); !r) {
-            Problem problem{500, "event_unreadable", fmt::format("an event of type \"{}\" has another shape than this release knows", event.type)};
+            Problem problem{500, "event_unreadable",
+                            fmt::format("an event of type \"{}\" has another shape than this release knows", event.type)};
             for (auto const& fault : r.error().faults) problem.detail += fmt::format("; {}: {}", fault.pointer, fault.detail);
             return std::unexpected(std::move(problem));
         }

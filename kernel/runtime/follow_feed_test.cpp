@@ -36,8 +36,8 @@ class FollowFeed : public ::testing::Test {
             ++woken_, changed_.notify_all();
         };
         follower_ = std::make_unique<Follower>(
-            *ledger_.host, decl, follow_feed("http://127.0.0.1:" + std::to_string(port_), decl, "ledger", wake, Duration::millis(200)), clock_,
-            random_);
+            *ledger_.host, decl, follow_feed("http://127.0.0.1:" + std::to_string(port_), decl, "ledger", wake, Duration::millis(200)),
+            clock_, random_);
         desk_.follower = follower_.get();
         ledger_.host->set_follower_desk(&desk_);
     }
@@ -151,9 +151,8 @@ TEST_F(FollowFeed, AGapAndAnotherHistoryAreTold) {
 TEST_F(FollowFeed, AFollowerAheadOfItsSourceIsRefused) {
     open("a_1", "u_ann");
     until([&] { return line("a_1"); });
-    ASSERT_TRUE(ledger_.host->change_followed("bank", [](Followed& followed, LetterChanges&) -> Result<void> {
-        return followed.position = 9, Result<void>();
-    }));
+    ASSERT_TRUE(ledger_.host->change_followed(
+        "bank", [](Followed& followed, LetterChanges&) -> Result<void> { return followed.position = 9, Result<void>(); }));
     until([&] { return told().code == "source_ahead"; });
     EXPECT_EQ(told().state, FollowerState::refused);
 }

@@ -9,7 +9,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::size_t items_max = 256;       // of a turn
+constexpr std::size_t items_max = 256;      // of a turn
 constexpr std::size_t examined_max = 4096;  // events that one call looks at in search of those that are taken
 
 class LogSource final : public FollowSource {
@@ -146,9 +146,9 @@ class LogSource final : public FollowSource {
     std::uint64_t listener_;
     std::unique_ptr<log::Log::Reader> reader_;
     std::span<log::BatchView const> run_;
-    ByteReader events_;   // of the run's first batch, at event next_
+    ByteReader events_;  // of the run's first batch, at event next_
     Position next_ = 0;
-    Position at_ = 0;     // where the reader stands
+    Position at_ = 0;  // where the reader stands
     Position only_ = 0;
     log::Incarnation incarnation_ = 0;
     std::unique_ptr<codec::EventReader> reader_of_events_;

@@ -228,19 +228,19 @@ RouteDecl kernel_route(std::string_view verb, std::string_view path, RunKernelRo
 void add_follower_routes(ServiceDecl& decl) {
     auto& routes = decl.routes;
     routes.push_back(kernel_route<FollowersInput, FollowerList>(
-        "GET", "/followers", &list_followers, "The services that this one follows: how far it came, how far behind it is, and what is wrong."));
+        "GET", "/followers", &list_followers,
+        "The services that this one follows: how far it came, how far behind it is, and what is wrong."));
     routes.push_back(kernel_route<LettersInput, LetterList>(
         "GET", "/followers/{source}/dead-letters", &list_letters,
         "Events of a source that could not be taken, and those that wait behind one with the same subject."));
     routes.push_back(kernel_route<LetterInput, Changed>("POST", "/followers/{source}/retry", &retry_letters,
                                                         "Take a dead letter again, or all that failed; then those behind it."));
-    routes.push_back(kernel_route<LetterInput, Changed>(
-        "POST", "/followers/{source}/drop", &drop_letters,
-        "Never take a dead letter, or any that failed; those behind it are taken then."));
-    routes.push_back(kernel_route<MoveInput, FollowerTold>(
-        "POST", "/followers/{source}/move", &move,
-        "Go on elsewhere in the source: at its begin, its end, or behind a position. Events that are passed over never come; those behind the "
-        "position come again."));
+    routes.push_back(kernel_route<LetterInput, Changed>("POST", "/followers/{source}/drop", &drop_letters,
+                                                        "Never take a dead letter, or any that failed; those behind it are taken then."));
+    routes.push_back(kernel_route<MoveInput, FollowerTold>("POST", "/followers/{source}/move", &move,
+                                                           "Go on elsewhere in the source: at its begin, its end, or behind a position. "
+                                                           "Events that are passed over never come; those behind the "
+                                                           "position come again."));
 }
 
 }  // namespace gantry::runtime

@@ -18,10 +18,10 @@ class FollowSource {
         Position upto = 0;                  // all events up to here were looked at
         log::Incarnation incarnation = 0;
     };
-    // Events behind `after`, of the history `known` (0: the follower has read nothing yet); all of it lives until the next call. Nothing: none
-    // now; the follower is woken when there may be some. Fails with 410 "source_gap" (retention cut what the follower needs), 410
-    // "source_history" (the source has another history now) or 410 "source_ahead" (the follower has read more than the source has), until an
-    // operator says where to go on; or with what is wrong for the moment.
+    // Events behind `after`, of the history `known` (0: the follower has read nothing yet); all of it lives until the next call. Nothing:
+    // none now; the follower is woken when there may be some. Fails with 410 "source_gap" (retention cut what the follower needs), 410
+    // "source_history" (the source has another history now) or 410 "source_ahead" (the follower has read more than the source has), until
+    // an operator says where to go on; or with what is wrong for the moment.
     virtual Result<std::optional<Chunk>> read(log::Incarnation known, Position after) = 0;
     // The event at one position.
     virtual Result<std::optional<Chunk>> read_one(log::Incarnation known, Position position) = 0;

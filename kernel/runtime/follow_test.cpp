@@ -333,9 +333,8 @@ TEST_F(BankTest, AtOrBeforeTheForkOfAHistoryItGoesOn) {
 TEST_F(BankTest, AFollowerAheadOfItsSourceIsRefused) {
     open("a_1", "u_ann");
     pump();
-    ASSERT_TRUE(ledger_.host->change_followed("bank", [](Followed& followed, LetterChanges&) -> Result<void> {
-        return followed.position = 9, Result<void>();
-    }));
+    ASSERT_TRUE(ledger_.host->change_followed(
+        "bank", [](Followed& followed, LetterChanges&) -> Result<void> { return followed.position = 9, Result<void>(); }));
     pump();
     EXPECT_EQ(follower_->told().code, "source_ahead");
 }

@@ -30,7 +30,8 @@ void Followed::put(Position at, DeadLetter letter) {
 void Followed::erase(Position at) {
     auto const found = letters_.find(at);
     if (found == letters_.end()) return;
-    if (auto subject = subjects_.find(found->second.subject); subject != subjects_.end() && --subject->second == 0) subjects_.erase(subject);
+    if (auto subject = subjects_.find(found->second.subject); subject != subjects_.end() && --subject->second == 0)
+        subjects_.erase(subject);
     letters_.erase(found);
 }
 

@@ -107,8 +107,7 @@ std::optional<Duration> Follower::retry(FollowPlace const& place, Position posit
 }
 
 bool Follower::checkpoint_due() const {
-    return unrecorded_ >= checkpoint_events ||
-           (unrecorded_ > 0 && clock_.steady_ns() - unrecorded_ns_ >= checkpoint_after.us * 1000);
+    return unrecorded_ >= checkpoint_events || (unrecorded_ > 0 && clock_.steady_ns() - unrecorded_ns_ >= checkpoint_after.us * 1000);
 }
 
 std::optional<Duration> Follower::idle() {
@@ -156,7 +155,8 @@ void Follower::say(FollowerState state, Problem const* why, std::optional<Time> 
     state_ = state, retry_at_ = retry_at;
     why_ = why ? std::optional(*why) : std::nullopt;
     if (!news || !why) return;
-    observe::log_line(state == FollowerState::backing_off ? Level::warning : Level::error, "runtime", "a follower can't go on: " + why->detail,
+    observe::log_line(state == FollowerState::backing_off ? Level::warning : Level::error, "runtime",
+                      "a follower can't go on: " + why->detail,
                       {{"service", host_.decl().name}, {"source", decl_.source}, {"code", why->code}, {"cause", why->cause}});
 }
 
@@ -177,8 +177,7 @@ FollowerTold Follower::told() const {
     bool const comparable = source.incarnation == place.incarnation || place.incarnation == 0;
     if (!comparable || source.durable <= place.position) return out;
     out.lag_events = std::int64_t(source.durable - place.position);
-    if (auto const time = source_->time_behind(place.position))
-        out.lag_s = std::max(0.0, double((clock_.wall() - *time).us) / 1e6);
+    if (auto const time = source_->time_behind(place.position)) out.lag_s = std::max(0.0, double((clock_.wall() - *time).us) / 1e6);
     return out;
 }
 

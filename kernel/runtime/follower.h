@@ -35,7 +35,8 @@ struct FollowerTold {
     std::int64_t lag_events = 0;  // between the two
     double lag_s = 0;             // since the first event happened that was not taken yet
     std::int64_t dead_letters = 0;
-    BOOST_DESCRIBE_CLASS(FollowerTold, (), (source, where, state, code, why, retry_at, position, end, lag_events, lag_s, dead_letters), (), ())
+    BOOST_DESCRIBE_CLASS(FollowerTold, (), (source, where, state, code, why, retry_at, position, end, lag_events, lag_s, dead_letters), (),
+                         ())
 };
 
 // One source that a service follows. step() and stop() on one thread; the rest from any.
@@ -80,14 +81,14 @@ class Follower {
     Clock& clock_;
     Random& random_;
     FollowSource::Chunk chunk_;
-    std::size_t taken_ = 0;        // of the chunk
-    Position chunk_after_ = 0;     // where what is left of it begins
+    std::size_t taken_ = 0;     // of the chunk
+    Position chunk_after_ = 0;  // where what is left of it begins
     bool has_chunk_ = false;
-    Position unrecorded_ = 0;      // events since the cursor was last recorded
+    Position unrecorded_ = 0;  // events since the cursor was last recorded
     std::int64_t unrecorded_ns_ = 0;
     std::atomic<std::int64_t> back_at_ns_ = 0;  // until then it backs off
     int failures_ = 0;
-    mutable std::mutex mutex_;     // of what is below, and of asking the source
+    mutable std::mutex mutex_;  // of what is below, and of asking the source
     FollowerState state_ = FollowerState::starting;
     std::optional<Problem> why_;
     std::optional<Time> retry_at_;

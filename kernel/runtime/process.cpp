@@ -73,7 +73,7 @@ struct Served {
     std::unique_ptr<log::Log> log;
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;
-    net::Timer due;  // on the worker's thread
+    net::Timer due;                        // on the worker's thread
     std::unique_ptr<Followers> followers;  // null: it has none
 };
 
@@ -259,9 +259,8 @@ class Process {
             for (auto const& decl : served.host->decl().followers)
                 if (decl.source == source.decl().name) followers.push_back(served.host.get());
         if (followers.empty()) return;
-        source.keep_for([&source, followers, most = options_.followers_keep_events_max] {
-            return needed_by_followers(source, followers, most);
-        });
+        source.keep_for(
+            [&source, followers, most = options_.followers_keep_events_max] { return needed_by_followers(source, followers, most); });
     }
     static Problem in_service(ServiceDecl const& decl, Problem problem) {
         problem.detail = std::string(decl.name) + ": " + problem.detail;

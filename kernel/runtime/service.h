@@ -260,7 +260,7 @@ struct ServiceDecl {
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     std::vector<TimerDecl> timers;
-    std::vector<FollowDecl> followers;  // each of another source
+    std::vector<FollowDecl> followers;      // each of another source
     codec::Type const* settings = nullptr;  // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
