@@ -37,6 +37,7 @@ void declare(CLI::App& app, Action& action) {
     add_log(app, action);
     add_call(app, action);
     add_effects(app, action);
+    add_followers(app, action);
     add_new(app, action);
     add_rehearse(app, action);
     add_rehearse_worker(app, action);

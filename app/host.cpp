@@ -92,6 +92,8 @@ Result<void> check_settings(config::Config const& config) {
     if (auto r = check_services(server.services); !r) return wrong(config, "services", r.error());
     if (auto r = runtime::check_site_names(server.sites); !r) return wrong(config, "sites", r.error());
     if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
+    for (auto const& one : server.elsewhere)
+        if (auto r = parse_elsewhere(one); !r) return wrong(config, "elsewhere", r.error());
     return {};
 }
 
@@ -111,6 +113,9 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;
     options.config = &config, options.limits = limits_of(http), options.version = version();
     options.files = console_files(), options.files_security_policy = console::content_security_policy;
+    options.followers_keep_events_max = std::uint64_t(server.followers_keep_events);
+    for (auto const& one : server.elsewhere)
+        if (auto place = parse_elsewhere(one)) options.elsewhere.push_back(std::move(*place));
     for (auto& decl : all_services())
         if (services.empty() || std::ranges::find(services, decl.name) != services.end()) options.services.push_back(std::move(decl));
     if (!server.sites.empty()) options.sites = server.sites;

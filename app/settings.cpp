@@ -29,6 +29,9 @@ config::Section server_section() {
          {&S::history_memory_max_mib,
           "Most memory for a service's states of the past (as_of), in memory at once; a state that needs more: 503.", "MiB"},
          {&S::snapshots_max_mib, "Most disk for a service's snapshots; older ones make as_of quick. The newest two always stay.", "MiB"},
+         {&S::elsewhere, "Services that are followed here and served elsewhere: NAME=http://HOST:PORT."},
+         {&S::followers_keep_events, "Most events that a log keeps, beyond its retention, for followers in this process that are behind.",
+          "events"},
          {&S::accept_clock_behind, "Open a log although its last event is more than a minute ahead of this machine's clock."}});
 }
 
@@ -75,6 +78,14 @@ bool load_config(config::Config& config, GivenSettings const& given) {
     auto loaded = try_load_config(config, given);
     if (!loaded) complain(config::explain(loaded.error()));
     return loaded.has_value();
+}
+
+Result<std::pair<std::string, std::string>> parse_elsewhere(std::string_view text) {
+    auto const equals = std::min(text.find('='), text.size());
+    auto const name = text.substr(0, equals), url = text.substr(std::min(equals + 1, text.size()));
+    bool const http = (url.starts_with("http://") && url.size() > 7) || (url.starts_with("https://") && url.size() > 8);
+    if (name.empty() || !http) return fail(400, "elsewhere_invalid", fmt::format("expected NAME=http://HOST:PORT, found \"{}\"", text));
+    return std::pair(std::string(name), std::string(url.ends_with('/') ? url.substr(0, url.size() - 1) : url));
 }
 
 Result<ListenAddress> parse_listen(std::string_view text) {

@@ -23,10 +23,12 @@ struct ServerSettings {
     Bounded<0, 1 << 30> memory_max_mib = 0;
     Bounded<1, 1 << 30> history_memory_max_mib = 1024;
     Bounded<0, 1 << 30> snapshots_max_mib = 8192;
+    std::vector<std::string> elsewhere;
+    Bounded<0, 1'000'000'000'000> followers_keep_events = 10'000'000;
     bool accept_clock_behind = false;
 };
 RECORD(ServerSettings, listen, data, log, io_threads, effect_threads, services, sites, log_level, stop_timeout, memory_max_mib,
-       history_memory_max_mib, snapshots_max_mib, accept_clock_behind);
+       history_memory_max_mib, snapshots_max_mib, elsewhere, followers_keep_events, accept_clock_behind);
 
 // [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.
 struct HttpSettings {
@@ -62,6 +64,9 @@ struct ListenAddress {
     std::string host;        // "127.0.0.1", "::1", "localhost"; without brackets
     std::uint16_t port = 0;  // 0: the system picks one
 };
+// "accounts=http://10.0.0.7:8080" of [server] elsewhere: a service and the URL of its server.
+Result<std::pair<std::string, std::string>> parse_elsewhere(std::string_view text);
+
 // "127.0.0.1:8080", "[::1]:0", "localhost:80".
 Result<ListenAddress> parse_listen(std::string_view text);
 

@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import page  # noqa: E402
 import rows_disk  # noqa: E402
+import rows_follow  # noqa: E402
 import rows_http  # noqa: E402
 import rows_peers  # noqa: E402
 import rows_replay  # noqa: E402
@@ -31,6 +32,7 @@ MEASUREMENTS = [
     ("compile", rows_size.compile_time, False, False),
     ("group", rows_disk.group_commit, False, True),
     ("replay", rows_replay.replay, False, True),
+    ("follow", rows_follow.follow, False, True),
     ("replay-peers", rows_peers.replay, True, True),
 ]
 

@@ -6,6 +6,7 @@
 #include "kernel/base/time.h"
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/effects.h"
+#include "kernel/runtime/follow.h"
 #include "kernel/runtime/service.h"
 #include "kernel/state/bits.h"
 #include "kernel/state/due.h"

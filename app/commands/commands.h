@@ -14,6 +14,7 @@ void add_import(CLI::App& app, Action& action);
 void add_log(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);
 void add_effects(CLI::App& app, Action& action);
+void add_followers(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_rehearse(CLI::App& app, Action& action);
 void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts

@@ -12,6 +12,7 @@ namespace gantry::codec {
 struct JsonLimits {
     std::size_t depth_max = 32;
     std::size_t items_max = 100'000;  // elements of one list or map
+    bool lenient = false;             // as stored events are read: an unknown field is skipped, an absent one keeps its initialiser
 };
 
 // Decodes one JSON value. All faults found (up to 20) come in one Problem, 400 "body_invalid", each with a JSON pointer, what was

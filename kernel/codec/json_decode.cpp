@@ -169,7 +169,10 @@ class Decoder {
                 else if (!pass_string(field.value()))
                     return broken();
             } else if (std::size_t i = field_index(type, name, next); i == type.fields.size()) {
-                unknown_field(type, name, at, in_variant);
+                if (limits_.lenient)
+                    skip(field.value(), depth + 1);
+                else
+                    unknown_field(type, name, at, in_variant);
             } else if (next = i + 1; seen >> i & 1) {
                 fault(at, fmt::format("field {} is given {}", detail::quoted(name), bound >> i & 1 ? "by the path already" : "twice"));
             } else {
@@ -190,12 +193,17 @@ class Decoder {
     }
 
     void absent_fields(Type const& type, void* out, std::uint64_t seen, Path const& path) {
-        if (type.has_defaults) return;
+        if (type.has_defaults || limits_.lenient) return;
         for (std::size_t i = 0; i < type.fields.size() && !stop_; ++i) {
             Field const& f = type.fields[i];
             if (seen >> i & 1 || set_absent(f.type(), member(out, f))) continue;
             fault(Path{&path, f.name}, fmt::format("expected {}, found nothing", detail::expectation(f.type())));
         }
+    }
+
+    void skip(od::value v, std::size_t depth) {
+        RawJson passed;
+        raw(type_of<RawJson>(), &passed, v, depth);
     }
 
     void unknown_field(Type const& type, std::string_view name, Path const& at, bool in_variant) {

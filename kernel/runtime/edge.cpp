@@ -297,6 +297,10 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         auto const id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
         return write_problem(respond(), feed.error(), id, {});
     }
+    if (target.route->kernel && asked.live != LiveForm::none) {
+        auto const id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+        return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"}, id, {});
+    }
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
@@ -330,8 +334,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
-    if (host.decl().hides()) seen.broad = true;  // the position of an answer follows the log, whatever was touched
-    if (asked.head.method == http::Method::Get)
+    if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
+    if (asked.head.method == http::Method::Get && !target.route->kernel)
         lane(asked.io_thread)
             .cache.keep(asked.caller.name, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());

@@ -32,6 +32,7 @@ Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& as
     auto& input = feed->input_;
     if (input.wait.us < 0 || input.wait > wait_max) return invalid("?wait", "expected at most 60s");
     TRY_VOID(feed->encoder_.filter(input));
+    if (!asked.head.header("Gantry-Follower").empty()) feed->encoder_.tell_callers();
     auto const accept = asked.head.header("Accept");
     bool const lines = accept.find("application/x-ndjson") != accept.npos;
     feed->endless_ = asked.live != LiveForm::none;

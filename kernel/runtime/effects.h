@@ -59,7 +59,7 @@ Result<void> settle_effect(EffectDecl const& decl, Call& call, EffectOutcome con
         events = then(state, std::get<Effect<Args>>(*static_cast<Event const*>(event)).args, result, call.ctx());
     }
     events.push_back(outcome);
-    TRY_VOID(record_events(call, state, events));
+    if (auto recorded = record_events(call, state, events); !recorded) return call.abandon_write(), recorded;
     return call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204);
 }
 

@@ -6,6 +6,7 @@
 
 #include "kernel/base/varint.h"
 #include "kernel/codec/json.h"
+#include "kernel/runtime/follow_call.h"
 
 namespace gantry::runtime {
 namespace {
@@ -26,7 +27,17 @@ bool is_scalar(codec::Type const& type) {
     }
 }
 
+// What an event happened to: its first member, if that is a scalar.
+std::string subject_in(codec::Type const& record, void const* event) {
+    if (record.fields.empty() || !is_scalar(record.fields[0].type())) return {};
+    return codec::encode_scalar(record.fields[0].type(), static_cast<char const*>(event) + record.fields[0].offset);
+}
+
 }  // namespace
+
+std::string subject_of(codec::Type const& event_variant, void const* event) {
+    return subject_in(event_variant.alternatives[event_variant.ops.index(event)].type(), event_variant.ops.inner(event));
+}
 
 RouteDecl feed_route() {
     return {.version = V1,
@@ -89,10 +100,7 @@ Result<bool> FeedEncoder::decode(std::uint32_t number, std::string_view payload)
 bool FeedEncoder::is_wanted(std::size_t alternative) {
     if (!types_.empty() && !types_[alternative]) return false;
     auto const& type = host_.decl().event->alternatives[alternative].type();
-    subject_now_.clear();
-    if (!type.fields.empty() && is_scalar(type.fields[0].type()))
-        subject_now_ = codec::encode_scalar(type.fields[0].type(),
-                                            static_cast<char const*>(host_.decl().event->ops.inner(event_.get())) + type.fields[0].offset);
+    subject_now_ = subject_in(type, host_.decl().event->ops.inner(event_.get()));
     return !subject_ || subject_now_ == *subject_;
 }
 
@@ -104,6 +112,7 @@ bool FeedEncoder::is_visible() {
 Result<bool> FeedEncoder::take(log::BatchView const& batch, Frame frame, std::uint64_t limit, std::string& out) {
     if (batch.count == 0) return true;
     TRY_VOID(know(batch));
+    caller_ = batch.caller;
     auto const until = count_ + limit;
     ByteReader in(batch.events);
     for (std::uint32_t i = 0; i < batch.count; ++i) {
@@ -147,7 +156,14 @@ void FeedEncoder::append(Position position, std::size_t alternative, Frame frame
     } else {
         out += R"(","time":")";
     }
-    out.append(time_text_).append(R"(","data":)");
+    out.append(time_text_);
+    if (tells_callers_ && !caller_.empty()) {
+        out.append(R"(","gantrycaller":)");
+        codec::append_json_string(out, caller_);
+        out.append(R"(,"data":)");
+    } else {
+        out.append(R"(","data":)");
+    }
     codec::encode_json(kind.type(), decl.event->ops.inner(event_.get()), out);
     out += '}';
     end_frame(frame, out);

@@ -44,6 +44,9 @@ class FeedEncoder {
     // Appends the event that says what is missing: `reason` is "retention" or "history".
     void gap(std::string_view reason, std::string_view after, Position next, Frame frame, std::string& out);
 
+    // Events carry who caused them, too, as "gantrycaller": for followers.
+    void tell_callers() { tells_callers_ = true; }
+
     Position position() const { return position_; }  // of the last event that was looked at
     void start_behind(Position position) { position_ = position; }
     std::uint64_t count() const { return count_; }  // events appended so far
@@ -66,7 +69,9 @@ class FeedEncoder {
     std::uint64_t reader_id_ = 0;
     std::vector<bool> types_;  // by alternative; empty: all
     std::optional<std::string> subject_;
+    bool tells_callers_ = false;
     std::string subject_now_, time_text_;
+    std::string_view caller_;  // of the batch at hand
     Time time_{-1};
     Position position_ = 0;
     std::uint64_t count_ = 0;

@@ -55,6 +55,7 @@ void save_kernel(Folded const& state, state::Out& out) {
     out.number(std::uint32_t(state.agreed.size()));
     for (auto const& name : state.agreed) out.text(name);
     state.remembered.save(out);
+    state.followed.save(out);
 }
 bool load_kernel(Folded& state, state::In& in) {
     std::uint32_t form, count;
@@ -67,7 +68,7 @@ bool load_kernel(Folded& state, state::In& in) {
     state.agreed.resize(count);
     for (auto& name : state.agreed)
         if (!in.text(name)) return false;
-    return state.remembered.load(in);
+    return state.remembered.load(in) && state.followed.load(in);
 }
 
 void remember(Folded& state, log::BatchView const& batch) {
@@ -97,6 +98,7 @@ class Replayer {
                 TRY_ASSIGN(state_.agreed, read_agreed(batch.note));
             }
             if (batch.idempotency && batch.first > state_.last) remember(state_, batch);
+            if (!batch.cursors.empty()) state_.followed.take(batch);
             if (batch.count > 0) state_.last = std::max(state_.last, std::min(batch.last(), upto_));
             state_.last_time = std::max(state_.last_time, batch.time);
         }
@@ -121,11 +123,11 @@ class Replayer {
 }  // namespace
 
 Folded Folded::view(ServiceDecl const& decl) const {
-    return {decl.state.view(service.get()), baselines, remembered, agreed, last, last_time};
+    return {decl.state.view(service.get()), baselines, remembered, agreed, followed, last, last_time};
 }
 
 std::uint64_t Folded::memory_bytes(ServiceDecl const& decl) const {
-    std::uint64_t bytes = remembered.memory_bytes();
+    std::uint64_t bytes = remembered.memory_bytes() + followed.memory_bytes();
     for (auto const& [member, size] : decl.state.memory_bytes(service.get())) bytes += size;
     return bytes;
 }

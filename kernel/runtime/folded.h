@@ -5,6 +5,7 @@
 
 #include "kernel/log/log.h"
 #include "kernel/runtime/baseline.h"
+#include "kernel/runtime/followed.h"
 #include "kernel/runtime/remembered.h"
 #include "kernel/runtime/service.h"
 
@@ -25,6 +26,7 @@ struct Folded {
     std::vector<BaselineMark> baselines = {};  // that are whole and not yet cut away, the oldest first
     Remembered remembered = {};
     std::vector<std::string> agreed = {};  // names of the event types that may be recorded; empty: not told since the log began (upgrade.h)
+    FollowedSources followed = {};
     Position last = 0;
     Time last_time = {};
 

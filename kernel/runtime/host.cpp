@@ -56,6 +56,7 @@ Result<void> Host::rebuild() {
 }
 
 std::optional<Result<Answer>> Host::call(Request const& request, Later later) {
+    if (request.route.kernel) return call_kernel(request, std::move(later));
     Outcome outcome = run(request);
     if (outcome.rests_on <= durable()) return settle(std::move(outcome));
     wait({outcome.rests_on, request.lane, later(), std::move(outcome)});
@@ -207,6 +208,10 @@ void Host::became_durable(Position position) {
     }
     watch_.durable(position);
     if (decl_.outbox && parts_.on_effects) parts_.on_effects();
+    {
+        std::lock_guard guard(listeners_mutex_);
+        for (auto& [number, listener] : listeners_) listener();
+    }
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };
@@ -242,7 +247,7 @@ Position Host::newest(std::span<state::KeyHash const> keys) const {
 
 Position Host::rests_on(state::Reading const& reading) const {
     auto const looked_up = reading.broad() ? applied() : newest(reading.keys());
-    if (!decl_.hides() || reading.viewer().sees_all) return looked_up;
+    if (!decl_.hides || reading.viewer().sees_all) return looked_up;
     return looked_up <= durable() ? durable() : applied();
 }
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -100,6 +101,18 @@ std::string etag_of(std::string_view body);
 // The ETag of an answer, without the position of a page.
 std::string etag_of(RouteDecl const& route, std::string_view body);
 
+struct FollowTurn;
+struct FollowTurned;
+class FollowerDesk;
+// How far a follower has come.
+struct FollowPlace {
+    log::Incarnation incarnation = 0;  // of its source; 0: nothing was read yet
+    Position position = 0;
+    Position needs = 1;  // the oldest event that it may still ask for
+    std::size_t dead_letters = 0;
+    std::optional<Position> to_retry;  // a dead letter that is to be taken again
+};
+
 // One service of one site: its state, folded from its log, and its commands and reads, from any thread. Nothing is answered before
 // what it rests on is durable, refusals included: a refusal rests on the state that it saw.
 class Host {
@@ -183,6 +196,21 @@ class Host {
     std::vector<std::string_view> unfinished();
     // From here on they are recorded; the release before can't read what follows. Durable when it returns.
     Result<void> finish_upgrade();
+    // What a follower brings (follower.h): decided, folded and recorded in one batch with its cursor. Fails when nothing can be recorded
+    // now; a decision that fails is no failure of the turn.
+    Result<FollowTurned> follow(FollowTurn const& turn);
+    FollowPlace followed_place(std::string_view source);
+    Followed followed(std::string_view source);
+    // An operator's change of a cursor or its letters, recorded; durable once the log says so.
+    Result<void> change_followed(std::string_view source, std::function<Result<void>(Followed&, LetterChanges&)> const& change);
+    // Who runs the followers of this service; null: nobody does. Outlives its being set.
+    void set_follower_desk(FollowerDesk* desk);
+    FollowerDesk* follower_desk() const { return follower_desk_.load(std::memory_order_acquire); }
+    // Called each time more became durable, on the committer's thread; must not block. Until `stop_listening`.
+    std::uint64_t on_progress(std::function<void()> listener);
+    void stop_listening(std::uint64_t listener);
+    // The first event that somebody else still needs, as retention asks: what is before may be cut.
+    void keep_for(std::function<Position()> needed);
 
     ServiceDecl const& decl() const { return decl_; }
     Position applied() const { return applied_.load(std::memory_order_acquire); }
@@ -217,6 +245,7 @@ class Host {
 
    private:
     friend class HostCall;
+    friend class FollowCall;
     struct Outcome {
         Result<Answer> answer;
         Position rests_on = 0;
@@ -231,6 +260,7 @@ class Host {
     };
     Position newest(std::span<state::KeyHash const> keys) const;
     Outcome run(Request const& request);
+    std::optional<Result<Answer>> call_kernel(Request const& request, Later later);
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;
     void wait(Waiter waiter);
@@ -271,6 +301,11 @@ class Host {
     std::string incarnation_text_;
     History history_;
     Watch watch_;
+    std::atomic<FollowerDesk*> follower_desk_ = nullptr;
+    std::mutex listeners_mutex_;
+    std::map<std::uint64_t, std::function<void()>> listeners_;
+    std::uint64_t next_listener_ = 1;
+    std::function<Position()> needed_;  // under listeners_mutex_
     std::mutex waiters_mutex_;
     std::deque<Waiter> waiters_;  // by position
 };

@@ -111,13 +111,16 @@ Result<void> HostCall::check_if_match() {
     return fail(412, "precondition_failed", "the resource is no longer what If-Match speaks of: read it again and decide anew");
 }
 
-Result<void> HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
-    if (!host_.may_record_[event_type]) return fail(unfinished_upgrade(host_.decl_.event->alternatives[event_type].name));
+Result<void> HostCall::may_record(std::uint32_t event_type) {
+    if (host_.may_record_[event_type]) return {};
+    return fail(unfinished_upgrade(host_.decl_.event->alternatives[event_type].name));
+}
+
+void HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
     put_varint(events_, event_type);
     put_string(events_, payload_);
     payload_.clear();
     count_ = std::uint32_t(events_so_far + 1);
-    return {};
 }
 
 void HostCall::applying() {
@@ -137,6 +140,7 @@ Result<Position> HostCall::append(codec::Type const& reply, void const* value, i
         stored = encode_stored_reply(reply, value, status, sealer());
         batch.idempotency = {bytes_of(key_hash_).substr(0, sizeof(ShortHash)), bytes_of(body_hash_), stored};
     }
+    complete(batch);
     TRY_ASSIGN(Position first, host_.parts_.log.append(batch));
     GANTRY_ASSERT(first == ctx_.next, "a log gives positions in the order of appending");
     if (batch.idempotency) {

@@ -7,7 +7,7 @@
 namespace gantry::runtime {
 
 // One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
-class HostCall final : public Call {
+class HostCall : public Call {
    public:
     HostCall(Host& host, Viewer const& viewer, Request const* request);
     ~HostCall() override { let_go(); }
@@ -19,7 +19,8 @@ class HostCall final : public Call {
     Ctx const& ctx() const override { return ctx_; }
     std::string& payload() override { return payload_; }
     codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
-    Result<void> record(std::uint32_t event_type, std::uint64_t events_so_far) override;
+    Result<void> may_record(std::uint32_t event_type) override;
+    void record(std::uint32_t event_type, std::uint64_t events_so_far) override;
     At next_at() const override { return {ctx_.next, ctx_.now, ctx_.caller()}; }
     void applying() override;
     Result<void> end_write(codec::Type const& reply, void const* value, int status) override;
@@ -38,12 +39,13 @@ class HostCall final : public Call {
     Position rests_on() const { return rests_on_; }
     Position repeat_of() const { return repeat_of_; }
 
-   private:
+   protected:
     enum class Held { none, shared, exclusive };
     Problem stopped() const;
     Result<void> may_write();
     Result<bool> is_repeat();  // of a command with the same Idempotency-Key
     Result<void> check_if_match();
+    virtual void complete(log::BatchView&) {}  // what else belongs into the header
     Result<Position> append(codec::Type const& reply, void const* value, int status);
     void keep_seen() const;
     Result<void> undo(Problem why);  // the log refused what was folded already

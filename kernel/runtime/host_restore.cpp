@@ -100,6 +100,12 @@ Result<void> Host::retain() {
     if (!below) return {};
     auto position = below->position + 1;
     for (auto needed : {oldest_repeat, oldest_effect}) position = std::min(position, needed.value_or(position));
+    std::function<Position()> needed;
+    {
+        std::lock_guard guard(listeners_mutex_);
+        needed = needed_;
+    }
+    if (needed) position = std::min(position, needed());
     if (position > parts_.log.status().begin) TRY_VOID(parts_.log.cut(position, {}));
     lock_.lock();
     std::erase_if(state_.baselines, [&](auto const& mark) { return mark.position < below->position; });

@@ -21,6 +21,7 @@
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/effect_runner.h"
+#include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/sites.h"
@@ -77,6 +78,7 @@ struct Served {
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;
     net::Timer due;                         // on the worker's thread
+    std::unique_ptr<Followers> followers;   // null: it has none
     std::unique_ptr<EffectRunner> effects;  // null: the service has none
     std::unique_ptr<std::atomic<bool>> effects_asked = std::make_unique<std::atomic<bool>>(false);
 };
@@ -110,6 +112,7 @@ class Process {
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
+            for (auto& tenant : tenants_) start_followers(tenant);
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             stop_.wait();
@@ -248,6 +251,37 @@ class Process {
             }
         return {};
     }
+    // A source is the service of that name on this site, or where the configuration says.
+    void start_followers(Tenant& tenant) {
+        for (auto& served : tenant.served) {
+            auto& host = *served.host;
+            if (host.decl().followers.empty()) continue;
+            if (!following_) following_.emplace(1);
+            auto source_of = [&](FollowDecl const& decl, std::function<void()> wake) -> std::unique_ptr<FollowSource> {
+                if (auto* source = host_of(tenant, decl.source)) return follow_log(*source, decl, std::move(wake));
+                for (auto const& [name, url] : options_.elsewhere)
+                    if (name == decl.source) return follow_feed(url, decl, std::string(host.decl().name), std::move(wake));
+                return nullptr;
+            };
+            served.followers = std::make_unique<Followers>(host, *following_, 0, source_of, clock_, random_);
+            served.followers->start();
+        }
+        for (auto& source : tenant.served) keep_for_followers(tenant, *source.host);
+    }
+    static Host* host_of(Tenant& tenant, std::string_view name) {
+        for (auto& served : tenant.served)
+            if (served.host->decl().name == name) return served.host.get();
+        return nullptr;
+    }
+    void keep_for_followers(Tenant& tenant, Host& source) {
+        std::vector<Host*> followers;
+        for (auto& served : tenant.served)
+            for (auto const& decl : served.host->decl().followers)
+                if (decl.source == source.decl().name) followers.push_back(served.host.get());
+        if (followers.empty()) return;
+        source.keep_for(
+            [&source, followers, most = options_.followers_keep_events_max] { return needed_by_followers(source, followers, most); });
+    }
     Result<void> start_service(Tenant const& tenant, Served& served) {
         auto const& name = served.host->decl().name;
         auto const began = clock_.steady_ns();
@@ -319,6 +353,8 @@ class Process {
         auto const began = clock_.steady_ns();
         for (auto& tenant : tenants_) tenant.edge->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
+        each_served([](Served& served) { served.followers.reset(); });
+        if (following_) following_->stop();
         worker_->stop(), slow_->stop();
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
@@ -359,7 +395,7 @@ class Process {
     std::optional<client::Session> outside_;  // what effects call through
     std::optional<Workers> workers_;          // that run effects
     std::optional<Sites> sites_;
-    std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
+    std::optional<net::IoThreads> threads_, worker_, slow_, following_;  // that serve; that keep house; that rebuild; that follow
     std::optional<http::Server> server_;
 };
 

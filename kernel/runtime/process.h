@@ -33,6 +33,10 @@ struct ProcessOptions {
     std::uint64_t memory_bytes_max = 0;             // of each service's state; 0: no limit
     std::uint64_t history_bytes_max = 1u << 30;     // of each service's states of the past in memory
     std::uint64_t snapshot_bytes_max = 8ull << 30;  // of each service's snapshots on disk, but for the newest two
+    // Services that are followed here and served elsewhere, with the URLs of their servers.
+    std::vector<std::pair<std::string, std::string>> elsewhere = {};
+    // A log whose followers are behind keeps at most so many events for them beyond its retention; then they are told of a gap.
+    std::uint64_t followers_keep_events_max = 10'000'000;
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
     std::function<void(std::string_view url)> on_ready;

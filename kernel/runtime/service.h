@@ -118,8 +118,8 @@ class Call {
     // Between begin_write and end_write this command has the service for itself.
     virtual Result<void*> begin_write() = 0;
     virtual Ctx const& ctx() const = 0;
-    // Its payload was appended to events(). 503 "upgrade_unfinished" for a type that the release before doesn't know.
-    virtual Result<void> record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;
+    virtual Result<void> may_record(std::uint32_t event_type) = 0;  // 503 "upgrade_unfinished" for what the release before doesn't know
+    virtual void record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;  // its payload was appended to events()
     virtual std::string& payload() = 0;
     virtual codec::Sealer const* sealer() const = 0;
     virtual At next_at() const = 0;
@@ -130,7 +130,11 @@ class Call {
     virtual void answer(codec::Type const& reply, void const* value, int status) = 0;
 };
 
+class Host;
+class Bind;
+struct Answer;
 using RouteFn = void (*)();
+using RunKernelRoute = Result<Answer> (*)(Host&, Bind const&);
 using RunRoute = Result<void> (*)(RouteFn, Call&);
 
 struct RouteDecl {
@@ -147,6 +151,7 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
+    RunKernelRoute kernel = nullptr;  // instead of `run`: about what the kernel keeps beside the state; of now alone
 };
 
 template <class State, class Visit>
@@ -206,12 +211,14 @@ void apply_event(State& state, Event const& event, At const& at) {
         event);
 }
 
-// Encodes and folds one command's events: encoding first, so that a fold that breaks its promise leaves nothing behind in the log.
+// Encodes and folds one command's events, or does nothing and says why it may not: encoding first, so that a fold that breaks its promise
+// leaves nothing behind in the log.
 template <class State, class Event>
 Result<void> record_events(Call& call, State& state, std::vector<Event> const& events) {
+    for (auto const& event : events) TRY_VOID(call.may_record(std::uint32_t(event.index())));
     for (std::uint64_t i = 0; i < events.size(); ++i) {
         std::visit([&](auto const& e) { codec::put(call.payload(), e, call.sealer()); }, events[i]);
-        if (auto taken = call.record(std::uint32_t(events[i].index()), i); !taken) return call.abandon_write(), std::move(taken);
+        call.record(std::uint32_t(events[i].index()), i);
     }
     call.applying();
     At at = call.next_at();
@@ -247,7 +254,7 @@ Result<void> run_command(RouteFn function, Call& call) {
     if (!state) return {};  // answered already: a repeat of an idempotent command
     auto decided = decide(*static_cast<State const*>(state), input, call.ctx());
     if (!decided) return call.abandon_write(), std::unexpected(std::move(decided.error()));
-    TRY_VOID(record_events(call, *static_cast<State*>(state), decided->events));
+    if (auto recorded = record_events(call, *static_cast<State*>(state), decided->events); !recorded) return call.abandon_write(), recorded;
     TRY_VOID(call.end_write(codec::type_of<Reply>(), &decided->reply, decided->status));
     return {};
 }
@@ -293,8 +300,26 @@ struct EffectDecl {
                            Result<std::shared_ptr<void const>> const& done) = nullptr;
 };
 
+// What a service does about the events of another one (follow.h).
+struct FollowDecl {
+    // The decision about one event, and the fold of what it records. Expected failures leave the state as it was.
+    using Run = Result<void> (*)(RouteFn, Call&, void* state, void const* event, At const&);
+    struct Handler {
+        RouteFn function = nullptr;  // null: events of this type are passed over
+        Run run = nullptr;
+    };
+    std::string_view source;
+    codec::Type const* event = nullptr;  // of the source
+    std::vector<codec::Rename> renames;  // of the source
+    std::vector<Handler> handlers;       // by the source's alternative
+    bool takes_all = false;              // one handler for all types: an unknown one is a failure, and not passed over
+    bool (*decode)(void* event, std::uint32_t alternative, std::string_view payload, codec::Sealer const*) = nullptr;  // of today's shape
+};
+
 // GET /events, which every service has.
 RouteDecl feed_route();
+struct ServiceDecl;
+void add_follower_routes(ServiceDecl& decl);
 
 struct ServiceDecl {
     std::string_view name;
@@ -307,12 +332,13 @@ struct ServiceDecl {
     // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
     // Whether there is something that not everyone may see.
-    bool hides() const { return may_see_event != nullptr; }
+    bool hides = false;  // some rows or events are not for everyone
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
     Result<void> (*tick)(Call&) = nullptr;
     std::vector<TimerDecl> timers;
     std::vector<EffectDecl> effects;
     Outbox const& (*outbox)(void const* state) = nullptr;  // null: the service has no effects
+    std::vector<FollowDecl> followers;                     // each of another source
     codec::Type const* settings = nullptr;                 // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
@@ -448,7 +474,7 @@ Result<void> run_tick(Call& call) {
     TRY_ASSIGN(auto state, call.begin_write());
     std::vector<Event> events = Service::tick(*static_cast<State const*>(state), call.ctx());
     if (events.empty()) return call.abandon_write(), Result<void>{};
-    TRY_VOID(record_events(call, *static_cast<State*>(state), events));
+    if (auto recorded = record_events(call, *static_cast<State*>(state), events); !recorded) return call.abandon_write(), recorded;
     return call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204);
 }
 
@@ -465,7 +491,7 @@ Result<void> run_timer(RouteFn function, Call& call) {
     auto const due = *first;
     auto const events = decide(state, due.key, call.ctx());
     if (events.empty()) return call.abandon_write(), fail(500, "timer_stuck", "what was due recorded nothing, and would be due for ever");
-    TRY_VOID(record_events(call, state, events));
+    if (auto recorded = record_events(call, state, events); !recorded) return call.abandon_write(), recorded;
     auto const next = (state.*Member).find(due.key);
     bool const moved = !next || *next > due.at;
     TRY_VOID(call.end_write(codec::type_of<codec::RawJson>(), nullptr, 204));
@@ -513,11 +539,16 @@ ServiceDecl declare() {
             if constexpr (HasEventVisibility<Service>) return bool(Service::visible(*static_cast<State const*>(state), e, viewer));
             return true;
         };
+    decl.hides = HasEventVisibility<Service>;
     if constexpr (has_effects<Event>) add_effects<Service>(decl);
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;
     if constexpr (requires { Service::timers(); }) decl.timers = Service::timers();
+    if constexpr (requires { Service::followers(); }) {
+        decl.followers = Service::followers();
+        add_follower_routes(decl);
+    }
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();
@@ -542,6 +573,7 @@ concept Access = std::same_as<A, Scope> || std::same_as<A, OpenToAll>;
 
 using Route = runtime::RouteDecl;
 using Timer = runtime::TimerDecl;
+using Follower = runtime::FollowDecl;
 
 // timer<Service, &State::leases>(&lease_expired, Duration::seconds(30))
 template <class Service, auto Member, class Key>

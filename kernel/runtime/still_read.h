@@ -31,7 +31,8 @@ class StillRead final : public Call {
     std::string& body() { return body_; }
 
     Result<void*> begin_write() override { return wrong(); }
-    Result<void> record(std::uint32_t, std::uint64_t) override { return {}; }
+    Result<void> may_record(std::uint32_t) override { return {}; }
+    void record(std::uint32_t, std::uint64_t) override {}
     std::string& payload() override { return body_; }
     codec::Sealer const* sealer() const override { return nullptr; }
     At next_at() const override { return {}; }

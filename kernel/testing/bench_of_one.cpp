@@ -117,7 +117,8 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     if (reply.status >= 400 || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
     if (!reply.wrote.empty()) keep_snapshot();
     Asked asked{caller_, std::string(target)};
-    if (!command && kernel_query.as_of.empty() && std::ranges::find(reads_, asked) == reads_.end()) reads_.push_back(std::move(asked));
+    if (!command && !match.target->route->kernel && kernel_query.as_of.empty() && std::ranges::find(reads_, asked) == reads_.end())
+        reads_.push_back(std::move(asked));
     return reply;
 }
 

@@ -58,6 +58,14 @@ class BenchOfOne {
     void outside(std::function<client::Reply(client::Request)> send) { outside_ = std::move(send); }
     // Does the effects that are due, and those that their outcomes ask for.
     void run_effects();
+    // Has this service take what it follows of another one, until it has caught up, or an event needs an operator.
+    void follow(BenchOfOne& source);
+    struct Letter {
+        log::Position position = 0;
+        std::string subject, code;
+        bool operator==(Letter const&) const = default;
+    };
+    std::vector<Letter> dead_letters(std::string_view source);
     ManualClock& clock() { return clock_; }
     runtime::Host& host() { return *host_; }
     void expect_wrote(Reply const& reply, std::vector<EncodedEvent> const& expected);
@@ -88,6 +96,7 @@ class BenchOfOne {
     std::vector<EncodedEvent> written_after(log::Position position) const;
     void start();
     void keep_snapshot();
+    void fold_knows_followers();
 
     ManualClock clock_;
     SeededRandom random_{42};

@@ -13,7 +13,8 @@ bool survives(codec::Type const& type, std::string_view payload);
 //   4. a read told twice is told the same, and one of a stranger never fails through our fault;
 //   5. every route says what it does, a read takes only what fits into a query, and the OpenAPI document is JSON;
 //   6. no Secret of a request is in the log or in the answer to a read, and no Personal value in the log but sealed;
-//   7. what a moment of the past is told as is what a fold up to there tells.
+//   7. what a moment of the past is told as is what a fold up to there tells;
+//   8. after each time that it followed: a fold of the log knows how far it came, and what it could not take.
 class Laws {
    public:
     explicit Laws(BenchOfOne& bench) : bench_(bench) {}
