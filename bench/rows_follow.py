@@ -1,8 +1,8 @@
 """A follower in one process, against a bare replay of its source.
 
 bench_follow --dir D --to E follows the tracker's log in D: for each event it decides, records one of its own in E, durably, and folds it;
-one line of JSON with events, recorded, packages, seconds, events_per_s, and own_replay_per_s: how fast what it recorded is read and folded again.
-The bare replay of the source is that of rows_replay.py.
+one line of JSON with events, recorded, packages, seconds, events_per_s, and own_replay_per_s: how fast what it recorded is read and folded
+again. The bare replay of the source is that of rows_replay.py.
 """
 from measure import median, ratio, rounds, row
 
