@@ -468,6 +468,20 @@ TEST_F(BankTest, SnapshotsAndBaselinesHoldTheCursorAndTheLetters) {
     expect("and nothing is taken twice");
 }
 
+TEST_F(BankTest, WhatItBringsWakesLiveReadersOnceItIsDurable) {
+    std::vector<std::uint64_t> woken;
+    ledger_.host->on_wake([&](int, std::vector<std::uint64_t> const& watchers) { woken = watchers; });
+    std::array<state::KeyHash, 1> const keys{Watch::everything};
+    ledger_.host->watch().add({0, 7}, keys);
+    open("a_1", "u_ann"), move("a_1", 1);
+    ledger_.log->hold();
+    pump();
+    EXPECT_TRUE(woken.empty());
+    ledger_.log->release_all();
+    EXPECT_EQ(woken, (std::vector<std::uint64_t>{7}));
+    ledger_.host->watch().remove({0, 7}, keys);
+}
+
 TEST_F(BankTest, AMomentOfThePastAndTheLawsOfAFoldHold) {
     open("a_1", "u_ann");
     for (int i = 0; i < 10; ++i) move("a_1", 1), pump();
