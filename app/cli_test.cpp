@@ -10,13 +10,42 @@ namespace {
 using Words = std::vector<std::string>;
 
 // Every command, and whether it answers with --json, too. What has none gives files, programs or manuals.
-std::map<std::string, bool> const commands = {
-    {"serve", false},       {"effects", false},       {"effects ls", true},      {"effects retry", true},     {"effects drop", true},
-    {"fake", false},        {"import", false},        {"import dpkg-log", true}, {"import changelogs", true}, {"import autopkgtest", true},
-    {"log", false},         {"log ls", true},         {"log cat", true},         {"log tail", true},          {"log verify", true},
-    {"log repair", true},   {"log export", true},     {"log import", true},      {"log upgrade", true},       {"call", true},
-    {"new", false},         {"new service", true},    {"rehearse", true},        {"config", false},           {"config show", true},
-    {"config check", true}, {"config default", true}, {"completions", false},    {"version", true},           {"help", false}};
+std::map<std::string, bool> const commands = {{"serve", false},
+                                              {"effects", false},
+                                              {"effects ls", true},
+                                              {"effects retry", true},
+                                              {"effects drop", true},
+                                              {"fake", false},
+                                              {"import", false},
+                                              {"import dpkg-log", true},
+                                              {"import changelogs", true},
+                                              {"import autopkgtest", true},
+                                              {"log", false},
+                                              {"log ls", true},
+                                              {"log cat", true},
+                                              {"log tail", true},
+                                              {"log verify", true},
+                                              {"log repair", true},
+                                              {"log export", true},
+                                              {"log import", true},
+                                              {"log upgrade", true},
+                                              {"call", true},
+                                              {"new", false},
+                                              {"new service", true},
+                                              {"followers", false},
+                                              {"followers ls", true},
+                                              {"followers letters", true},
+                                              {"followers retry", true},
+                                              {"followers drop", true},
+                                              {"followers move", true},
+                                              {"rehearse", true},
+                                              {"config", false},
+                                              {"config show", true},
+                                              {"config check", true},
+                                              {"config default", true},
+                                              {"completions", false},
+                                              {"version", true},
+                                              {"help", false}};
 
 Words words(std::string const& command) {
     std::istringstream in(command);

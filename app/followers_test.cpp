@@ -82,13 +82,14 @@ TEST_F(FollowersCli, ListsRetriesDropsAndMoves) {
     EXPECT_NE(listed.find("owner_refused"), std::string::npos);
     EXPECT_NE(followers({"ls", "ledger", "--json"}).out.find(R"("dead_letters":2)"), std::string::npos);
     EXPECT_EQ(followers({"drop", "ledger", "bank"}).code, exit_usage);
-    EXPECT_EQ(followers({"drop", "ledger", "bank", "2"}).out, "{\"changed\":1}\n");
+    EXPECT_EQ(followers({"drop", "ledger", "bank", "2"}).out, "dropped: 1\n");
     post("/ledger/v1/owners", R"({"owner":"u_bad"})");
-    EXPECT_EQ(followers({"retry", "ledger", "bank", "--all"}).code, exit_ok);
+    EXPECT_EQ(followers({"retry", "ledger", "bank", "--all", "--json"}).out, "{\"changed\":1}\n");
     until({"letters", "ledger", "bank"}, "there are no dead letters");
     EXPECT_EQ(client::Session(url_).get("/ledger/v1/lines/a_1").status, 200);
     EXPECT_EQ(client::Session(url_).get("/ledger/v1/lines/a_2").status, 404);
     EXPECT_EQ(followers({"move", "ledger", "bank", "begin"}).code, exit_ok);
+    EXPECT_EQ(followers({"move", "ledger", "bank", "end", "--json"}).code, exit_ok);
     until({"ls"}, bank_.host.position_text(2));
     EXPECT_EQ(followers({"move", "ledger", "bank", "nowhere"}).code, exit_failed);
     EXPECT_EQ(followers({"retry", "ledger", "mint", "1"}).code, exit_failed);

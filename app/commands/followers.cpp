@@ -40,6 +40,10 @@ struct LetterAsked {
     std::optional<std::int64_t> position;
     BOOST_DESCRIBE_CLASS(LetterAsked, (), (position), (), ())
 };
+struct Changed {
+    std::int64_t changed = 0;
+    BOOST_DESCRIBE_CLASS(Changed, (), (changed), (), ())
+};
 struct MoveAsked {
     std::string to;
     BOOST_DESCRIBE_CLASS(MoveAsked, (), (to), (), ())
@@ -125,23 +129,37 @@ int letters(Asked const& asked) {
     return print(table({"POSITION", "SUBJECT", "STATE", "CODE", "SINCE", "WHY"}, rows)) ? exit_ok : exit_failed;
 }
 
-int post(Asked const& asked, std::string_view what, std::string body) {
+client::Reply post(Asked const& asked, std::string_view what, std::string body) {
     client::Session session(asked.server);
-    auto reply = session.post(path(asked, fmt::format("/{}/{}", asked.source, what)), std::move(body));
+    return session.post(path(asked, fmt::format("/{}/{}", asked.source, what)), std::move(body));
+}
+
+int go_on(Asked const& asked) {
+    auto reply = post(asked, "move", codec::to_json(MoveAsked{asked.to}));
     if (!reply.ok()) return refused(asked, reply);
-    return print(reply.body + "\n") ? exit_ok : exit_failed;
+    if (asked.json) return print(reply.body + "\n") ? exit_ok : exit_failed;
+    runtime::FollowerTold told;
+    if (!read(reply.body, told)) return exit_failed;
+    return print(shown({{asked.service, told}})) ? exit_ok : exit_failed;
 }
 
 int about_letters(Asked const& asked, std::string_view what) {
     if (asked.position == 0 && !asked.all) return complain("name a POSITION, or --all that failed"), exit_usage;
     LetterAsked input;
     if (!asked.all) input.position = asked.position;
-    return post(asked, what, codec::to_json(input));
+    auto reply = post(asked, what, codec::to_json(input));
+    if (!reply.ok()) return refused(asked, reply);
+    if (asked.json) return print(reply.body + "\n") ? exit_ok : exit_failed;
+    Changed done;
+    if (!read(reply.body, done)) return exit_failed;
+    auto const said = what == "drop" ? "dropped" : "to be taken again";
+    return print(fmt::format("{}: {}\n", said, done.changed)) ? exit_ok : exit_failed;
 }
 
 CLI::App* add(CLI::App& followers, Asked& asked, std::string name, std::string doc) {
     auto* command = followers.add_subcommand(std::move(name), std::move(doc));
     command->add_option("--server", asked.server, "The server.")->type_name("URL")->capture_default_str();
+    command->add_flag("--json", asked.json, "The answer as it came.");
     return command;
 }
 void add_place(CLI::App& command, Asked& asked) {
@@ -157,11 +175,9 @@ void add_followers(CLI::App& app, Action& action) {
     auto o = std::make_shared<Asked>();
     auto* ls = add(*followers, *o, "ls", "How far each follower is, how far behind, and what is wrong.");
     ls->add_option("SERVICE", o->service, "Only those of one service.");
-    ls->add_flag("--json", o->json, "The answers as they came.");
     ls->callback([&action, o] { action = [o] { return list(*o); }; });
     auto* dead = add(*followers, *o, "letters", "Events that could not be taken, and those that wait behind them.");
     add_place(*dead, *o);
-    dead->add_flag("--json", o->json, "The answers as they came.");
     dead->callback([&action, o] { action = [o] { return letters(*o); }; });
     for (auto const& [name, doc] : {std::pair("retry", "Take a dead letter again; then those behind it."),
                                     std::pair("drop", "Never take a dead letter; those behind it are taken then.")}) {
@@ -174,7 +190,7 @@ void add_followers(CLI::App& app, Action& action) {
     auto* move = add(*followers, *o, "move", "Go on elsewhere in the source, after a gap or a restore: skip events, or take them again.");
     add_place(*move, *o);
     move->add_option("TO", o->to, "begin, end, or a position of the source: the events behind it come next.")->required();
-    move->callback([&action, o] { action = [o] { return post(*o, "move", codec::to_json(MoveAsked{o->to})); }; });
+    move->callback([&action, o] { action = [o] { return go_on(*o); }; });
 }
 
 }  // namespace gantry::app

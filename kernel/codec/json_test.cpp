@@ -221,6 +221,21 @@ TEST(Json, DefaultsWhereTheRecordSaysSo) {
     EXPECT_EQ(faults_of<Query>(R"({"limit":0})"), "body_invalid\n/limit: expected an integer from 1 to 1000, found 0");
 }
 
+// As events are read that another release wrote.
+TEST(Json, LenientlyWhatIsUnknownIsSkippedAndWhatIsAbsentKeepsItsInitialiser) {
+    constexpr JsonLimits lenient{.lenient = true};
+    for (std::string_view json : {R"({"new":"a: \"b\"","name":"a"})", R"({"name":"a","new":{"x":[1,{"name":"c"}],"y":null}})",
+                                  R"({"new":[],"name":"a","newer":-1.5e3})"}) {
+        auto line = from_json<Line>(json, lenient);
+        ASSERT_TRUE(line) << json;
+        EXPECT_EQ(line->name, "a");
+        EXPECT_EQ(line->n, Line{}.n);
+    }
+    EXPECT_FALSE(from_json<Line>(R"({"name":7})", lenient)) << "of another type";
+    EXPECT_FALSE(from_json<Line>(R"({"name":"a","new":})", lenient)) << "no JSON";
+    EXPECT_FALSE(from_json<Line>(R"({"name":"a"})"));
+}
+
 TEST(Json, WhatIsNoJson) {
     struct Row {
         std::string json, expected;

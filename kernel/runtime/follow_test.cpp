@@ -1,6 +1,8 @@
 // A follower in one process: once, in order, over restarts; what it can't take; gaps.
 #include <set>
 
+#include "kernel/log/faulty/simulated_disk.h"
+#include "kernel/log/snapshots_file.h"
 #include "kernel/runtime/bank_fixture_test.h"
 
 namespace gantry::runtime {
@@ -388,6 +390,96 @@ TEST_F(BankTest, WaitsForItsOwnLogWhenThatIsFarBehind) {
     ledger_.log->release_all();
     pump();
     EXPECT_EQ(line("a_1")->moves, std::int64_t(Follower::ahead_max + 1000));
+}
+
+// A log with a retention, over many of its quarters.
+TEST_F(BankTest, ASourceKeepsWhatItsFollowerNeedsUpToALimit) {
+    follower_.reset();
+    bank_.retention = Duration::seconds(4), bank_.start(), follow();
+    std::array<Host*, 1> hosts{ledger_.host.get()};
+    std::uint64_t most = 1000;
+    bank_.host->keep_for([&] { return needed_by_followers(*bank_.host, hosts, most); });
+    auto live = [&](int seconds) {
+        for (int i = 0; i < seconds; ++i) {
+            move("a_1", 1);
+            clock_.advance(Duration::seconds(1));
+            auto kept = bank_.host->keep_house();
+            ASSERT_TRUE(kept) << kept.error().detail;
+        }
+    };
+    open("a_1", "u_ann");
+    live(30);
+    EXPECT_EQ(bank_.log->status().begin, 1u) << "the follower has seen nothing yet";
+    pump();
+    EXPECT_EQ(line("a_1")->moves, 30);
+    live(10);
+    EXPECT_GT(bank_.log->status().begin, 20u);
+    EXPECT_LE(bank_.log->status().begin, cursor().needs()) << "what came since is needed";
+    pump();
+    EXPECT_EQ(line("a_1")->moves, 40);
+    most = 12;
+    live(30);
+    EXPECT_GT(bank_.log->status().begin, cursor().needs());
+    pump();
+    EXPECT_EQ(follower_->told().code, "source_gap");
+    ASSERT_TRUE(ask("move", R"({"source":"bank","to":"begin"})"));
+    auto const bad = open("a_bad", "u_bad");
+    pump();
+    most = 1000;
+    for (int i = 0; i < 4; ++i) live(5), pump();
+    EXPECT_EQ(bank_.log->status().begin, bad) << "a dead letter is needed, too";
+    ASSERT_TRUE(ask("drop", R"({"source":"bank"})"));
+    live(5);
+    EXPECT_GT(bank_.log->status().begin, bad);
+}
+
+TEST_F(BankTest, SnapshotsAndBaselinesHoldTheCursorAndTheLetters) {
+    log::SimulatedDisk disk(1);
+    auto snapshots = log::file_snapshots(disk, "/data/snapshots");
+    OnMemory<ledger::Service> kept(clock_, random_, snapshots.get());
+    kept.retention = Duration::seconds(4), kept.start();
+    auto run = [&] {
+        auto const& decl = kept.host->decl().followers.front();
+        Follower follower(*kept.host, decl, follow_log(*bank_.host, decl, [] {}), clock_, random_);
+        for (auto next = follower.step(); next && next->us == 0;) next = follower.step();
+    };
+    auto const bad = open("a_bad", "u_bad");
+    open("a_1", "u_ann");
+    for (int i = 0; i < 20; ++i) {
+        move("a_1", 1), run();
+        clock_.advance(Duration::seconds(1));
+        auto done = kept.host->keep_house();
+        ASSERT_TRUE(done) << done.error().detail;
+    }
+    EXPECT_GT(kept.log->status().begin, 1u) << "the first batches, with the letter, are gone";
+    auto const expect = [&](std::string_view from) {
+        auto const followed = kept.host->followed("bank");
+        EXPECT_EQ(followed.position, 22u) << from;
+        ASSERT_EQ(followed.letters().size(), 1u) << from;
+        EXPECT_EQ(followed.letters().at(bad).code, "owner_refused") << from;
+        EXPECT_EQ(kept.state().lines.find(bank::AccountId("a_1"))->moves, 20) << from;
+    };
+    kept.start();
+    expect("from a baseline");
+    ASSERT_TRUE(kept.host->save_snapshot());
+    kept.start();
+    expect("from a snapshot");
+    run();
+    expect("and nothing is taken twice");
+}
+
+TEST_F(BankTest, WhatItBringsWakesLiveReadersOnceItIsDurable) {
+    std::vector<std::uint64_t> woken;
+    ledger_.host->on_wake([&](int, std::vector<std::uint64_t> const& watchers) { woken = watchers; });
+    std::array<state::KeyHash, 1> const keys{Watch::everything};
+    ledger_.host->watch().add({0, 7}, keys);
+    open("a_1", "u_ann"), move("a_1", 1);
+    ledger_.log->hold();
+    pump();
+    EXPECT_TRUE(woken.empty());
+    ledger_.log->release_all();
+    EXPECT_EQ(woken, (std::vector<std::uint64_t>{7}));
+    ledger_.host->watch().remove({0, 7}, keys);
 }
 
 TEST_F(BankTest, AMomentOfThePastAndTheLawsOfAFoldHold) {
