@@ -169,6 +169,11 @@ class Host {
     Result<void> keep_house();
     // A snapshot of now, unless the newest one is. Does nothing without Parts::snapshots.
     Result<void> save_snapshot();
+    // Folds the state anew from what snapshot and log hold now, and forgets the states of the past: after an erasure. Commands and reads go
+    // on with the old state until the new one has caught up. By the thread that keeps house.
+    Result<void> refold();
+    // The newest position before which an answer may have changed with no event to say so: a reader that saw up to here is told anew.
+    Position refolded_at() const { return refolded_at_.load(std::memory_order_acquire); }
 
     ServiceDecl const& decl() const { return decl_; }
     Position applied() const { return applied_.load(std::memory_order_acquire); }
@@ -237,6 +242,7 @@ class Host {
     std::atomic<Position> durable_ = 0;
     std::atomic<Position> replayed_ = 0;
     std::atomic<std::uint64_t> rebuilds_ = 0;
+    std::atomic<Position> refolded_at_ = 0;
     std::atomic<std::uint64_t> memory_bytes_ = 0;
     std::atomic<bool> ready_ = false;
     std::atomic<bool> memory_full_ = false;

@@ -20,6 +20,7 @@
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/erasing.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
 
@@ -126,6 +127,10 @@ class Process {
             TRY_ASSIGN(hash_key_, site_key(disk_, site + "/request.key", random_));
             TRY_ASSIGN(keys_, log::open_subject_keys(disk_, site + "/subject.keys", random_));
         }
+        TRY_ASSIGN(auto erasures,
+                   log::Erasures::open(disk_, in_memory() ? "" : options_.data_dir + "/" + options_.site + "/erasures.ndjson"));
+        TRY_VOID(erasures.finish(*keys_));
+        erasing_.emplace(Erasing::Parts{*keys_, std::move(erasures), hash_key_, clock_, [this] { return hosts(); }});
         sealer_ = codec::make_sealer(*keys_, random_);
         return {};
     }
@@ -189,14 +194,22 @@ class Process {
         if (!committer_) committer_.emplace();
         return *committer_;
     }
+    std::vector<Host*> hosts() {
+        std::vector<Host*> out;
+        for (auto& served : served_) out.push_back(served.host.get());
+        return out;
+    }
+    void make_admin() {
+        admin_.emplace(routes_of(*erasing_), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    }
     Result<void> listen() {
-        std::vector<Host*> hosts;
-        for (auto& served : served_) hosts.push_back(served.host.get());
-        edge_ = std::make_unique<Edge>(std::move(hosts), EdgeOptions{.files = options_.files,
-                                                                     .files_security_policy = options_.files_security_policy,
-                                                                     .version = options_.version,
-                                                                     .reports = &*reports_,
-                                                                     .threads = &*threads_});
+        make_admin();
+        edge_ = std::make_unique<Edge>(hosts(), EdgeOptions{.files = options_.files,
+                                                            .files_security_policy = options_.files_security_policy,
+                                                            .version = options_.version,
+                                                            .admin = &*admin_,
+                                                            .reports = &*reports_,
+                                                            .threads = &*threads_});
         server_.emplace(*threads_, *edge_, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         listening_ = true;
@@ -287,6 +300,8 @@ class Process {
     std::optional<log::Committer> committer_;
     std::deque<Served> served_;
     std::optional<Reports> reports_;
+    std::optional<Erasing> erasing_;
+    std::optional<Admin> admin_;
     std::unique_ptr<Edge> edge_;
     std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
     std::optional<http::Server> server_;
