@@ -35,6 +35,8 @@ void declare(CLI::App& app, Action& action) {
     add_fake(app, action);
     add_import(app, action);
     add_log(app, action);
+    add_backup(app, action);
+    add_restore(app, action);
     add_erase(app, action);
     add_call(app, action);
     add_new(app, action);

@@ -12,6 +12,8 @@ void add_serve(CLI::App& app, Action& action);
 void add_fake(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
 void add_log(CLI::App& app, Action& action);
+void add_backup(CLI::App& app, Action& action);
+void add_restore(CLI::App& app, Action& action);
 void add_erase(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);

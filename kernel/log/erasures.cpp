@@ -61,7 +61,7 @@ Result<void> Erasures::finish(codec::SubjectKeys& keys) {
 Result<std::size_t> Erasures::repeat(codec::SubjectKeys& keys, std::vector<Erasure> const& erasures, Time since) {
     std::size_t repeated = 0;
     for (auto const& erasure : erasures) {
-        if (erasure.at < since || std::ranges::find(all_, erasure) != all_.end()) continue;
+        if (erasure.at < since || !keys.find(erasure.subject)) continue;
         all_.push_back({erasure.subject, erasure.at, false});
         ++repeated;
     }

@@ -120,7 +120,7 @@ Result<void> Host::retain() {
     std::optional<BaselineMark> below;
     for (auto const& mark : marks)
         if (now - mark.time >= *keep) below = mark;
-    if (!below) return {};
+    if (!below || segments_kept_ > 0) return {};
     auto const position = std::min(below->position + 1, oldest_repeat.value_or(below->position + 1));
     if (position > parts_.log.status().begin) TRY_VOID(parts_.log.cut(position, {}));
     lock_.lock();

@@ -19,6 +19,7 @@
 #include "kernel/net/net.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
+#include "kernel/runtime/backups.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/erasing.h"
 #include "kernel/runtime/host.h"
@@ -85,7 +86,7 @@ class Process {
         TRY_VOID(check_address());
         TRY_VOID(open_data());
         threads_.emplace(options_.io_threads);
-        worker_.emplace(1), slow_.emplace(1);
+        worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
         TRY_VOID(watch_signals());
         make_reports();
         for (auto& decl : options_.services) TRY_VOID(open_service(std::move(decl)));
@@ -199,8 +200,23 @@ class Process {
         for (auto& served : served_) out.push_back(served.host.get());
         return out;
     }
+    std::vector<Backups::OfLog> logs_on_disk() {
+        std::vector<Backups::OfLog> out;
+        for (auto& served : served_)
+            out.push_back({options_.site, (logs_ ? *logs_ : *data_).log_of(options_.site, served.host->decl().name), served.host.get()});
+        return out;
+    }
     void make_admin() {
-        admin_.emplace(routes_of(*erasing_), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+        backups_.emplace(Backups::Parts{disk_,
+                                        clock_,
+                                        in_memory() ? "" : options_.data_dir,
+                                        {options_.site},
+                                        options_.version,
+                                        [this] { return logs_on_disk(); },
+                                        [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); }});
+        auto routes = routes_of(*erasing_);
+        for (auto& route : routes_of(*backups_)) routes.push_back(std::move(route));
+        admin_.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
     }
     Result<void> listen() {
         make_admin();
@@ -270,7 +286,8 @@ class Process {
         auto const began = clock_.steady_ns();
         edge_->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
-        worker_->stop(), slow_->stop();
+        backups_->end();
+        worker_->stop(), slow_->stop(), care_->stop();
         Result<void> outcome;
         for (auto& served : served_) {
             if (auto saved = served.host->save_snapshot(); !saved)
@@ -301,9 +318,10 @@ class Process {
     std::deque<Served> served_;
     std::optional<Reports> reports_;
     std::optional<Erasing> erasing_;
+    std::optional<Backups> backups_;
     std::optional<Admin> admin_;
     std::unique_ptr<Edge> edge_;
-    std::optional<net::IoThreads> threads_, worker_, slow_;  // that serve; that keep house; that rebuild
+    std::optional<net::IoThreads> threads_, worker_, slow_, care_;  // that serve; that keep house; that rebuild; that copy and check
     std::optional<http::Server> server_;
 };
 
