@@ -24,6 +24,7 @@
 #include "kernel/runtime/erasing.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
+#include "kernel/runtime/scrubs.h"
 
 namespace gantry::runtime {
 namespace {
@@ -95,6 +96,7 @@ class Process {
         if (served && !stop_.asked()) {
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
+            if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
             stop_.wait();
         }
         auto stopped = stop();
@@ -216,6 +218,15 @@ class Process {
                                         [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); }});
         auto routes = routes_of(*erasing_);
         for (auto& route : routes_of(*backups_)) routes.push_back(std::move(route));
+        scrubs_.emplace(Scrubs::Parts{disk_, clock_, &*reports_, options_.data_dir + "/scrub.json", options_.scrub_every,
+                                      options_.scrub_bytes_a_second, [this] {
+                                          std::vector<Scrubs::OfLog> out;
+                                          for (auto& log : logs_on_disk())
+                                              out.push_back({log.site, std::string(log.host->decl().name), log.directory});
+                                          return out;
+                                      }});
+        if (!in_memory())
+            for (auto& route : routes_of(*scrubs_)) routes.push_back(std::move(route));
         admin_.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
     }
     Result<void> listen() {
@@ -282,6 +293,11 @@ class Process {
             fire_due(served);
         }
     }
+    void scrub() {
+        if (auto done = scrubs_->turn(); !done)
+            observe::log_line(Level::error, "log", "the scrub failed; it is tried again in an hour",
+                              {{"code", done.error().code}, {"cause", done.error().cause}});
+    }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
         edge_->announce_stop();
@@ -319,6 +335,7 @@ class Process {
     std::optional<Reports> reports_;
     std::optional<Erasing> erasing_;
     std::optional<Backups> backups_;
+    std::optional<Scrubs> scrubs_;
     std::optional<Admin> admin_;
     std::unique_ptr<Edge> edge_;
     std::optional<net::IoThreads> threads_, worker_, slow_, care_;  // that serve; that keep house; that rebuild; that copy and check

@@ -32,6 +32,8 @@ struct ProcessOptions {
     std::uint64_t memory_bytes_max = 0;             // of each service's state; 0: no limit
     std::uint64_t history_bytes_max = 1u << 30;     // of each service's states of the past in memory
     std::uint64_t snapshot_bytes_max = 8ull << 30;  // of each service's snapshots on disk, but for the newest two
+    Duration scrub_every = Duration::days(7);       // 0: only when asked
+    std::uint64_t scrub_bytes_a_second = 16u << 20;
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
     std::function<void(std::string_view url)> on_ready;
