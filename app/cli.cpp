@@ -35,6 +35,9 @@ void declare(CLI::App& app, Action& action) {
     add_fake(app, action);
     add_import(app, action);
     add_log(app, action);
+    add_backup(app, action);
+    add_restore(app, action);
+    add_erase(app, action);
     add_call(app, action);
     add_effects(app, action);
     add_followers(app, action);
@@ -43,6 +46,7 @@ void declare(CLI::App& app, Action& action) {
     add_rehearse_worker(app, action);
     add_config(app, action);
     add_completions(app, action);
+    add_upgrade(app, action);
     add_version(app, action);
     add_help(app, action);
 }

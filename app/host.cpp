@@ -111,6 +111,8 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     options.history_bytes_max = std::uint64_t(server.history_memory_max_mib) << 20;
     options.snapshot_bytes_max = std::uint64_t(server.snapshots_max_mib) << 20;
     options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;
+    auto const log = config.get<LogSettings>("log");
+    options.scrub_every = log.scrub_every, options.scrub_bytes_a_second = std::uint64_t(log.scrub_max_mib_s) << 20;
     options.config = &config, options.limits = limits_of(http), options.version = version();
     options.files = console_files(), options.files_security_policy = console::content_security_policy;
     options.followers_keep_events_max = std::uint64_t(server.followers_keep_events);

@@ -52,6 +52,13 @@ config::Section http_section() {
                                {&S::tls_key, "PEM file of the certificate's key."}});
 }
 
+config::Section log_section() {
+    using S = LogSettings;
+    return config::section<S>(
+        "log", {{&S::scrub_every, "Time between two readings of all sealed segments against their checksums; 0s: only when asked."},
+                {&S::scrub_max_mib_s, "Most that such a reading takes from the disk a second.", "MiB"}});
+}
+
 std::vector<std::string> process_environment() {
     std::vector<std::string> out;
     for (char** entry = environ; entry && *entry; ++entry) out.emplace_back(*entry);
@@ -64,6 +71,7 @@ config::Config declared_config() {
     config::Config config;
     config.declare(server_section());
     config.declare(http_section());
+    config.declare(log_section());
     for (auto& section : service_sections()) config.declare(std::move(section));
     return config;
 }

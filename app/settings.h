@@ -48,6 +48,13 @@ struct HttpSettings {
 RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout,
        idle_timeout, write_timeout, tls_certificate, tls_key);
 
+// [log]: what keeps the logs on the disk sound.
+struct LogSettings {
+    Duration scrub_every = Duration::days(7);
+    Bounded<1, 1 << 20> scrub_max_mib_s = 16;
+};
+RECORD(LogSettings, scrub_every, scrub_max_mib_s);
+
 // Every key that this program knows: its own sections, then those of the services.
 config::Config declared_config();
 

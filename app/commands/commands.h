@@ -12,6 +12,9 @@ void add_serve(CLI::App& app, Action& action);
 void add_fake(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
 void add_log(CLI::App& app, Action& action);
+void add_backup(CLI::App& app, Action& action);
+void add_restore(CLI::App& app, Action& action);
+void add_erase(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);
 void add_effects(CLI::App& app, Action& action);
 void add_followers(CLI::App& app, Action& action);
@@ -20,6 +23,7 @@ void add_rehearse(CLI::App& app, Action& action);
 void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts
 void add_config(CLI::App& app, Action& action);
 void add_completions(CLI::App& app, Action& action);
+void add_upgrade(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_help(CLI::App& app, Action& action);
 

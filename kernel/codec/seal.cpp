@@ -37,9 +37,11 @@ std::optional<std::string> open(SubjectKeys const& keys, std::string_view subjec
 
 SubjectKey MemorySubjectKeys::get_or_make(std::string_view subject) {
     std::lock_guard lock(mutex_);
-    if (auto at = keys_.find(subject); at != keys_.end()) return at->second;
+    bool const held = held_.contains(subject);
+    if (auto at = keys_.find(subject); at != keys_.end() && !held) return at->second;
     SubjectKey key;
     random_.fill(key);
+    if (held) return key;
     return keys_.emplace(subject, key).first->second;
 }
 
@@ -55,6 +57,16 @@ bool MemorySubjectKeys::erase(std::string_view subject) {
     if (at == keys_.end()) return false;
     sodium_memzero(at->second.data(), at->second.size());
     return keys_.erase(at), true;
+}
+
+void MemorySubjectKeys::hold(std::string_view subject) {
+    std::lock_guard lock(mutex_);
+    held_.emplace(subject);
+}
+
+void MemorySubjectKeys::release(std::string_view subject) {
+    std::lock_guard lock(mutex_);
+    if (auto at = held_.find(subject); at != held_.end()) held_.erase(at);
 }
 
 Sealer make_sealer(SubjectKeys& keys, Random& random) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,10 @@ class SubjectKeys {
     virtual std::optional<SubjectKey> find(std::string_view subject) const = 0;
     // Destroys the key, and with it every value sealed under it. False when there was none.
     virtual bool erase(std::string_view subject) = 0;
+    // From hold() to release() a subject gets keys that nobody keeps: what is sealed under them never opens. So a state that still holds an
+    // erased value may be written once more.
+    virtual void hold(std::string_view subject) = 0;
+    virtual void release(std::string_view subject) = 0;
     // Whether the keys of one command's new subjects find room for certain: asked before it is decided.
     virtual bool has_room() { return true; }
 };
@@ -36,11 +41,14 @@ class MemorySubjectKeys final : public SubjectKeys {
     SubjectKey get_or_make(std::string_view subject) override;
     std::optional<SubjectKey> find(std::string_view subject) const override;
     bool erase(std::string_view subject) override;
+    void hold(std::string_view subject) override;
+    void release(std::string_view subject) override;
 
    private:
     Random& random_;
     mutable std::mutex mutex_;
     std::map<std::string, SubjectKey, std::less<>> keys_;
+    std::set<std::string, std::less<>> held_;
 };
 
 // Both must outlive the sealer. Nonces are 24 random bytes. `open` gives nothing when the subject has no key, and when the bytes don't

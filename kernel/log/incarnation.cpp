@@ -23,4 +23,10 @@ std::optional<Incarnation> parse_incarnation(std::string_view text) {
     return id;
 }
 
+std::optional<Position> shared_until(std::span<Era const> eras, Incarnation incarnation) {
+    for (std::size_t i = 0; i < eras.size(); ++i)
+        if (eras[i].incarnation == incarnation) return i + 1 < eras.size() ? eras[i + 1].first - 1 : ~Position{0};
+    return std::nullopt;
+}
+
 }  // namespace gantry::log

@@ -96,6 +96,16 @@ struct Status {
     std::uint64_t segments = 0;
 };
 
+// A history that a log went through: its events begin at `first`, and end where the next one's begin.
+struct Era {
+    Incarnation incarnation = 0;
+    Position first = 1;
+    bool operator==(Era const&) const = default;
+};
+// Up to where an incarnation is part of a log with these eras, the oldest first; nothing when it is none of them. Who has seen no more of
+// it may go on: what follows is that of the next era (a restore, a cut). The newest one has no such end: the greatest position.
+std::optional<Position> shared_until(std::span<Era const> eras, Incarnation incarnation);
+
 // One log of one service and site. append() is called under the service's lock, by one thread at a time; everything else from any thread.
 class Log {
    public:
@@ -146,6 +156,11 @@ class Log {
     virtual Result<void> cut(Position below, Time now) = 0;
 
     virtual Status status() const = 0;
+    // As far back as segments are left.
+    virtual std::vector<Era> eras() const {
+        auto const now = status();
+        return {{now.incarnation, now.begin}};
+    }
 
     // Syncs, writes a clean end, joins. Further appends fail with "log_closed".
     virtual Result<void> close() = 0;

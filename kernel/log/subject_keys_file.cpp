@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "kernel/base/assert.h"
 #include "kernel/base/crc32c.h"
@@ -64,6 +65,7 @@ class FileSubjectKeys final : public codec::SubjectKeys {
 
     codec::SubjectKey get_or_make(std::string_view subject) override {
         std::lock_guard lock(mutex_);
+        if (held_.contains(subject)) return nobodys_key();
         if (auto at = keys_.find(subject); at != keys_.end()) return at->second.key;
         GANTRY_ASSERT(subject.size() <= 0xffff, "a subject's name is short");
         Entry entry{{}, end_};
@@ -98,8 +100,21 @@ class FileSubjectKeys final : public codec::SubjectKeys {
         sodium_memzero(at->second.key.data(), at->second.key.size());
         return keys_.erase(at), true;
     }
+    void hold(std::string_view subject) override {
+        std::lock_guard lock(mutex_);
+        held_.emplace(subject);
+    }
+    void release(std::string_view subject) override {
+        std::lock_guard lock(mutex_);
+        if (auto at = held_.find(subject); at != held_.end()) held_.erase(at);
+    }
 
    private:
+    codec::SubjectKey nobodys_key() {
+        codec::SubjectKey key;
+        random_.fill(key);
+        return key;
+    }
     struct Entry {
         codec::SubjectKey key;
         std::uint64_t offset = 0;
@@ -165,6 +180,7 @@ class FileSubjectKeys final : public codec::SubjectKeys {
     Random& random_;
     mutable std::mutex mutex_;
     std::map<std::string, Entry, std::less<>> keys_;
+    std::set<std::string, std::less<>> held_;
     std::uint64_t end_ = 0;   // behind the last key
     std::uint64_t size_ = 0;  // of the file; what lies between is reserved
 };

@@ -96,6 +96,7 @@ Edge::Lane& Edge::lane(int io_thread) {
 
 http::BodyPlan Edge::plan(http::RequestHead const& head) {
     if (head.method == http::Method::Get || head.method == http::Method::Head) return http::BodyPlan::none();
+    if (options_.admin && Admin::is_mine(head.path)) return Admin::plan();
     auto found = table_.match(http::method_name(head.method), head.path);
     if (!found.target || !found.target->takes_body) return http::BodyPlan::none();
     if (found.target->route->bulk && is_ndjson(head)) return http::BodyPlan::stream(options_.bulk_bytes_max);
@@ -106,6 +107,7 @@ void Edge::handle(http::Exchange& exchange) {
     auto const& head = exchange.head();
     if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
     if (!options_.viewer && answer_from_cache(exchange, *local_)) return;
+    if (options_.admin && Admin::is_mine(head.path)) return options_.admin->handle(exchange);
     auto found = table_.match(http::method_name(head.method), head.path);
     if (found.target) return options_.viewer ? answer_caller(exchange, found) : answer_route(exchange, found, *local_);
     if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;

@@ -9,6 +9,7 @@
 
 #include "kernel/http/server.h"
 #include "kernel/net/net.h"
+#include "kernel/runtime/admin.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/kernel_query.h"
@@ -23,6 +24,7 @@ struct EdgeOptions {
     std::span<StaticFile const> files = {};
     std::string_view files_security_policy = {};
     std::string version = "0";
+    Admin const* admin = nullptr;       // outlives the edge; null: there is nothing at /_gantry/
     Reports* reports = nullptr;         // outlives the edge; null: failures are log lines
     net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
     Clock* clock = &system_clock();

@@ -114,9 +114,11 @@ Result<PastState> History::rebuild(Moment moment) {
     if (!replayed && replayed.error().code != "stopped") return std::unexpected(std::move(replayed.error()));
     TRY_VOID(make_room(bytes));
     auto past = std::make_shared<Folded const>(std::move(state));
-    std::lock_guard lock(mutex_);
-    if (before == forgotten_) kept_.push_back({position, past, bytes, ++turn_});
-    return past;
+    {
+        std::lock_guard lock(mutex_);
+        if (before == forgotten_) return kept_.push_back({position, past, bytes, ++turn_}), past;
+    }
+    return rebuild(moment);  // it was to be forgotten while it was built
 }
 
 // The nearest state before a position from which the log leads there.

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <type_traits>
 
@@ -190,6 +191,15 @@ class Host {
     Result<void> keep_house();
     // A snapshot of now, unless the newest one is. Does nothing without Parts::snapshots.
     Result<void> save_snapshot();
+    // Folds the state anew from what snapshot and log hold now, and forgets the states of the past: after an erasure. Commands and reads go
+    // on with the old state until the new one has caught up. By the thread that keeps house.
+    Result<void> refold();
+    // No command runs while it lives.
+    [[nodiscard]] std::shared_lock<WriterFirstLock> hold() { return std::shared_lock(lock_); }
+    // While more said so than took it back, retention removes no segment.
+    void keep_segments(bool keep) { segments_kept_.fetch_add(keep ? 1 : -1); }
+    // The newest position before which an answer may have changed with no event to say so: a reader that saw up to here is told anew.
+    Position refolded_at() const { return refolded_at_.load(std::memory_order_acquire); }
 
     // Event types that this release has and the one before hasn't: none is recorded before finish_upgrade, so that the release before still
     // starts. In the order of the declaration.
@@ -286,6 +296,8 @@ class Host {
     std::atomic<Position> durable_ = 0;
     std::atomic<Position> replayed_ = 0;
     std::atomic<std::uint64_t> rebuilds_ = 0;
+    std::atomic<Position> refolded_at_ = 0;
+    std::atomic<int> segments_kept_ = 0;
     std::atomic<std::uint64_t> memory_bytes_ = 0;
     std::atomic<bool> ready_ = false;
     std::atomic<bool> memory_full_ = false;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "kernel/base/assert.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/host.h"
 
@@ -32,6 +33,29 @@ Result<Folded> Host::restore(Progress const& progress) {
     TRY_VOID(replay(sources(), state, ~Position{0}, told));
     replayed_.store(state.last, std::memory_order_relaxed);
     return state;
+}
+
+Result<void> Host::refold() {
+    if (!ready()) return {};  // a start reads with the keys that are left
+    TRY_ASSIGN(Folded fresh, restore({}));
+    auto catch_up = [&]() -> Result<void> {
+        TRY_VOID(parts_.log.wait_durable());
+        TRY_VOID(replay(sources(), fresh, ~Position{0}, {}));
+        GANTRY_ASSERT(fresh.last == applied(), "a state folded anew stands where the old one stood");
+        fresh.baselines = state_.baselines;
+        std::swap(state_, fresh);
+        rebuilds_.fetch_add(1, std::memory_order_release);
+        refolded_at_.store(state_.last, std::memory_order_release);
+        note_due();
+        return {};
+    };
+    lock_.lock();
+    auto caught_up = stopped_ ? Result<void>() : catch_up();
+    lock_.unlock();
+    TRY_VOID(std::move(caught_up));
+    history_.forget();
+    watch_.wake_all();
+    return {};
 }
 
 Result<void> Host::save_snapshot() {
@@ -97,7 +121,7 @@ Result<void> Host::retain() {
     std::optional<BaselineMark> below;
     for (auto const& mark : marks)
         if (now - mark.time >= *keep) below = mark;
-    if (!below) return {};
+    if (!below || segments_kept_ > 0) return {};
     auto position = below->position + 1;
     for (auto needed : {oldest_repeat, oldest_effect}) position = std::min(position, needed.value_or(position));
     std::function<Position()> needed;

@@ -136,7 +136,7 @@ void Edge::Live::start(Query& query, Opening opening, Problem const* problem) {
     response.header("Gantry-Position", position).header("X-Accel-Buffering", "no");
     Reader reader{++last_number_, opening.form, false, query.version, response.stream()};
     reader.out.heartbeat_every(heartbeat);
-    if (opening.last_seen > 0 && query.position <= opening.last_seen)
+    if (opening.last_seen > query.host->refolded_at() && query.position <= opening.last_seen)
         reader.out.write(": unchanged\n\n");
     else
         reader.behind = !reader.out.event({}, position, query.body);

@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -19,12 +20,16 @@
 #include "kernel/net/net.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
+#include "kernel/runtime/backups.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/effect_runner.h"
+#include "kernel/runtime/erasing.h"
 #include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
+#include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/sites.h"
+#include "kernel/runtime/upgrade.h"
 #include "kernel/runtime/workers.h"
 
 namespace gantry::runtime {
@@ -90,6 +95,8 @@ struct Tenant {
     std::unique_ptr<codec::SubjectKeys> keys;
     codec::Sealer sealer;
     std::optional<Reports> reports;
+    std::optional<Erasing> erasing;
+    std::optional<Admin> admin;
     std::deque<Served> served;
     std::unique_ptr<Edge> edge;
 };
@@ -103,7 +110,7 @@ class Process {
         TRY_VOID(check_address());
         TRY_VOID(open_data());
         threads_.emplace(options_.io_threads);
-        worker_.emplace(1), slow_.emplace(1);
+        worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
         TRY_VOID(watch_signals());
         for (auto& tenant : tenants_) {
             make_reports(tenant);
@@ -115,6 +122,7 @@ class Process {
             for (auto& tenant : tenants_) start_followers(tenant);
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
+            if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
             stop_.wait();
         }
         auto stopped = stop();
@@ -155,6 +163,10 @@ class Process {
             TRY_ASSIGN(tenant.hash_key, site_key(disk_, directory + "/request.key", random_));
             TRY_ASSIGN(tenant.keys, log::open_subject_keys(disk_, directory + "/subject.keys", random_));
         }
+        TRY_ASSIGN(auto erasures, log::Erasures::open(disk_, in_memory() ? "" : directory_of(tenant) + "/erasures.ndjson"));
+        TRY_VOID(erasures.finish(*tenant.keys));
+        tenant.erasing.emplace(
+            Erasing::Parts{*tenant.keys, std::move(erasures), tenant.hash_key, clock_, [&tenant] { return hosts_of(tenant); }});
         tenant.sealer = codec::make_sealer(*tenant.keys, random_);
         return {};
     }
@@ -222,14 +234,47 @@ class Process {
         if (!committer_) committer_.emplace();
         return *committer_;
     }
+    static std::vector<Host*> hosts_of(Tenant& tenant) {
+        std::vector<Host*> out;
+        for (auto& served : tenant.served) out.push_back(served.host.get());
+        return out;
+    }
+    std::vector<Backups::OfLog> logs_on_disk() {
+        std::vector<Backups::OfLog> out;
+        for (auto& tenant : tenants_)
+            for (auto& served : tenant.served)
+                out.push_back({tenant.name, (logs_ ? *logs_ : *data_).log_of(tenant.name, served.host->decl().name), served.host.get()});
+        return out;
+    }
+    // What copies and checks the logs of all sites.
+    void make_care() {
+        backups_.emplace(Backups::Parts{disk_, clock_, in_memory() ? "" : options_.data_dir, options_.sites, options_.version,
+                                        [this] { return logs_on_disk(); },
+                                        [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); }});
+        scrubs_.emplace(Scrubs::Parts{disk_, clock_, &*tenants_.front().reports, options_.data_dir + "/scrub.json", options_.scrub_every,
+                                      options_.scrub_bytes_a_second, [this] {
+                                          std::vector<Scrubs::OfLog> out;
+                                          for (auto& log : logs_on_disk())
+                                              out.push_back({log.site, std::string(log.host->decl().name), log.directory});
+                                          return out;
+                                      }});
+    }
+    void make_admin(Tenant& tenant) {
+        std::vector<Admin::Route> routes;
+        auto add = [&](std::vector<Admin::Route> more) { std::ranges::move(more, std::back_inserter(routes)); };
+        add(routes_of(*tenant.erasing)), add(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
+        if (!in_memory()) add(routes_of(*scrubs_));
+        tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    }
     Result<void> listen() {
+        make_care();
         std::vector<Sites::Site> sites;
         for (auto& tenant : tenants_) {
-            std::vector<Host*> hosts;
-            for (auto& served : tenant.served) hosts.push_back(served.host.get());
-            tenant.edge = std::make_unique<Edge>(std::move(hosts), EdgeOptions{.files = options_.files,
+            make_admin(tenant);
+            tenant.edge = std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
                                                                                .files_security_policy = options_.files_security_policy,
                                                                                .version = options_.version,
+                                                                               .admin = &*tenant.admin,
                                                                                .reports = &*tenant.reports,
                                                                                .threads = &*threads_});
             sites.push_back({tenant.name, tenant.edge.get()});
@@ -349,13 +394,19 @@ class Process {
             if (served.effects) served.effects->poll();
         });
     }
+    void scrub() {
+        if (auto done = scrubs_->turn(); !done)
+            observe::log_line(Level::error, "log", "the scrub failed; it is tried again in an hour",
+                              {{"code", done.error().code}, {"cause", done.error().cause}});
+    }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
         for (auto& tenant : tenants_) tenant.edge->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
+        backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
         if (following_) following_->stop();
-        worker_->stop(), slow_->stop();
+        worker_->stop(), slow_->stop(), care_->stop();
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
         });
@@ -394,8 +445,11 @@ class Process {
     std::deque<Tenant> tenants_;
     std::optional<client::Session> outside_;  // what effects call through
     std::optional<Workers> workers_;          // that run effects
+    std::optional<Backups> backups_;
+    std::optional<Scrubs> scrubs_;
     std::optional<Sites> sites_;
-    std::optional<net::IoThreads> threads_, worker_, slow_, following_;  // that serve; that keep house; that rebuild; that follow
+    // That serve; that keep house; that rebuild; that follow; that copy and check.
+    std::optional<net::IoThreads> threads_, worker_, slow_, following_, care_;
     std::optional<http::Server> server_;
 };
 

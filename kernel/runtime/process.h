@@ -37,6 +37,8 @@ struct ProcessOptions {
     std::vector<std::pair<std::string, std::string>> elsewhere = {};
     // A log whose followers are behind keeps at most so many events for them beyond its retention; then they are told of a gap.
     std::uint64_t followers_keep_events_max = 10'000'000;
+    Duration scrub_every = Duration::days(7);  // 0: only when asked
+    std::uint64_t scrub_bytes_a_second = 16u << 20;
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
     std::function<void(std::string_view url)> on_ready;

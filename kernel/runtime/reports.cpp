@@ -18,11 +18,18 @@ struct FailureReport {
 };
 RECORD(FailureReport, id, version, at, service, route, request_id, caller, status, code, detail, cause, position, input, masked);
 
-void mask_into(codec::Type const& type, void* value, std::string const& pointer, std::vector<std::string>& out) {
+struct Masked {
+    std::vector<std::string> pointers, texts;
+};
+
+void mask_into(codec::Type const& type, void* value, std::string const& pointer, Masked& out) {
     auto const& ops = type.ops;
     switch (type.kind) {
         case codec::Kind::secret:
-        case codec::Kind::personal: ops.destroy(value), ops.construct(value); return out.push_back(pointer);
+        case codec::Kind::personal:
+            out.texts.push_back(codec::encode_scalar(type.element(), ops.inner(value)));
+            ops.destroy(value), ops.construct(value);
+            return out.pointers.push_back(pointer);
         case codec::Kind::optional:
             if (ops.has(value)) mask_into(type.element(), const_cast<void*>(ops.inner(value)), pointer, out);
             return;
@@ -34,7 +41,7 @@ void mask_into(codec::Type const& type, void* value, std::string const& pointer,
             struct Context {
                 codec::Type const& element;
                 std::string const& pointer;
-                std::vector<std::string>& out;
+                Masked& out;
             } context{type.element(), pointer, out};
             return ops.each(value, &context, [](void* p, std::string_view key, void const* item) {
                 auto& c = *static_cast<Context*>(p);
@@ -51,12 +58,20 @@ void mask_into(codec::Type const& type, void* value, std::string const& pointer,
     }
 }
 
+// What failed may have quoted what it was given.
+void remove_texts(std::string& from, std::vector<std::string> const& texts) {
+    constexpr std::string_view instead = "[masked]";
+    for (auto const& text : texts)
+        for (auto at = from.find(text); text.size() >= 3 && at != from.npos; at = from.find(text, at + instead.size()))
+            from.replace(at, text.size(), instead);
+}
+
 }  // namespace
 
 std::vector<std::string> mask(codec::Type const& type, void* value) {
-    std::vector<std::string> out;
+    Masked out;
     mask_into(type, value, "", out);
-    return out;
+    return std::move(out.pointers);
 }
 
 Reports::Reports(log::Disk& disk, std::string directory, Clock& clock, Random& random, std::string version, Background background)
@@ -70,7 +85,10 @@ Reports::Reports(log::Disk& disk, std::string directory, Clock& clock, Random& r
 std::string Reports::add(Failure const& failure) {
     auto const now = clock_.wall();
     auto id = fresh_id("oops_", now.us, random_);
-    Problem const& problem = *failure.problem;
+    Masked masked;
+    if (failure.input) mask_into(*failure.input_type, failure.input, "", masked);
+    Problem problem = *failure.problem;
+    remove_texts(problem.detail, masked.texts), remove_texts(problem.cause, masked.texts);
     std::string route(failure.route ? failure.route->verb : std::string_view());
     if (failure.route) route.append(" ").append(failure.route->path);
     observe::log_line(observe::Level::error, "runtime", "a request failed",
@@ -95,7 +113,7 @@ std::string Reports::add(Failure const& failure) {
                          .cause = problem.cause,
                          .position = failure.position};
     if (failure.input) {
-        report.masked = mask(*failure.input_type, failure.input);
+        report.masked = std::move(masked.pointers);
         std::string json;
         codec::encode_json(*failure.input_type, failure.input, json);
         report.input.emplace();

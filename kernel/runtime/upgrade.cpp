@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/base/varint.h"
+#include "kernel/codec/json.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/host.h"
 
@@ -17,7 +18,40 @@ std::vector<std::string> names_of(codec::Type const& event) {
     return names;
 }
 
+struct OfService {
+    std::string service;
+    std::vector<std::string> events;
+};
+RECORD(OfService, service, events);
+struct UpgradeTold {
+    bool finished = true;
+    std::vector<OfService> unfinished;
+};
+RECORD(UpgradeTold, finished, unfinished);
+
+Result<std::string> told(std::vector<Host*> const& hosts) {
+    UpgradeTold out;
+    for (auto* host : hosts) {
+        auto const names = host->unfinished();
+        if (names.empty()) continue;
+        out.finished = false;
+        out.unfinished.push_back({std::string(host->decl().name), {names.begin(), names.end()}});
+    }
+    return codec::to_json(out);
+}
+
 }  // namespace
+
+std::vector<Admin::Route> upgrade_routes(std::function<std::vector<Host*>()> hosts) {
+    auto finish = [hosts](Admin::Asked const&) -> Result<std::string> {
+        for (auto* host : hosts())
+            if (!host->ready()) return fail(503, "service_starting", "a service reads its log still: try again");
+        for (auto* host : hosts()) TRY_VOID(host->finish_upgrade());
+        return told(hosts());
+    };
+    return {{http::Method::Get, "upgrade", Admin::Where::at_once, [hosts](Admin::Asked const&) { return told(hosts()); }},
+            {http::Method::Post, "upgrade/finish", Admin::Where::house, finish}};
+}
 
 std::string write_agreed(std::span<std::string const> names) {
     std::string note(1, agreed_form);

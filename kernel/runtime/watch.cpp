@@ -32,21 +32,37 @@ void Watch::changed(Position position, std::vector<state::KeyHash> touched) {
 }
 
 void Watch::durable(Position position) {
-    std::vector<std::vector<std::uint64_t>> woken;  // by lane
+    Woken woken;
     Wake wake;
     {
         std::lock_guard lock(mutex_);
         for (; !changes_.empty() && changes_.front().position <= position; changes_.pop_front())
-            for (auto key : changes_.front().touched) {
-                auto found = by_key_.find(key);
-                if (found == by_key_.end()) continue;
-                for (auto const& watcher : found->second) {
-                    if (woken.size() <= std::size_t(watcher.lane)) woken.resize(std::size_t(watcher.lane) + 1);
-                    woken[std::size_t(watcher.lane)].push_back(watcher.number);
-                }
-            }
+            for (auto key : changes_.front().touched)
+                if (auto found = by_key_.find(key); found != by_key_.end()) add(woken, found->second);
         wake = wake_;
     }
+    tell(wake, std::move(woken));
+}
+
+void Watch::wake_all() {
+    Woken woken;
+    Wake wake;
+    {
+        std::lock_guard lock(mutex_);
+        for (auto const& [key, watchers] : by_key_) add(woken, watchers);
+        wake = wake_;
+    }
+    tell(wake, std::move(woken));
+}
+
+void Watch::add(Woken& woken, std::vector<Watcher> const& watchers) {
+    for (auto const& watcher : watchers) {
+        if (woken.size() <= std::size_t(watcher.lane)) woken.resize(std::size_t(watcher.lane) + 1);
+        woken[std::size_t(watcher.lane)].push_back(watcher.number);
+    }
+}
+
+void Watch::tell(Wake const& wake, Woken woken) {
     for (std::size_t lane = 0; wake && lane < woken.size(); ++lane) {
         auto& numbers = woken[lane];
         if (numbers.empty()) continue;

@@ -35,8 +35,13 @@ class Watch {
     // Under the service's lock: a command that ends at `position` touched these keys.
     void changed(Position position, std::vector<state::KeyHash> touched);
     void durable(Position position);
+    // All of them: the state is another one, though no key was touched.
+    void wake_all();
 
    private:
+    using Woken = std::vector<std::vector<std::uint64_t>>;  // by lane
+    static void tell(Wake const& wake, Woken woken);
+    static void add(Woken& woken, std::vector<Watcher> const& watchers);
     struct Change {
         Position position = 0;
         std::vector<state::KeyHash> touched;

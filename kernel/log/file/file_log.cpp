@@ -143,6 +143,16 @@ Status FileLog::status() const {
     return s;
 }
 
+// A new history begins a segment.
+std::vector<Era> FileLog::eras() const {
+    std::lock_guard lock(mutex_);
+    std::vector<Era> out;
+    for (auto& segment : segments_)
+        if (out.empty() || out.back().incarnation != segment->header.incarnation)
+            out.push_back({segment->header.incarnation, segment->header.first});
+    return out;
+}
+
 // The mark at the end proves that all before it was durable: after a clean close any damage is told from a torn tail.
 Result<void> FileLog::close() {
     {

@@ -39,6 +39,7 @@ class FileLog final : public Log, private Committer::Client {
     Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
+    std::vector<Era> eras() const override;
     Result<void> close() override;
 
     // Bytes behind the last whole batch that recovery cut at open.

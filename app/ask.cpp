@@ -1,0 +1,21 @@
+#include "app/ask.h"
+
+#include <fmt/format.h>
+
+#include "kernel/http/gantry/client.h"
+
+namespace gantry::app {
+
+Result<std::string> ask(Ask const& ask) {
+    client::Request request{.method = ask.method, .target = ask.target};
+    if (!ask.body.empty()) request.headers.emplace_back("Content-Type", "application/json"), request.body = ask.body;
+    request.total_timeout_ms = ask.timeout_s * 1000;
+    auto reply = client::Session(ask.server, {.retries = 0}).send(std::move(request));
+    if (reply.ok()) return std::move(reply.body);
+    if (reply.status != 0) return fail(reply.status, reply.error->code, reply.error->detail);
+    return fail(503, "server_unreachable",
+                fmt::format("{}: {}. Name the server with --server, or a stopped one's directory with --data", ask.server,
+                            reply.error->detail.empty() ? reply.error->code : reply.error->detail));
+}
+
+}  // namespace gantry::app
