@@ -129,6 +129,11 @@ Result<void> EffectRunner::record(Unsettled const& ran, EffectOutcome const& out
 
 // The disk may be full, or the service stopped: then the effect isn't done again, only its outcome is recorded later.
 void EffectRunner::settle(Unsettled ran) {
+    auto const held = parts_.host.hold_personal();
+    if (ran.event) {  // read again: what was erased meanwhile is recorded no more
+        auto event = event_at(parts_.host, ran.due.row.position);
+        ran.event = event ? std::make_shared<AnyValue>(std::move(*event)) : nullptr;
+    }
     auto const outcome = outcome_of(ran.due, ran.done);
     auto recorded = record(ran, outcome, true);
     if (!recorded && (recorded.error().code == "internal_error" || recorded.error().code == "apply_failed")) {

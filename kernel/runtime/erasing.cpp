@@ -61,6 +61,8 @@ Result<log::Erasure> Erasing::erase(std::string_view subject) {
     auto const hosts = parts_.hosts();
     if (!std::ranges::all_of(hosts, &Host::ready))
         return fail({503, "service_starting", "a service is still reading its log: try again", {}, {}, 1});
+    std::vector<std::unique_lock<std::shared_mutex>> alone;
+    for (Host* host : hosts) alone.push_back(host->erase_personal());
     parts_.keys.hold(subject);
     auto erased = parts_.erasures.erase(parts_.keys, subject, parts_.clock.wall());
     if (!erased) return parts_.keys.release(subject), std::move(erased);

@@ -20,13 +20,15 @@ std::optional<Duration> Follower::step() {
     }
     if (!host_.ready() || !source_->ready()) return say(FollowerState::starting), Duration::millis(100);
     if (waits_for_own_log()) return std::nullopt;
+    auto const held = host_.hold_personal();
     auto const place = host_.followed_place(decl_.source);
     if (place.to_retry) return retry(place, *place.to_retry);
     return advance(place);
 }
 
 std::optional<Duration> Follower::advance(FollowPlace const& place) {
-    if (!has_chunk_ || chunk_after_ != place.position || (place.incarnation != 0 && chunk_.incarnation != place.incarnation)) {
+    if (!has_chunk_ || chunk_rebuilds_ != host_.rebuilds() || chunk_after_ != place.position ||
+        (place.incarnation != 0 && chunk_.incarnation != place.incarnation)) {
         has_chunk_ = false;
         Result<std::optional<FollowSource::Chunk>> read;
         {
@@ -37,6 +39,7 @@ std::optional<Duration> Follower::advance(FollowPlace const& place) {
         if (!read) return failed(read.error());
         if (!*read) return failures_ = 0, idle();
         chunk_ = **read, taken_ = 0, chunk_after_ = place.position, has_chunk_ = true;
+        chunk_rebuilds_ = host_.rebuilds();
     }
     return bring({.decl = decl_,
                   .known = place.incarnation,

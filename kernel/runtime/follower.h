@@ -84,7 +84,8 @@ class Follower {
     std::size_t taken_ = 0;     // of the chunk
     Position chunk_after_ = 0;  // where what is left of it begins
     bool has_chunk_ = false;
-    Position unrecorded_ = 0;  // events since the cursor was last recorded
+    std::uint64_t chunk_rebuilds_ = 0;  // of the own state when it was read: what was erased since may stand in it
+    Position unrecorded_ = 0;           // events since the cursor was last recorded
     std::int64_t unrecorded_ns_ = 0;
     std::atomic<std::int64_t> back_at_ns_ = 0;  // until then it backs off
     int failures_ = 0;

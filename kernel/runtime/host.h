@@ -199,6 +199,11 @@ class Host {
     // While more said so than took it back, retention removes no segment.
     void keep_segments(bool keep) { segments_kept_.fetch_add(keep ? 1 : -1); }
     // The newest position before which an answer may have changed with no event to say so: a reader that saw up to here is told anew.
+    std::uint64_t rebuilds() const { return rebuilds_.load(std::memory_order_acquire); }
+    // Held, from decoding on, by whoever records again what it decoded: an erasure waits for it, and then nobody holds a value that it
+    // erased.
+    std::shared_lock<std::shared_mutex> hold_personal() { return std::shared_lock(personal_mutex_); }
+    std::unique_lock<std::shared_mutex> erase_personal() { return std::unique_lock(personal_mutex_); }
     Position refolded_at() const { return refolded_at_.load(std::memory_order_acquire); }
 
     // Event types that this release has and the one before hasn't: none is recorded before finish_upgrade, so that the release before still
@@ -297,6 +302,7 @@ class Host {
     std::atomic<Position> replayed_ = 0;
     std::atomic<std::uint64_t> rebuilds_ = 0;
     std::atomic<Position> refolded_at_ = 0;
+    std::shared_mutex personal_mutex_;
     std::atomic<int> segments_kept_ = 0;
     std::atomic<std::uint64_t> memory_bytes_ = 0;
     std::atomic<bool> ready_ = false;

@@ -42,7 +42,7 @@ Result<void> Host::refold() {
         TRY_VOID(parts_.log.wait_durable());
         TRY_VOID(replay(sources(), fresh, ~Position{0}, {}));
         GANTRY_ASSERT(fresh.last == applied(), "a state folded anew stands where the old one stood");
-        fresh.baselines = state_.baselines;
+        fresh.baselines = state_.baselines, fresh.agreed = state_.agreed;
         std::swap(state_, fresh);
         rebuilds_.fetch_add(1, std::memory_order_release);
         refolded_at_.store(state_.last, std::memory_order_release);

@@ -303,7 +303,10 @@ class Process {
             if (host.decl().followers.empty()) continue;
             if (!following_) following_.emplace(1);
             auto source_of = [&](FollowDecl const& decl, std::function<void()> wake) -> std::unique_ptr<FollowSource> {
-                if (auto* source = host_of(tenant, decl.source)) return follow_log(*source, decl, std::move(wake));
+                if (auto* source = host_of(tenant, decl.source)) {
+                    auto fork = [source](log::Incarnation former) { return log::shared_until(source->log().eras(), former); };
+                    return follow_log(*source, decl, std::move(wake), fork);
+                }
                 for (auto const& [name, url] : options_.elsewhere)
                     if (name == decl.source) return follow_feed(url, decl, std::string(host.decl().name), std::move(wake));
                 return nullptr;

@@ -55,7 +55,8 @@ class Backup(Case):
         gantry("log", "verify", "tracker", "--data", self.again)
         with Server(self.data) as old, Server(self.again) as new:
             for package in ("p1", "p2", "p1999"):
-                self.assertEqual(new.call("GET", f"/tracker/v1/packages/{package}")[2], old.call("GET", f"/tracker/v1/packages/{package}")[2])
+                path = f"/tracker/v1/packages/{package}"
+                self.assertEqual(new.call("GET", path)[2], old.call("GET", path)[2])
             # What the former history gave is refused, not misread; the new one goes on.
             then = out["logs"][0]["position"]
             status, _, problem = new.call("GET", f"/tracker/v1/packages/p1?as_of={then}")

@@ -10,6 +10,7 @@ shared.GANTRY = str(pathlib.Path(sys.argv.pop(1)).resolve())
 
 from erase import *  # noqa: E402,F401,F403
 from backup import *  # noqa: E402,F401,F403
+from scrub import *  # noqa: E402,F401,F403
 
 if __name__ == "__main__":
     unittest.main()
