@@ -58,6 +58,7 @@ class Lab:
         self.build, self.source, self.note = pathlib.Path(build).resolve(), pathlib.Path(source), note
         self.data = self.build / "bench-data"
         self.sync_modes = {}
+        self.before = None  # a commit, of rows_price.py
         self.made = 0
         self.clear()
 

@@ -75,6 +75,8 @@ it as "in the binary, against the service one would deploy instead", never as on
 
 def markdown(rows, facts, sync_modes, command):
     again = "python3 bench/run.py --write-docs" + (" --peers" if "PEERS" in command else "")
+    if "BEFORE=" in command:
+        again += f" --before {command.split('BEFORE=')[1]}"
     lines = ["# Benchmarks", "", f"Printed by `{command}`; `{again}` measures anew and rewrites this page.", "", METHOD,
              "| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in facts), "",
              "## Goals", "", "| What | Measured | Goal | Each |", "|---|---|---|---|"]

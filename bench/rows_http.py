@@ -17,7 +17,11 @@ JSON = "Content-Type: application/json"
 
 
 def serve(lab, name, **options):
-    command = [lab.program("gantry"), "serve", "tracker", "--data", lab.fresh(name), "--listen", "127.0.0.1:0"]
+    return serve_data(lab, lab.fresh(name), name, **options)
+
+
+def serve_data(lab, data, name, flags=(), program=None, **options):
+    command = [program or lab.program("gantry"), "serve", "tracker", "--data", data, "--listen", "127.0.0.1:0", *flags]
     return Server(lab, command, "listening http://", name=name, **options)
 
 
@@ -29,8 +33,8 @@ def post(lab, server, body=REPORTED, **flags):
     return accepted(lab.run("load", port=server.port, target="/tracker/v1/reports", body=body, header=[JSON], **flags))
 
 
-def get(lab, server, **flags):
-    return accepted(lab.run("load", port=server.port, target=GET, **flags))
+def get(lab, server, target=GET, **flags):
+    return accepted(lab.run("load", port=server.port, target=target, **flags))
 
 
 def accepted(got):

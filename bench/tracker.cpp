@@ -71,7 +71,8 @@ class Facts {
     std::string payload_;
 };
 
-void fill(std::string const& dir, std::uint64_t count) {
+// `after` is told of the log after each batch.
+void fill(std::string const& dir, std::uint64_t count, std::function<void(log::Log&)> const& after = {}) {
     auto log = open_log(dir);
     Workload workload;
     Facts facts;
@@ -88,12 +89,53 @@ void fill(std::string const& dir, std::uint64_t count) {
         }
         bytes += events.size();
         need(log->append(batch_of(events, in_batch, std::max(at, log->status().last_time.us))));
+        if (after) after(*log);
     }
     need(log->wait_durable());
     need(log->close());
     fmt::print(R"({{"events":{},"bytes_per_event":{:.1f},"seconds":{:.2f}}})"
                "\n",
                count, double(bytes) / double(count), double(now_ns() - start) / 1e9);
+}
+
+// The same with the snapshots that a server leaves which ran all the while.
+void live_through(std::string const& dir, std::string const& at, std::uint64_t count) {
+    auto const snapshots = log::file_snapshots(log::system_disk(), at);
+    auto const decl = runtime::declare<tracker::Service>();
+    auto state = runtime::Folded::empty(decl);
+    gantry::log::Position appended = 0;
+    std::vector<gantry::log::Position> saved;
+    fill(dir, count, [&](log::Log& log) {
+        if ((appended += batch_events) < state.last + runtime::Host::snapshot_after) return;
+        need(log.wait_durable());
+        runtime::Sources const sources{decl, log, snapshots.get()};
+        need(runtime::replay(sources, state, ~gantry::log::Position{0}, {}));
+        auto const status = log.status();
+        need(runtime::save(sources, state, {state.last, status.incarnation, decl.state.fingerprint, state.last_time, status.chain},
+                           {runtime::Host::Parts::snapshot_bytes_default}));
+        appended = state.last;
+    });
+    for (auto const& meta : snapshots->list()) saved.push_back(meta.position);
+    fmt::print("{{\"snapshots\":[{}]}}\n", fmt::join(saved, ","));
+}
+
+// A replay of so many events, from the newest snapshot that leaves as many.
+void replay_some(std::string const& dir, std::string const& at, std::uint64_t count) {
+    auto log = open_log(dir);
+    auto const snapshots = log::file_snapshots(log::system_disk(), at);
+    auto const decl = runtime::declare<tracker::Service>();
+    runtime::Sources const sources{decl, *log, snapshots.get()};
+    auto loaded = need(runtime::load_snapshot(sources, log->status().durable - count));
+    if (!loaded) die("there is no snapshot to begin with");
+    auto const upto = loaded->last + count;
+    auto const start = now_ns();
+    need(runtime::replay(sources, *loaded, upto, {}));
+    auto const seconds = double(now_ns() - start) / 1e9;
+    if (loaded->last != upto) die("the log ended before");
+    fmt::print(R"({{"events":{},"seconds":{:.4f}}})"
+               "\n",
+               count, seconds);
+    need(log->close());
 }
 
 Folded told(tracker::State const& s) {
@@ -176,12 +218,14 @@ Folded restart(std::string const& dir, bool with_snapshot, bool save) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Flags flags(argc, argv, {"do", "dir", "count", "fold", "snapshot"});
+    Flags flags(argc, argv, {"do", "dir", "count", "fold", "snapshot", "snapshots"});
     auto const what = flags.text("do"), dir = flags.text("dir");
     if (what == "fill") return fill(dir, std::uint64_t(flags.number("count", 5'000'000))), 0;
+    if (what == "live") return live_through(dir, flags.text("snapshots"), std::uint64_t(flags.number("count"))), 0;
+    if (what == "some") return replay_some(dir, flags.text("snapshots"), std::uint64_t(flags.number("count"))), 0;
     if (what == "snapshot") return print(restart(dir, false, true)), 0;
     if (what == "restart") return print(restart(dir, flags.text("snapshot") == "yes", false)), 0;
-    if (what != "replay") die("--do fill|replay|snapshot|restart");
+    if (what != "replay") die("--do fill|live|replay|some|snapshot|restart");
     auto log = open_log(dir);
     print(flags.text("fold") == "plain" ? replay_plain(*log) : replay_real(*log));
     need(log->close());

@@ -118,6 +118,8 @@ struct FollowPlace {
 // what it rests on is durable, refusals included: a refusal rests on the state that it saw.
 class Host {
    public:
+    // A snapshot is saved after so many events: what a start then replays at most takes a second or so.
+    static constexpr Position snapshot_after = 1 << 20;
     // All references outlive the host. The log's on_durable callback is taken by the host.
     struct Parts {
         log::Log& log;
@@ -129,7 +131,8 @@ class Host {
         codec::HashKey hash_key = {};
         std::uint64_t memory_bytes_max = 0;             // of the state; 0: no limit
         std::uint64_t history_bytes_max = 1u << 30;     // of the states of the past in memory
-        std::uint64_t snapshot_bytes_max = 8ull << 30;  // of the snapshots on disk, but for the newest two
+        static constexpr std::uint64_t snapshot_bytes_default = 8ull << 30;
+        std::uint64_t snapshot_bytes_max = snapshot_bytes_default;  // of the snapshots on disk, but for the newest two
         // Is told, on the thread of a command, that a timer is due sooner than any was before. Null: nobody asks.
         std::function<void(Time)> on_due = {};
         // Is told when more is durable that may ask for effects; must not block. Null: nobody runs them.

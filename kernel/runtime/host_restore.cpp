@@ -8,11 +8,6 @@
 #include "kernel/runtime/host.h"
 
 namespace gantry::runtime {
-namespace {
-
-constexpr Position snapshot_after = 1 << 20;  // events: what a start then replays at most takes a second or so
-
-}  // namespace
 
 Result<Folded> Host::restore(Progress const& progress) {
     TRY_ASSIGN(auto loaded, load_snapshot(sources(), ~Position{0}));

@@ -1,5 +1,7 @@
 #include "kernel/runtime/process.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 
 #include <algorithm>
@@ -264,7 +266,13 @@ class Process {
         auto add = [&](std::vector<Admin::Route> more) { std::ranges::move(more, std::back_inserter(routes)); };
         add(routes_of(*tenant.erasing)), add(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
         if (!in_memory()) add(routes_of(*scrubs_));
+        routes.push_back({http::Method::Get, "live", Admin::Where::house, [&tenant](Admin::Asked const&) -> Result<std::string> {
+                              return tell(tenant.edge->live_counts());
+                          }});
         tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    }
+    static std::string tell(Edge::LiveCounts const& counts) {
+        return fmt::format(R"({{"readers":{},"behind":{},"evaluations":{}}})", counts.readers, counts.behind, counts.evaluations);
     }
     Result<void> listen() {
         make_care();
