@@ -52,7 +52,7 @@ struct Connection {
     // A reader's.
     Events stream;
     std::uint64_t events = 0;
-    std::int64_t sent_ns = 0, accepted_ns = 0, told_ns = 0;  // of the report that it waits for
+    std::int64_t sent_ns = 0;  // of the report that it waits for
     // A poster's.
     std::string answer;
 };
@@ -79,11 +79,11 @@ class Live {
         auto const before = evaluations();
         report();
         auto const evaluated = evaluations() - before;
-        fmt::print(R"({{"readers":{},"bytes_a_reader":{:.0f},"reports":{},"reports_per_s":{:.1f},"evaluations":{},"told_p50_us":{:.0f},)"
-                   R"("told_p99_us":{:.0f},"whole_p50_us":{:.0f},"whole_p99_us":{:.0f}}})"
+        fmt::print(R"({{"readers":{},"bytes_a_reader":{:.0f},"reports":{},"reports_per_s":{:.1f},"evaluations":{},"p50_us":{:.0f},)"
+                   R"("p99_us":{:.0f}}})"
                    "\n",
-                   readers_.size(), (double(rss_parked) - double(rss_before)) / double(readers_.size()), accepted_, double(accepted_) / took_s_,
-                   evaluated, told_.percentile_us(0.5), told_.percentile_us(0.99), whole_.percentile_us(0.5), whole_.percentile_us(0.99));
+                   readers_.size(), (double(rss_parked) - double(rss_before)) / double(readers_.size()), accepted_,
+                   double(accepted_) / took_s_, evaluated, told_.percentile_us(0.5), told_.percentile_us(0.99));
     }
 
    private:
@@ -178,7 +178,7 @@ class Live {
         if (ended == 0) return;
         if (c.events == 0) ++parked_;
         c.events += ended;
-        if (c.events > 1 && c.told_ns == 0) c.told_ns = now_ns(), count(c);
+        if (c.events == 2) told_.add(std::uint64_t(now_ns() - c.sent_ns));
     }
     void answered(Connection& c, std::string_view bytes) {
         c.answer += bytes;
@@ -188,15 +188,6 @@ class Live {
         c.answer.clear();
         ++accepted_;
         idle_.push_back(&c);
-        auto& reader = readers_[c.package];
-        reader.accepted_ns = now_ns();
-        count(reader);
-    }
-    // The event may come before the answer of the report.
-    void count(Connection const& reader) {
-        if (reader.accepted_ns == 0 || reader.told_ns == 0) return;
-        told_.add(std::uint64_t(std::max<std::int64_t>(reader.told_ns - reader.accepted_ns, 0)));
-        whole_.add(std::uint64_t(reader.told_ns - reader.sent_ns));
     }
 
     std::uint16_t port_;
@@ -207,7 +198,7 @@ class Live {
     int poll_ = -1;
     std::size_t parked_ = 0;
     std::uint64_t accepted_ = 0;
-    Histogram told_, whole_;
+    Histogram told_;
     char buffer_[65536];
 };
 

@@ -14,7 +14,7 @@ REPORTS = 5_500_000
 MILLION = 1_000_000
 
 
-def past(lab, count=3):
+def past(lab, count=5):
     """The first GET of a moment, each time in a new life of the server, so that nothing of the past is in memory. Right before a snapshot
     is the worst moment: the one before that has to do."""
     data = lab.fresh("past")
@@ -26,6 +26,7 @@ def past(lab, count=3):
     worst = max(p for p in kept if p <= end - MILLION) - 1
     contestants = {"worst": lambda: first_get(lab, data, package, worst), "million": lambda: first_get(lab, data, package, end - MILLION),
                    "replay": lambda: replay_of(lab, log, snapshots)}
+    rounds(1, contestants)  # memory that nobody had since this machine started costs its host more than any replay
     got = rounds(count, contestants)
     what = "as_of a million events back, first GET"
     found = [row(f"{what}, against a replay of a million events", ratio(got["million"], got["replay"]), "×", "lower", 1.2),

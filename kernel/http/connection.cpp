@@ -77,8 +77,7 @@ char* ReadBuffer::room(std::size_t wanted) {
 
 void ReadBuffer::rest() {
     if (size() > 0 || capacity_ <= kept_buffer_bytes) return;
-    data_.reset();
-    begin_ = end_ = capacity_ = 0;
+    release();
 }
 
 // --- slots -----------------------------------------------------------------------------------------------------------------
@@ -239,6 +238,13 @@ bool Connection::wants_input() const {
     return !blocked || (in_.size() < held_back_bytes && next_ - first_ < limits_.pipelined && unsent() <= limits_.write_buffer_bytes);
 }
 
+// An event stream: the peer says nothing more, and hears something now and then.
+bool Connection::may_be_silent() const {
+    if (first_ == next_) return false;
+    auto const& front = ring_[first_ & (ring_.size() - 1)];
+    return front.phase == Slot::Phase::Streaming && front.heartbeat_us > 0;
+}
+
 Connection::Awaitable Connection::run() {
     while (!dead_) {
         if (!wants_input()) {
@@ -248,6 +254,14 @@ Connection::Awaitable Connection::run() {
             paused_ = false;
             if (!dead_) advance();
             continue;
+        }
+        if (may_be_silent() && in_.size() == 0) {
+            // There may be many of them, for hours: no room is held for what doesn't come.
+            in_.release();
+            raw_in_.clear(), raw_in_.shrink_to_fit();
+            co_await socket_.async_wait(Socket::wait_read, use_tuple);
+            if (dead_) break;
+            if (!wants_input()) continue;
         }
         std::size_t const wanted = reading_ == Reading::Head || reading_ == Reading::Linger ? read_bytes : body_read_bytes;
         if (tls_) raw_in_.resize(body_read_bytes);
@@ -688,7 +702,7 @@ void Connection::wait_writable() {
 void Connection::drained() {
     if (unsent() == 0) {
         out_.clear(), sent_ = 0, write_deadline_us_ = never;
-        if (out_.capacity() > limits_.write_buffer_bytes) out_ = {};
+        if (out_.capacity() > limits_.write_buffer_bytes || may_be_silent()) out_ = {};
         if (closing_) return finish_close();
     }
     update_deadline(false);

@@ -89,6 +89,7 @@ class ReadBuffer {
     std::size_t size() const { return end_ - begin_; }
     void rest();  // between requests: give back an unusually large buffer
     void clear() { begin_ = end_ = 0; }
+    void release() { data_.reset(), begin_ = end_ = capacity_ = 0; }
 
    private:
     std::unique_ptr<char[]> data_;
@@ -160,6 +161,7 @@ class Connection {
 
     Awaitable run();
     bool wants_input() const;
+    bool may_be_silent() const;
     void on_bytes(std::size_t n);
     void decrypt(std::string_view cipher);
     void advance();

@@ -375,6 +375,7 @@ struct Edge::ToldPast {
 template <class Defer, class Respond>
 void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
     Host& host = *asked.match.target->host;
+    auto const rebuilds = host.rebuilds();  // first: what is erased from here on outdates the answer
     auto moment = host.moment(asked.as_of);
     auto past = moment ? host.history().kept(*moment) : nullptr;
     auto tell_when_durable = [&host](ToldPast told, http::Deferred held) {
@@ -391,8 +392,22 @@ void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
                                     });
     }
     auto told = read_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()));
-    if (told.rights_at <= host.durable()) return told.write(respond());
-    tell_when_durable(std::move(told), defer());
+    if (told.rights_at > host.durable()) return tell_when_durable(std::move(told), defer());
+    told.write(respond());
+    if (moment && std::holds_alternative<Position>(*moment)) keep_past(asked, std::move(told), rebuilds);
+}
+
+// Nothing changes the past after a position but an erasure, and rights where some of it is hidden.
+void Edge::keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds) {
+    Host& host = *asked.match.target->host;
+    if (!told.answer || host.decl().hides || asked.head.method != http::Method::Get) return;
+    Seen seen;
+    seen.rebuilds = rebuilds, seen.broad = false, seen.wide = false;
+    auto& body = told.answer->body;
+    auto etag = etag_of(*told.to.route, body);
+    lane(asked.io_thread)
+        .cache.keep(asked.caller.name, asked.head.target, host, *told.to.route, seen, std::move(body), std::move(etag),
+                    host.position_text(told.answer->position), options_.clock->steady_ns());
 }
 
 Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past) {

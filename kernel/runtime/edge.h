@@ -94,6 +94,7 @@ class Edge final : public http::Handler {
     void run_past(Asked const& asked, Defer&& defer, Respond&& respond);
     struct ToldPast;
     ToldPast read_past(Asked const& asked, Result<PastState> const& past);
+    void keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);

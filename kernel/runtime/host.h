@@ -118,8 +118,8 @@ struct FollowPlace {
 // what it rests on is durable, refusals included: a refusal rests on the state that it saw.
 class Host {
    public:
-    // A snapshot is saved after so many events: what a start then replays at most takes a second or so.
-    static constexpr Position snapshot_after = 1 << 20;
+    // A snapshot is saved after so many events: a start, and a moment of the past, replay no more for long.
+    static constexpr Position snapshot_after = 1 << 19;
     // All references outlive the host. The log's on_durable callback is taken by the host.
     struct Parts {
         log::Log& log;

@@ -49,6 +49,7 @@ Result<void> Host::refold() {
     lock_.unlock();
     TRY_VOID(std::move(caught_up));
     history_.forget();
+    rebuilds_.fetch_add(1, std::memory_order_release);  // an answer of the past may have been made in between
     watch_.wake_all();
     return {};
 }

@@ -117,6 +117,7 @@ void Edge::Live::settle(std::uint64_t number, Result<Answer> answer) {
         if (patched && status == 200 && query->status == 200)
             if (auto made = codec::merge_patch(query->body, body)) patch = std::move(*made);
         query->status = status, query->body = std::move(body), ++query->version;
+        query->body.shrink_to_fit();  // it is kept for as long as somebody reads
         query->position = answer ? answer->position : query->host->durable();
         tell_all(*query, patch);
     }
