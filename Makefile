@@ -9,6 +9,7 @@ SECONDS ?= 60
 ROUNDS  ?= 100
 SEED    ?= 1
 PEERS   ?= 0
+BEFORE  ?=
 DATA    ?= ./data
 LISTEN  ?= 127.0.0.1:8080
 
@@ -54,11 +55,11 @@ fuzz: setup  ## the fuzz targets, each for a while (SECONDS=60)
 	@$(call compile,build-fuzz) --target $$(ninja -C build-fuzz -t targets all | sed -n '/^cmake_/d; s/^\([a-z_]*_fuzz\): phony$$/\1/p')
 	@tools/each.sh build-fuzz _fuzz -max_total_time=$(SECONDS) -print_final_stats=1
 
-bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and measures the peers)
+bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and measures the peers; BEFORE=COMMIT the price of what came since)
 	@tools/setup.sh $(if $(filter 1,$(PEERS)),bench)
 	@cmake --preset release -Wno-dev -DGANTRY_BENCH_PEERS=$(PEERS) >/dev/null
 	@$(call compile,build)
-	@python3 bench/run.py --build build $(if $(filter 1,$(PEERS)),--peers)
+	@python3 bench/run.py --build build $(if $(filter 1,$(PEERS)),--peers) $(if $(BEFORE),--before $(BEFORE))
 
 lint: setup  ## clang-format, the structure checks, clang-tidy
 	$(call configure,build,release)

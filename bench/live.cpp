@@ -105,8 +105,7 @@ class Live {
     int connected() const {
         int const fd = socket(AF_INET, SOCK_STREAM, 0);
         check(fd >= 0, "socket");
-        sockaddr_in const to{
-            .sin_family = AF_INET, .sin_port = htons(port_), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+        sockaddr_in const to{.sin_family = AF_INET, .sin_port = htons(port_), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
         check(connect(fd, reinterpret_cast<sockaddr const*>(&to), sizeof to) == 0, "connect");
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -153,9 +152,9 @@ class Live {
         auto& c = *idle_.back();
         idle_.pop_back();
         c.package = number * jump % readers_.size();
-        auto const body = fmt::format(
-            R"({{"package":"pkg{}","version":"1.0-1","arch":"amd64","series":"trixie","stage":"told{}","reporter":"bench"}})", c.package,
-            number % 7);
+        auto const body =
+            fmt::format(R"({{"package":"pkg{}","version":"1.0-1","arch":"amd64","series":"trixie","stage":"told{}","reporter":"bench"}})",
+                        c.package, number % 7);
         readers_[c.package].sent_ns = now_ns();
         send_all(c.fd, fmt::format("POST /tracker/v1/reports HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\n"
                                    "Content-Length: {}\r\n\r\n{}",

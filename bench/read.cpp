@@ -26,10 +26,12 @@ int main(int argc, char** argv) {
     char before = 0;
     for (ssize_t n; (n = recv(fd, buffer, sizeof buffer, 0)) != 0;) {
         check(n > 0, "recv");
-        if (bytes == 0 && std::string_view(buffer, std::size_t(n)).substr(0, 12) != "HTTP/1.1 200") die(std::string_view(buffer, std::size_t(n)));
+        if (bytes == 0 && std::string_view(buffer, std::size_t(n)).substr(0, 12) != "HTTP/1.1 200")
+            die(std::string_view(buffer, std::size_t(n)));
         bytes += std::uint64_t(n);
         // The end of an object and of its line: no chunk's head looks like that, and text in JSON has no bare line end.
-        for (char const *at = buffer, *end = buffer + n; (at = static_cast<char const*>(std::memchr(at, '\n', std::size_t(end - at)))); ++at)
+        for (char const *at = buffer, *end = buffer + n; (at = static_cast<char const*>(std::memchr(at, '\n', std::size_t(end - at))));
+             ++at)
             lines += (at == buffer ? before : at[-1]) == '}';
         before = buffer[n - 1];
     }

@@ -23,7 +23,7 @@ def past(lab, count=5):
     kept = lab.run("tracker", do="live", dir=log, snapshots=snapshots, count=REPORTS)["snapshots"]
     with serve(lab, data) as server:
         end, package = newest(server)
-    worst = max(p for p in kept if p <= end - MILLION) - 1
+    worst = min(kept, key=lambda position: abs(position - (end - MILLION))) - 1
     contestants = {"worst": lambda: first_get(lab, data, package, worst), "million": lambda: first_get(lab, data, package, end - MILLION),
                    "replay": lambda: replay_of(lab, log, snapshots)}
     rounds(1, contestants)  # memory that nobody had since this machine started costs its host more than any replay

@@ -84,7 +84,8 @@ void fill(std::string const& dir, std::uint64_t count) {
         payload.clear();
         codec::put(payload, set);
         put_varint(events, 0), put_string(events, payload);
-        if (++in_batch == batch_events) need(log->append(batch_of(events, in_batch, log->status().last_time.us))), events.clear(), in_batch = 0;
+        if (++in_batch == batch_events)
+            need(log->append(batch_of(events, in_batch, log->status().last_time.us))), events.clear(), in_batch = 0;
     }
     if (in_batch > 0) need(log->append(batch_of(events, in_batch, log->status().last_time.us)));
     need(log->wait_durable());

@@ -129,8 +129,8 @@ class Host {
         void const* settings = nullptr;
         log::Snapshots* snapshots = nullptr;
         codec::HashKey hash_key = {};
-        std::uint64_t memory_bytes_max = 0;             // of the state; 0: no limit
-        std::uint64_t history_bytes_max = 1u << 30;     // of the states of the past in memory
+        std::uint64_t memory_bytes_max = 0;          // of the state; 0: no limit
+        std::uint64_t history_bytes_max = 1u << 30;  // of the states of the past in memory
         static constexpr std::uint64_t snapshot_bytes_default = 8ull << 30;
         std::uint64_t snapshot_bytes_max = snapshot_bytes_default;  // of the snapshots on disk, but for the newest two
         // Is told, on the thread of a command, that a timer is due sooner than any was before. Null: nobody asks.

@@ -266,9 +266,8 @@ class Process {
         auto add = [&](std::vector<Admin::Route> more) { std::ranges::move(more, std::back_inserter(routes)); };
         add(routes_of(*tenant.erasing)), add(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
         if (!in_memory()) add(routes_of(*scrubs_));
-        routes.push_back({http::Method::Get, "live", Admin::Where::house, [&tenant](Admin::Asked const&) -> Result<std::string> {
-                              return tell(tenant.edge->live_counts());
-                          }});
+        routes.push_back({http::Method::Get, "live", Admin::Where::house,
+                          [&tenant](Admin::Asked const&) -> Result<std::string> { return tell(tenant.edge->live_counts()); }});
         tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
     }
     static std::string tell(Edge::LiveCounts const& counts) {

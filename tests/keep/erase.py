@@ -81,6 +81,7 @@ class Erase(Case):
             server.fill(4)
             with urllib.request.urlopen(urllib.request.Request(server.url + "/tracker/v1/packages/p1?live=full"), timeout=20) as stream:
                 told = [stream.readline().decode() for _ in range(3)]
+                self.assertEqual(server.call("GET", "/_gantry/v1/live")[2], {"readers": 1, "behind": 0, "evaluations": 1})
                 self.assertIn("Quillfeather", "".join(told))
                 last_id = next(line.split(": ", 1)[1].strip() for line in told if line.startswith("id"))
                 gantry("erase", "--name", "ann.quillfeather@example.org", "--server", server.url)
