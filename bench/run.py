@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Measures Gantry: run.py --build DIR [--peers] [--before COMMIT] [--only WORD] [--record-only] [--write-docs].
-Prints a table, writes DIR/bench.json, and exits 1 when a goal does not hold. A goal is a ratio of contestants interleaved in this run; absolute figures are recorded beside it."""
+Prints a table, writes DIR/bench.json, and exits 1 when a goal does not hold. A goal is a ratio of contestants
+interleaved in this run; absolute figures are recorded beside it."""
 import argparse
 import json
 import os
