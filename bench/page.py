@@ -75,8 +75,8 @@ Live readers (`bench/live.cpp`) have a connection and a package each; memory is 
 parked, in a life of the server that has not freed anything before, and holds no socket buffers. Evaluations are those of live queries that
 the server counts (`/_gantry/v1/live`). A moment of the past is asked for in a new life of the server, over HTTP, on a log with the
 snapshots that a server leaves which ran all the while; right before a snapshot is the worst moment. The feed's reader counts whole
-CloudEvents in JSON, that of NATS JetStream records of about 100 bytes as they lie. The price of what came since a commit is measured against the program
-of that commit (`--before`), built beside this one: the same requests, nothing of what is new in use.
+CloudEvents in JSON, that of NATS JetStream records of about 100 bytes as they lie. The price of what came since a commit is
+measured against the program of that commit (`--before`), built beside this one: the same requests, nothing of what is new in use.
 """
 
 
