@@ -406,9 +406,10 @@ class Rehearsal(Case):
 
     def test_it_works_beside_the_server_and_from_an_export(self):
         export = self.place / "tracker.export"
-        with Server("--data", self.data):
+        with Server("--data", self.data) as server:
             self.rehearse()
             self.log("export", "tracker", export)
+            self.assertIn("same", self.rehearse(log=server.url)[0])
         self.assertIn("same", self.rehearse(log=export)[0])
         self.assertIn("same", self.rehearse(log=self.data / "main/tracker/log")[0])
 
