@@ -154,7 +154,9 @@ int run_rehearsal(RehearseOptions const& o) {
 void add_rehearse(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("rehearse", "Replay a log in this binary and in a new one, and compare states and answers.");
     auto o = std::make_shared<RehearseOptions>();
-    command->add_option("--log", o->wanted.log, "A data directory, the directory of one log, or a file of log export; only read.")
+    command
+        ->add_option("--log", o->wanted.log,
+                     "A data directory, the directory of one log, a file of log export, or the URL of a server; only read.")
         ->type_name("PATH")
         ->required();
     command->add_option("--with", o->with, "The new gantry.")->type_name("BINARY")->required();

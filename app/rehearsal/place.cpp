@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "kernel/http/gantry/client.h"
 #include "kernel/log/file/tools.h"
 
 namespace gantry::app::rehearsal {
@@ -19,9 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unexpected<Problem> invalid(Wanted const& wanted, std::string_view why) {
-    return fail(400, "rehearsal_log_invalid",
-                fmt::format("--log {}: {}; expected a data directory, the directory of one log, or a file of `gantry log export`",
-                            wanted.log, why));
+    return fail(
+        400, "rehearsal_log_invalid",
+        fmt::format(
+            "--log {}: {}; expected a data directory, the directory of one log, a file of `gantry log export`, or the URL of a server",
+            wanted.log, why));
 }
 
 bool holds_log(std::string const& directory) {
@@ -55,6 +58,29 @@ Result<Place> of_export(Wanted const& wanted, std::vector<std::string> const& se
     TRY_ASSIGN(place.imported, ScratchDirectory::make());
     place.at.log_directory = place.imported->path() + "/log";
     TRY_VOID(import_export(wanted.log, place.at.log_directory));
+    return place;
+}
+
+// Copied from a server that goes on writing.
+Result<Place> of_server(Wanted const& wanted, std::vector<std::string> const& services) {
+    Place place;
+    TRY_ASSIGN(place.service, service_of(wanted, services));
+    TRY_ASSIGN(place.imported, ScratchDirectory::make());
+    auto const file = place.imported->path() + "/export";
+    {
+        std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(file.c_str(), "wb"), &std::fclose);
+        if (!out) return fail(500, "disk_failed", fmt::format("{}: {}", file, std::strerror(errno)));
+        client::Session session(wanted.log);
+        client::Request request{.target = "/_gantry/v1/logs/" + place.service, .total_timeout_ms = 0};
+        request.download = [&](std::string_view bytes) { return std::fwrite(bytes.data(), 1, bytes.size(), out.get()) == bytes.size(); };
+        auto const reply = session.send(std::move(request));
+        if (!reply.ok())
+            return invalid(wanted,
+                           fmt::format("the server sends no log of {}: {} {}", place.service, reply.error->code, reply.error->detail));
+        if (std::fflush(out.get()) != 0) return fail(500, "disk_failed", fmt::format("{}: {}", file, std::strerror(errno)));
+    }
+    place.at.log_directory = place.imported->path() + "/log";
+    TRY_VOID(import_export(file, place.at.log_directory));
     return place;
 }
 
@@ -102,13 +128,10 @@ ScratchDirectory::~ScratchDirectory() {
 }
 
 Result<Place> find_log(Wanted const& wanted, std::vector<std::string> const& services) {
-    if (wanted.log.find("://") != wanted.log.npos)
-        return invalid(wanted,
-                       "events as HTTP tells them are not the log that a binary folds: take it at the server with "
-                       "`gantry log export SERVICE FILE`");
     if (!wanted.service.empty() && std::ranges::find(services, wanted.service) == services.end())
         return fail(400, "service_unknown",
                     fmt::format("there is no service '{}'; this binary has {}", wanted.service, fmt::join(services, ", ")));
+    if (wanted.log.starts_with("http://") || wanted.log.starts_with("https://")) return of_server(wanted, services);
     std::error_code error;
     auto const kind = fs::status(wanted.log, error).type();
     if (kind == fs::file_type::not_found) return invalid(wanted, "there is no such file or directory");

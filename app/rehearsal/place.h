@@ -27,7 +27,7 @@ struct Place {
 };
 
 struct Wanted {
-    std::string log;      // a data directory, the directory of one log, or a file of `gantry log export`
+    std::string log;      // a data directory, the directory of one log, a file of `gantry log export`, or the URL of a server
     std::string service;  // empty: the only one that there is
     std::string site = "main";
 };

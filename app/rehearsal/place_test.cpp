@@ -68,7 +68,8 @@ TEST_F(PlaceTest, AnExportIsUnpackedForAsLongAsItIsNeeded) {
 TEST_F(PlaceTest, WhatIsNoLogIsSaidWithWhatWouldBeRight) {
     refused(path_ + "/nowhere", "there is no such file or directory; expected a data directory");
     refused(path_, "there is no log of tally or notes below it");
-    refused("http://127.0.0.1:8080", "gantry log export SERVICE FILE");
+    refused("http://127.0.0.1:1", "the server sends no log of tally: connect_failed", "tally");
+    refused("http://127.0.0.1:1", "--service tally or --service notes");
     refused("/dev/null", "neither a file nor a directory");
     write(1);
     refused(path_, "notes has no log in it, but tally has", "notes");

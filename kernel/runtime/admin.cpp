@@ -39,6 +39,7 @@ void Admin::handle(http::Exchange& exchange) const {
         return exchange.response().problem({404, "route_not_found", "there is nothing at this path; docs/operations.md lists what is"});
     if (!route) return exchange.response().problem({405, "method_not_allowed", "this path takes " + allowed});
     asked->query = head.query, asked->body = exchange.body();
+    if (route->answer) return route->answer(*asked, exchange);
     if (route->where == Where::at_once) return write(exchange.response(), route->run(*asked));
     house_([asked, route, held = exchange.defer()]() mutable {
         std::move(held).complete([outcome = route->run(*asked)](http::Response& response) { write(response, outcome); });

@@ -22,7 +22,8 @@ class Admin {
         http::Method method;
         std::string path;  // behind /_gantry/v1/; with a '/' at its end: and one more part
         Where where;
-        std::function<Result<std::string>(Asked const&)> run;  // gives the JSON of a 200
+        std::function<Result<std::string>(Asked const&)> run;                 // gives the JSON of a 200
+        std::function<void(Asked const&, http::Exchange&)> answer = nullptr;  // instead of `run`: answers itself
     };
     using House = std::function<void(std::move_only_function<void()>)>;
     Admin(std::vector<Route> routes, House house) : routes_(std::move(routes)), house_(std::move(house)) {}

@@ -65,15 +65,15 @@ void EffectRunner::poll() {
             if (stopping_ || unsettled_.size() >= unsettled_max) return;
             under_way_.insert(one.row.id), ++running_;
         }
-        bool const started = parts_.run([this, one] {
-            run(one);
+        // Also when the task is dropped without having run.
+        std::shared_ptr<void> const leave(nullptr, [this](void*) {
             std::lock_guard guard(mutex_);
             --running_;
             idle_.notify_all();
         });
-        if (started) continue;
+        if (parts_.run([this, one, leave] { run(one); })) continue;
         std::lock_guard guard(mutex_);
-        under_way_.erase(one.row.id), --running_;
+        under_way_.erase(one.row.id);
         return;
     }
 }

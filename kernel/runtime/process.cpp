@@ -28,6 +28,7 @@
 #include "kernel/runtime/erasing.h"
 #include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/log_stream.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/sites.h"
@@ -265,7 +266,16 @@ class Process {
         std::vector<Admin::Route> routes;
         auto add = [&](std::vector<Admin::Route> more) { std::ranges::move(more, std::back_inserter(routes)); };
         add(routes_of(*tenant.erasing)), add(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
-        if (!in_memory()) add(routes_of(*scrubs_));
+        if (!in_memory()) {
+            auto directory_of = [this, &tenant](std::string_view service) {
+                for (auto& log : logs_on_disk())
+                    if (log.site == tenant.name && log.host->decl().name == service) return log.directory;
+                return std::string();
+            };
+            add(routes_of(*scrubs_));
+            add(routes_of(LogStreams{disk_, directory_of, [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); },
+                                     [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
+        }
         routes.push_back({http::Method::Get, "live", Admin::Where::house,
                           [&tenant](Admin::Asked const&) -> Result<std::string> { return tell(tenant.edge->live_counts()); }});
         tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });

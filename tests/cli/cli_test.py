@@ -75,7 +75,8 @@ class Case(unittest.TestCase):
 class Help(Case):
     def test_every_command_explains_itself(self):
         out, _ = gantry("help")
-        for name in ("serve", "fake", "import", "log", "backup", "restore", "erase", "call", "effects", "followers", "upgrade", "new", "rehearse", "config",
+        for name in ("serve", "fake", "import", "log", "backup", "restore", "erase", "call", "effects", "followers", "upgrade",
+                     "new", "rehearse", "config",
                      "completions", "version", "help"):
             self.assertIn(f"  {name}", out)
             self.assertIn("Usage" if "Usage" in out else name, gantry(name, "--help")[0])
@@ -405,9 +406,10 @@ class Rehearsal(Case):
 
     def test_it_works_beside_the_server_and_from_an_export(self):
         export = self.place / "tracker.export"
-        with Server("--data", self.data):
+        with Server("--data", self.data) as server:
             self.rehearse()
             self.log("export", "tracker", export)
+            self.assertIn("same", self.rehearse(log=server.url)[0])
         self.assertIn("same", self.rehearse(log=export)[0])
         self.assertIn("same", self.rehearse(log=self.data / "main/tracker/log")[0])
 
