@@ -33,7 +33,7 @@ struct State {
     Table<AccountId, Account> accounts;
     void apply(Opened const& e) { accounts.put(e.id, Account{e.id, e.owner}); }
     void apply(Moved const& e) {
-        accounts.change(e.id, [&](Account& a) { a.cents += e.cents; });
+        accounts.change(e.id, [&](Account& a) { a.cents = std::int64_t(std::uint64_t(a.cents) + std::uint64_t(e.cents)); });
     }
     void apply(Closed const& e) { accounts.erase(e.id); }
 };
@@ -111,7 +111,7 @@ struct State {
         lines.put(e.id, Line{e.id, e.owner, e.by, e.opened_at});
     }
     void apply(Counted const& e) {
-        lines.change(e.id, [&](Line& l) { ++l.moves, l.cents += e.cents; });
+        lines.change(e.id, [&](Line& l) { ++l.moves, l.cents = std::int64_t(std::uint64_t(l.cents) + std::uint64_t(e.cents)); });
     }
     void apply(Forgiven const& e) { owners.put(e.owner, Owner{e.owner, true}); }
 };

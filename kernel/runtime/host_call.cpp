@@ -191,6 +191,7 @@ Problem HostCall::promise_broken(std::string cause) {
 }
 
 Problem HostCall::stopped() const {
+    if (auto log = host_.parts_.log.wait_durable(); !log) return log.error();  // it takes nothing more, and the process is about to end
     return {503, "service_stopped", "this service stopped itself after three failures in a row; an operator must look at its reports"};
 }
 

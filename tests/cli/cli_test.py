@@ -446,7 +446,7 @@ class Rehearsal(Case):
         script.chmod(0o755)
         for arguments, says in (({"with_": "/nowhere/gantry"}, "No such file"), ({"with_": script}, "rehearse-worker"),
                                 ({"with_": self.stub(1, 'said["hello"]["protocol"] = 9')}, "speaks protocol 9"),
-                                ({"log": "http://127.0.0.1:1"}, "gantry log export SERVICE FILE"),
+                                ({"log": "http://127.0.0.1:1"}, "the server sends no log of tracker: connect_failed"),
                                 ({"log": self.place / "nowhere"}, "expected a data directory")):
             _, err = self.rehearse(**arguments, code=2)
             self.assertIn(says, err)
