@@ -138,7 +138,9 @@ class Log {
     };
     static constexpr std::size_t run_batches_max = 256, run_bytes_max = 1u << 20;
     virtual Result<std::unique_ptr<Reader>> read(Position after) const = 0;
-    // The same, shown to a visitor until it returns false: by runs, or batch by batch.
+    // The same for whoever took all up to `after`: 410 "position_gone" when the event behind it isn't there any more.
+    Result<std::unique_ptr<Reader>> read_on(Position after) const;
+    // As read(), shown to a visitor until it returns false: by runs, or batch by batch.
     using RunVisitor = std::function<bool(std::span<BatchView const>)>;
     Result<void> scan_runs(Position after, RunVisitor const& visit) const;
     using Visitor = std::function<bool(BatchView const&)>;

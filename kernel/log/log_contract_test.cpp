@@ -463,6 +463,9 @@ TEST_P(LogContract, CutDropsWhatIsBelowAndRecordsIt) {
     EXPECT_EQ(log->find(after.begin - 1, [](BatchView const&) { return true; }).error().code, "position_gone");
     EXPECT_TRUE(log->find(after.begin, [](BatchView const&) { return true; }));
     EXPECT_EQ(firsts().front(), after.begin);
+    EXPECT_EQ(log->read_on(0).error().code, "position_gone");
+    EXPECT_EQ(log->read_on(after.begin - 2).error().code, "position_gone");
+    EXPECT_TRUE(log->read_on(after.begin - 1));
     auto dropped = scan().back();
     EXPECT_EQ(dropped.kind, BatchKind::dropped);
     EXPECT_TRUE(dropped.note.starts_with(fmt::format("1 {} ", after.begin - 1))) << dropped.note;

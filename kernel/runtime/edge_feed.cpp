@@ -118,6 +118,13 @@ void Edge::Feed::go_on(bool more) {
     if (!more) at_end();
 }
 
+Result<std::span<log::BatchView const>> Edge::Feed::next_run() {
+    if (!reader_) {
+        TRY_ASSIGN(reader_, host_.log().read_on(encoder_.position()));
+    }
+    return reader_->next();
+}
+
 // Appends to text_ until it is enough for now.
 bool Edge::Feed::turn() {
     while (text_.size() < turn_bytes || is_page()) {
@@ -125,12 +132,7 @@ bool Edge::Feed::turn() {
         if (is_page() && encoder_.position() > began_at_ + examined_max)
             return why_ = fmt::format("looked at {} events: go on with next", examined_max), false;
         if (run_.empty()) {
-            if (!reader_) {
-                auto reader = host_.log().read(encoder_.position());
-                if (!reader) return fail_with(reader.error()), false;
-                reader_ = std::move(*reader);
-            }
-            auto run = reader_->next();
+            auto run = next_run();
             if (!run && run.error().code == "position_gone") {
                 // It was cut while this was read.
                 reader_.reset();

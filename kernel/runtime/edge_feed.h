@@ -30,6 +30,7 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
     Result<void> begin_after(std::string_view after);
     void step();
     void go_on(bool more);
+    Result<std::span<log::BatchView const>> next_run();
     bool turn();  // false: nothing more for now
     void at_end();
     void park();

@@ -173,8 +173,12 @@ Result<void> replay(Sources const& sources, Folded& state, Position upto, Progre
         outcome = fail(503, "stopped", "the replay was ended");
         return false;
     };
-    if (state.last < upto) TRY_VOID(sources.log.scan_runs(state.last, visit));
-    return outcome;
+    if (state.last >= upto) return {};
+    TRY_ASSIGN(auto reader, sources.log.read_on(state.last));
+    for (;;) {
+        TRY_ASSIGN(auto run, reader->next());
+        if (run.empty() || !visit(run)) return outcome;
+    }
 }
 
 Result<void> save(Sources const& sources, Folded const& state, log::Snapshots::Meta const& meta, log::Snapshots::Keep keep) {

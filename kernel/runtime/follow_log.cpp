@@ -94,7 +94,7 @@ class LogSource final : public FollowSource {
         while (run_.empty() || !reader_) {
             if (!reader_) {
                 if (fresh) return false;
-                TRY_ASSIGN(reader_, host_.log().read(after));
+                TRY_ASSIGN(reader_, host_.log().read_on(after));
                 fresh = true;
             }
             events_ = {};

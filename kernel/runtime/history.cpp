@@ -82,7 +82,16 @@ void History::tell(Wanted wanted, Result<PastState> const& outcome) {
     }
 }
 
+// What fails because the log was cut meanwhile is looked for again in what is left.
 Result<PastState> History::rebuild(Moment moment) {
+    for (;;) {
+        auto const begin = parts_.sources.log.status().begin;
+        auto outcome = try_rebuild(moment);
+        if (outcome || parts_.sources.log.status().begin == begin) return outcome;
+    }
+}
+
+Result<PastState> History::try_rebuild(Moment moment) {
     Position position;
     if (auto const* asked = std::get_if<Position>(&moment)) {
         position = *asked;
@@ -118,7 +127,7 @@ Result<PastState> History::rebuild(Moment moment) {
         std::lock_guard lock(mutex_);
         if (before == forgotten_) return kept_.push_back({position, past, bytes, ++turn_}), past;
     }
-    return rebuild(moment);  // it was to be forgotten while it was built
+    return try_rebuild(moment);  // it was to be forgotten while it was built
 }
 
 // The nearest state before a position from which the log leads there.

@@ -67,6 +67,7 @@ class History {
     void work();
     void tell(Wanted wanted, Result<PastState> const& outcome);
     Result<PastState> rebuild(Moment moment);
+    Result<PastState> try_rebuild(Moment moment);
     Result<Folded> base_for(Position position);
     Result<void> make_room(std::uint64_t bytes);
     Problem gone(std::string const& moment, std::vector<BaselineMark> const& baselines) const;

@@ -140,6 +140,58 @@ TEST_F(HistoryTest, BeforeWhatIsRetainedItIsGone) {
     EXPECT_EQ(at(clock_.wall() - Duration::days(19)).error().code, "past_gone");
 }
 
+// Has something happen in the middle of a rebuild: when it looks for a snapshot.
+class Interrupting final : public log::Snapshots {
+   public:
+    explicit Interrupting(std::unique_ptr<log::Snapshots> inner) : inner_(std::move(inner)) {}
+    std::function<void()> act;
+
+    Result<void> save(Meta const& meta, std::function<Result<void>(Sink const&)> const& write, Keep keep) override {
+        return inner_->save(meta, write, keep);
+    }
+    Result<std::unique_ptr<Source>> newest(log::Incarnation incarnation, std::uint64_t fingerprint, Position at_most) override {
+        if (auto once = std::exchange(act, nullptr)) once();
+        return inner_->newest(incarnation, fingerprint, at_most);
+    }
+    std::vector<Meta> list() override { return inner_->list(); }
+    Result<void> remove_all() override { return inner_->remove_all(); }
+
+   private:
+    std::unique_ptr<log::Snapshots> inner_;
+};
+
+TEST_F(HistoryTest, WhatIsCutWhileItIsRebuiltIsGoneOrComesFromABaseline) {
+    retention_ = true;
+    auto* interrupting = new Interrupting(std::move(snapshots_));
+    snapshots_.reset(interrupting);
+    restart();
+    create(20);
+    auto const one_day = [&] {
+        clock_.advance(Duration::days(1));
+        ASSERT_TRUE(host_->keep_house());
+        create(1);
+    };
+    for (int day = 1; day <= 7; ++day) one_day();
+    ASSERT_EQ(log_->status().begin, 1u);
+    auto const cut_meanwhile = [&](Position position) {
+        interrupting->act = [&] {
+            for (int day = 1; day <= 20 && log_->status().begin <= position; ++day) one_day();
+        };
+        auto told = at(position);
+        EXPECT_GT(log_->status().begin, position);
+        return told;
+    };
+    auto const gone = cut_meanwhile(5);
+    ASSERT_FALSE(gone) << "the state of event " << (*gone)->last;
+    EXPECT_EQ(gone.error().code, "past_gone");
+    auto const last = host_->applied();
+    auto const digest = host_->digest();
+    auto const past = cut_meanwhile(last);
+    ASSERT_TRUE(past) << past.error().detail;
+    EXPECT_EQ((*past)->last, last);
+    EXPECT_EQ(digest_of(**past), digest) << "from a baseline";
+}
+
 TEST_F(HistoryTest, MemoryIsBounded) {
     create(2000);
     auto const one = (*at(Position{2000}))->memory_bytes(host_->decl());
