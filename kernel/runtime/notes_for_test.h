@@ -131,3 +131,6 @@ struct Service {
 };
 
 }  // namespace gantry::notes
+
+// Instantiated once, in notes_for_test.cpp: each test of the kernel needs it.
+extern template gantry::runtime::ServiceDecl gantry::runtime::declare<gantry::notes::Service>();
