@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/problem_document.h"
 #include "kernel/http/gantry/client.h"
 
 namespace gantry::app {
@@ -12,10 +13,13 @@ Result<std::string> ask(Ask const& ask) {
     request.total_timeout_ms = ask.timeout_s * 1000;
     auto reply = client::Session(ask.server, {.retries = 0}).send(std::move(request));
     if (reply.ok()) return std::move(reply.body);
-    if (reply.status != 0) return fail(reply.status, reply.error->code, reply.error->detail);
+    if (reply.status != 0)
+        return fail(reply.status, reply.error->code,
+                    problem_text(reply.body, reply.status).value_or(fmt::format("{} {}", reply.status, reply.body)));
     return fail(503, "server_unreachable",
-                fmt::format("{}: {}. Name the server with --server, or a stopped one's directory with --data", ask.server,
-                            reply.error->detail.empty() ? reply.error->code : reply.error->detail));
+                fmt::format("{}: {}. Name the server with --server{}", ask.server,
+                            reply.error->detail.empty() ? reply.error->code : reply.error->detail,
+                            ask.has_data ? ", or a stopped one's directory with --data" : ""));
 }
 
 }  // namespace gantry::app

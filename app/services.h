@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 namespace gantry::app {
 

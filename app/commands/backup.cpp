@@ -69,9 +69,11 @@ int show(BackupTold const& backup, bool json, std::string_view what) {
 Result<BackupTold> back_up_online(BackupOptions const& o) {
     BackupBody body{std::filesystem::absolute(o.to).lexically_normal().string(), {}};
     if (o.mib_s_max) body.mib_s_max = o.mib_s_max;
-    TRY_ASSIGN(auto answer, ask({o.server, "POST", "/_gantry/v1/backups", codec::to_json(body)}));
+    TRY_ASSIGN(
+        auto answer,
+        ask({.server = o.server, .method = "POST", .target = "/_gantry/v1/backups", .body = codec::to_json(body), .has_data = true}));
     for (;;) {
-        TRY_ASSIGN(auto now, codec::from_json<BackupTold>(answer));
+        TRY_ASSIGN(auto now, read_answer<BackupTold>(answer));
         show_progress(now.bytes_done, now.bytes_of);
         if (now.state == "done") return now;
         if (now.state != "running") {

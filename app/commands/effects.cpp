@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
-#include "app/problem_document.h"
+#include "app/problems.h"
 #include "app/terminal.h"
-#include "kernel/codec/json.h"
-#include "kernel/http/gantry/client.h"
 #include "kernel/runtime/effects.h"
 
 namespace gantry::app {
@@ -23,45 +22,27 @@ struct EffectsOptions {
     bool dead = false, all = false, json = false;
 };
 
-// The answer; nothing after it was said what is wrong.
-std::optional<std::string> ask(EffectsOptions const& o, client::Session& session, client::Request request, int& exit_code) {
-    auto reply = session.send(std::move(request));
-    if (reply.ok()) return std::move(reply.body);
-    if (reply.status == 0) {
-        complain(fmt::format("{}: {}", o.server, reply.error->detail.empty() ? reply.error->code : reply.error->detail));
-        exit_code = exit_unreachable;
-        return {};
-    }
-    if (reply.status == 404 && reply.error->code == "route_not_found")
-        complain(fmt::format("{} has no service '{}' with effects", o.server, o.service));
-    else
-        complain(problem_text(reply.body, reply.status).value_or(fmt::format("{} {}", reply.status, reply.body)));
-    exit_code = exit_failed;
-    return {};
-}
-
 // Page by page; false ends it.
-int each(EffectsOptions const& o, client::Session& session, bool only_dead, std::function<bool(PendingEffect const&)> const& visit) {
+Result<void> each(EffectsOptions const& o, bool only_dead, std::function<bool(PendingEffect const&)> const& visit) {
     std::string cursor;
-    int code = exit_ok;
     for (;;) {
-        auto target = fmt::format("/{}/v1/effects?limit=1000{}{}{}", o.service, only_dead ? "&dead=true" : "",
-                                  o.kind.empty() ? "" : "&kind=" + o.kind, cursor.empty() ? "" : "&cursor=" + cursor);
-        auto body = ask(o, session, {.method = "GET", .target = std::move(target)}, code);
-        if (!body) return code;
-        auto page = codec::from_json<Page<PendingEffect>>(*body);
-        if (!page) return complain(fmt::format("{}: the answer is no list of effects", o.server)), exit_failed;
-        for (auto const& effect : page->items)
-            if (!visit(effect)) return exit_failed;
-        if (!page->next) return exit_ok;
-        cursor = *page->next;
+        auto const target = fmt::format("/{}/v1/effects?limit=1000{}{}{}", o.service, only_dead ? "&dead=true" : "",
+                                        o.kind.empty() ? "" : "&kind=" + o.kind, cursor.empty() ? "" : "&cursor=" + cursor);
+        auto const answer = ask({o.server, "GET", target});
+        if (!answer && answer.error().code == "route_not_found")
+            return fail(404, "no_effects", fmt::format("{} has no service '{}' with effects", o.server, o.service));
+        if (!answer) return fail(answer.error());
+        TRY_ASSIGN(auto page, read_answer<Page<PendingEffect>>(*answer));
+        for (auto const& effect : page.items)
+            if (!visit(effect)) return fail(500, "output_failed", "the output can't be written");
+        if (!page.next) return {};
+        cursor = *page.next;
     }
 }
 
 int list(EffectsOptions const& o) {
-    client::Session session(o.server);
     std::size_t seen = 0;
-    auto code = each(o, session, o.dead, [&](PendingEffect const& effect) {
+    auto done = each(o, o.dead, [&](PendingEffect const& effect) {
         if (o.json) return print(codec::to_json(effect) + "\n");
         if (seen++ == 0 &&
             !print(fmt::format("{:<24} {:<20} {:<28} {:>8}  {:<28} {}\n", "ID", "KIND", "REQUESTED", "ATTEMPTS", "NEXT", "ERROR")))
@@ -70,26 +51,27 @@ int list(EffectsOptions const& o) {
                                  format_time(effect.requested_at), effect.attempts, effect.next_at ? format_time(*effect.next_at) : "dead",
                                  effect.last_error ? effect.last_error->view() : ""));
     });
-    if (code == exit_ok && seen == 0 && !o.json && is_terminal(Stream::out)) print("nothing is pending\n");
-    return code;
+    if (!done) return complain(done.error()), exit_of(done.error());
+    if (seen == 0 && !o.json && is_terminal(Stream::out)) print("nothing is pending\n");
+    return exit_ok;
 }
 
 int order(EffectsOptions const& o, std::string_view verb) {
     if (o.ids.empty() != o.all) return complain("name the effects by their ids, or say --all for all that are dead"), exit_usage;
-    client::Session session(o.server);
     auto ids = o.ids;
     if (o.all) {
-        auto code = each(o, session, true, [&](PendingEffect const& effect) { return ids.push_back(effect.id.str()), true; });
-        if (code != exit_ok) return code;
+        auto done = each(o, true, [&](PendingEffect const& effect) { return ids.push_back(effect.id.str()), true; });
+        if (!done) return complain(done.error()), exit_of(done.error());
     }
     int code = exit_ok;
     std::size_t done = 0;
     for (auto const& id : ids) {
         std::string body = "{";
         if (!o.note.empty()) body += "\"note\":", codec::append_json_string(body, o.note);
-        client::Request request{.method = "POST", .target = fmt::format("/{}/v1/effects/{}/{}", o.service, id, verb), .body = body + "}"};
-        request.headers.emplace_back("Content-Type", "application/json");
-        if (ask(o, session, std::move(request), code)) ++done;
+        auto const answer = ask({o.server, "POST", fmt::format("/{}/v1/effects/{}/{}", o.service, id, verb), body + "}"});
+        if (answer && ++done) continue;
+        complain(answer.error());
+        code = exit_of(answer.error());
         if (code == exit_unreachable) return code;
     }
     if (o.json) return print(fmt::format("{{\"done\":{},\"of\":{}}}\n", done, ids.size())) ? code : exit_failed;

@@ -33,8 +33,8 @@ RECORD(Erased, subject, at);
 Result<Erased> erase_online(EraseOptions const& o) {
     EraseBody body;
     (o.name.empty() ? body.subject : body.name) = o.name.empty() ? o.subject : o.name;
-    TRY_ASSIGN(auto answer, ask({o.server, "POST", "/_gantry/v1/erasures", codec::to_json(body), 0}));
-    return codec::from_json<Erased>(answer);
+    TRY_ASSIGN(auto answer, ask({o.server, "POST", "/_gantry/v1/erasures", codec::to_json(body), 0, true}));
+    return read_answer<Erased>(answer);
 }
 
 Result<std::string> pseudonym_in(log::Disk& disk, std::string const& site, std::string const& name) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <future>
 #include <memory>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "kernel/codec/json.h"
 #include "kernel/net/net.h"
 #include "kernel/runtime/fake.h"
+#include "kernel/runtime/stop_signal.h"
 
 namespace gantry::app {
 namespace {
@@ -42,12 +42,9 @@ int fake(FakeGiven const& given) {
         options.clock = *clock;
     }
     net::IoThreads signals(1);
-    std::promise<void> stop;
-    bool asked = false;  // on the thread of the signals alone
+    runtime::StopSignal stop;
     for (int signal : {SIGTERM, SIGINT}) {
-        auto watched = signals.on_signal(signal, [&] {
-            if (!std::exchange(asked, true)) stop.set_value();
-        });
+        auto watched = signals.on_signal(signal, [&] { stop.ask(); });
         if (!watched) return complain(watched.error()), exit_failed;
     }
     for (auto& decl : all_services()) {
@@ -55,7 +52,7 @@ int fake(FakeGiven const& given) {
         auto started = runtime::Fake::start(std::move(decl), std::move(options));
         if (!started) return complain(started.error()), exit_of(started.error());
         if (!print(codec::to_json(FakeReady{started->url(), given.service, started->clock().now()}) + "\n")) return exit_failed;
-        stop.get_future().wait();
+        stop.wait();
         signals.stop();
         return exit_ok;
     }

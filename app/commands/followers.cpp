@@ -1,13 +1,14 @@
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 
+#include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
-#include "app/problem_document.h"
+#include "app/problems.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
-#include "kernel/http/gantry/client.h"
 #include "kernel/runtime/follower.h"
 
 namespace gantry::app {
@@ -55,19 +56,7 @@ struct Asked {
     bool json = false, all = false;
 };
 
-int refused(Asked const& asked, client::Reply const& reply) {
-    if (reply.status == 0) return complain(fmt::format("{}: {}", asked.server, reply.error->detail)), exit_unreachable;
-    auto text = problem_text(reply.body, reply.status);
-    return complain(text ? *text : fmt::format("{} {}", reply.status, reply.body)), exit_failed;
-}
-
-// A later server may say more.
-template <class T>
-bool read(std::string const& body, T& out) {
-    auto done = codec::decode_json(codec::type_of<T>(), &out, body, false, {.lenient = true});
-    if (!done) complain("the server's answer can't be read: " + done.error().detail);
-    return done.has_value();
-}
+int refused(Problem const& problem) { return complain(problem), exit_of(problem); }
 
 std::string path(Asked const& asked, std::string_view rest) { return fmt::format("/{}/v1/followers{}", asked.service, rest); }
 
@@ -82,27 +71,28 @@ std::string shown(std::vector<std::pair<std::string, runtime::FollowerTold>> con
     return table({"SERVICE", "SOURCE", "STATE", "POSITION", "BEHIND", "FOR", "DEAD", "WHY"}, rows);
 }
 
+Result<std::vector<std::string>> services_of(Asked const& asked) {
+    if (!asked.service.empty()) return std::vector{asked.service};
+    TRY_ASSIGN(auto answer, ask({asked.server, "GET", "/health/live"}));
+    TRY_ASSIGN(auto up, read_answer<ServerUp>(answer));
+    std::vector<std::string> services;
+    for (auto& service : up.services) services.push_back(std::move(service.name));
+    return services;
+}
+
 int list(Asked const& asked) {
-    client::Session session(asked.server);
-    std::vector<std::string> services{asked.service};
-    if (asked.service.empty()) {
-        auto reply = session.get("/health/live");
-        ServerUp up;
-        if (!reply.ok()) return refused(asked, reply);
-        if (!read(reply.body, up)) return exit_failed;
-        services.clear();
-        for (auto& service : up.services) services.push_back(std::move(service.name));
-    }
+    auto const services = services_of(asked);
+    if (!services) return refused(services.error());
     std::vector<std::pair<std::string, runtime::FollowerTold>> followers;
     std::string json;
-    for (auto const& service : services) {
-        auto reply = session.get(fmt::format("/{}/v1/followers", service));
-        if (reply.status == 404 && asked.service.empty()) continue;
-        if (!reply.ok()) return refused(asked, reply);
-        ToldList told;
-        if (!read(reply.body, told)) return exit_failed;
-        json += reply.body + "\n";
-        for (auto& f : told.items) followers.emplace_back(service, std::move(f));
+    for (auto const& service : *services) {
+        auto answer = ask({asked.server, "GET", fmt::format("/{}/v1/followers", service)});
+        if (!answer && answer.error().status == 404 && asked.service.empty()) continue;
+        if (!answer) return refused(answer.error());
+        auto told = read_answer<ToldList>(*answer);
+        if (!told) return refused(told.error());
+        json += *answer + "\n";
+        for (auto& f : told->items) followers.emplace_back(service, std::move(f));
     }
     if (asked.json) return print(json) ? exit_ok : exit_failed;
     if (followers.empty()) return complain("no service there follows another one"), exit_ok;
@@ -110,50 +100,48 @@ int list(Asked const& asked) {
 }
 
 int letters(Asked const& asked) {
-    client::Session session(asked.server);
     std::vector<std::vector<std::string>> rows;
-    LetterList page{{}, false};
-    for (std::int64_t after = 0; !page.complete;) {
-        auto reply = session.get(path(asked, fmt::format("/{}/dead-letters?limit=1000&after={}", asked.source, after)));
-        if (!reply.ok()) return refused(asked, reply);
-        page = {};
-        if (!read(reply.body, page)) return exit_failed;
-        if (asked.json && !print(reply.body + "\n")) return exit_failed;
-        for (auto const& l : page.items) {
+    bool complete = false;
+    for (std::int64_t after = 0; !complete;) {
+        auto answer = ask({asked.server, "GET", path(asked, fmt::format("/{}/dead-letters?limit=1000&after={}", asked.source, after))});
+        if (!answer) return refused(answer.error());
+        auto page = read_answer<LetterList>(*answer);
+        if (!page) return refused(page.error());
+        if (asked.json && !print(*answer + "\n")) return exit_failed;
+        for (auto const& l : page->items) {
             rows.push_back({fmt::format("{}", l.position), l.subject, l.state, l.code, format_time(l.time), l.detail});
             after = l.position;
         }
+        complete = page->complete;
     }
     if (asked.json) return exit_ok;
     if (rows.empty()) return complain("there are no dead letters"), exit_ok;
     return print(table({"POSITION", "SUBJECT", "STATE", "CODE", "SINCE", "WHY"}, rows)) ? exit_ok : exit_failed;
 }
 
-client::Reply post(Asked const& asked, std::string_view what, std::string body) {
-    client::Session session(asked.server);
-    return session.post(path(asked, fmt::format("/{}/{}", asked.source, what)), std::move(body));
+// Orders something, and shows what the answer says.
+template <class T>
+int order(Asked const& asked, std::string_view what, std::string body, std::function<std::string(T const&)> const& show) {
+    auto answer = ask({asked.server, "POST", path(asked, fmt::format("/{}/{}", asked.source, what)), std::move(body)});
+    if (!answer) return refused(answer.error());
+    if (asked.json) return print(*answer + "\n") ? exit_ok : exit_failed;
+    auto told = read_answer<T>(*answer);
+    if (!told) return refused(told.error());
+    return print(show(*told)) ? exit_ok : exit_failed;
 }
 
 int go_on(Asked const& asked) {
-    auto reply = post(asked, "move", codec::to_json(MoveAsked{asked.to}));
-    if (!reply.ok()) return refused(asked, reply);
-    if (asked.json) return print(reply.body + "\n") ? exit_ok : exit_failed;
-    runtime::FollowerTold told;
-    if (!read(reply.body, told)) return exit_failed;
-    return print(shown({{asked.service, told}})) ? exit_ok : exit_failed;
+    return order<runtime::FollowerTold>(asked, "move", codec::to_json(MoveAsked{asked.to}),
+                                        [&](auto const& told) { return shown({{asked.service, told}}); });
 }
 
 int about_letters(Asked const& asked, std::string_view what) {
     if (asked.position == 0 && !asked.all) return complain("name a POSITION, or --all that failed"), exit_usage;
     LetterAsked input;
     if (!asked.all) input.position = asked.position;
-    auto reply = post(asked, what, codec::to_json(input));
-    if (!reply.ok()) return refused(asked, reply);
-    if (asked.json) return print(reply.body + "\n") ? exit_ok : exit_failed;
-    Changed done;
-    if (!read(reply.body, done)) return exit_failed;
-    auto const said = what == "drop" ? "dropped" : "to be taken again";
-    return print(fmt::format("{}: {}\n", said, done.changed)) ? exit_ok : exit_failed;
+    return order<Changed>(asked, what, codec::to_json(input), [&](auto const& done) {
+        return fmt::format("{}: {}\n", what == "drop" ? "dropped" : "to be taken again", done.changed);
+    });
 }
 
 CLI::App* add(CLI::App& followers, Asked& asked, std::string name, std::string doc) {

@@ -30,7 +30,7 @@ int upgrade(UpgradeOptions const& o, std::string method, std::string target) {
     auto answer = ask({o.server, std::move(method), std::move(target)});
     if (!answer) return complain(answer.error()), exit_of(answer.error());
     if (o.json) return print(*answer + "\n") ? exit_ok : exit_failed;
-    auto told = codec::from_json<Told>(*answer);
+    auto told = read_answer<Told>(*answer);
     if (!told) return complain(told.error()), exit_failed;
     std::string out;
     for (auto const& service : told->unfinished)

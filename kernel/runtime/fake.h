@@ -9,7 +9,7 @@
 #include "kernel/runtime/fake_calls.h"
 #include "kernel/runtime/fake_faults.h"
 #include "kernel/runtime/host.h"
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 namespace gantry::runtime {
 

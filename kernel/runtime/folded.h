@@ -7,7 +7,7 @@
 #include "kernel/runtime/baseline.h"
 #include "kernel/runtime/followed.h"
 #include "kernel/runtime/remembered.h"
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 // A service's state, and how it comes from snapshots, baselines and the log.
 namespace gantry::runtime {

@@ -20,7 +20,7 @@
 #include "kernel/log/log.h"
 #include "kernel/runtime/folded.h"
 #include "kernel/runtime/history.h"
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 #include "kernel/runtime/watch.h"
 #include "kernel/state/tracking.h"
 

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 namespace gantry::runtime {
 

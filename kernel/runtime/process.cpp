@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 
 #include "kernel/codec/schema.h"
@@ -33,32 +31,13 @@
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/sites.h"
 #include "kernel/runtime/upgrade.h"
+#include "kernel/runtime/stop_signal.h"
 #include "kernel/runtime/workers.h"
 
 namespace gantry::runtime {
 namespace {
 
 using observe::Level;
-
-// The main thread sleeps here while the others serve.
-class StopSignal {
-   public:
-    void ask() {
-        std::lock_guard lock(mutex_);
-        asked_ = true;
-        changed_.notify_all();
-    }
-    bool asked() const { return asked_; }
-    void wait() {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return asked_.load(); });
-    }
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::atomic<bool> asked_ = false;
-};
 
 bool is_loopback(std::string_view address) { return address.starts_with("127.") || address == "::1"; }
 

@@ -10,7 +10,7 @@
 #include "kernel/base/time.h"
 #include "kernel/config/config.h"
 #include "kernel/http/server.h"
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 #include "kernel/runtime/static_file.h"
 
 namespace gantry::runtime {

@@ -8,7 +8,7 @@
 #include "kernel/base/time.h"
 #include "kernel/codec/type.h"
 #include "kernel/log/disk.h"
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 namespace gantry::runtime {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 
 namespace gantry::runtime {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernel/runtime/service.h"
+#include "kernel/runtime/service_decl.h"
 #include "kernel/testing/bench_of_one.h"
 
 namespace gantry::testing {
