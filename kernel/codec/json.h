@@ -51,6 +51,7 @@ void append_json_string(std::string& out, std::string_view text);
 Result<void> decode_scalar(Type const& type, void* out, std::string_view text);
 // The reverse, for cursors and command lines.
 std::string encode_scalar(Type const& type, void const* value);
+void append_scalar(std::string& out, Type const& type, void const* value);
 
 // The known name nearest to a wrong one, or empty when nothing is near (Damerau-Levenshtein ≤ 1 + length/4).
 std::string_view nearest(std::string_view wrong, std::span<std::string_view const> known);

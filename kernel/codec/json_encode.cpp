@@ -1,5 +1,6 @@
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "kernel/codec/base64.h"
 #include "kernel/codec/json.h"
@@ -17,8 +18,6 @@ void append_integer(std::string& out, Type const& type, std::int64_t n) {
     if (type.is_signed) return append_number(out, n);
     append_number(out, std::uint64_t(n));
 }
-
-void append_quoted(std::string& out, std::string_view safe) { out.append(1, '"').append(safe).append(1, '"'); }
 
 std::string_view enum_name(Type const& type, std::int64_t value) {
     for (auto const& v : type.values)
@@ -82,9 +81,41 @@ void append_escape(std::string& out, char c) {
     }
 }
 
+// Eight bytes at a time: whether one of them must be escaped. A borrow only ever comes from a byte that must.
+constexpr std::uint64_t high = 0x8080808080808080, ones = 0x0101010101010101;
+constexpr std::uint64_t zeros_in(std::uint64_t word) { return (word - ones) & ~word & high; }
+constexpr bool must_escape_in(std::uint64_t word) {
+    std::uint64_t const controls = (word - ones * 0x20) & ~word & high;
+    return (controls | zeros_in(word ^ ones * '"') | zeros_in(word ^ ones * '\\')) != 0;
+}
+
+bool is_plain(std::string_view text) {
+    std::size_t i = 0;
+    for (; i + 8 <= text.size(); i += 8) {
+        std::uint64_t word;
+        std::memcpy(&word, text.data() + i, 8);
+        if (must_escape_in(word)) return false;
+    }
+    bool plain = true;
+    for (; i < text.size(); ++i) plain &= !must_escape(text[i]);
+    return plain;
+}
+
+void append_quoted(std::string& out, std::string_view safe) {
+    auto const at = out.size();
+    auto const size = at + safe.size() + 2;
+    out.resize_and_overwrite(size, [&](char* p, std::size_t) {  // what it is told, libstdc++ 12 has wrong when it grows
+        p[at] = '"';
+        safe.copy(p + at + 1, safe.size());
+        p[size - 1] = '"';
+        return size;
+    });
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
+    if (is_plain(text)) return append_quoted(out, text);
     out += '"';
     std::size_t from = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -146,27 +177,40 @@ void encode_json(Type const& type, void const* value, std::string& out) {
     }
 }
 
-std::string encode_scalar(Type const& type, void const* value) {
+void append_scalar(std::string& out, Type const& type, void const* value) {
     auto const& ops = type.ops;
-    std::string out;
     switch (type.kind) {
-        case Kind::text: return std::string(ops.text(value));
-        case Kind::enumeration: return std::string(enum_name(type, ops.get_integer(value)));
-        case Kind::optional: return ops.has(value) ? encode_scalar(type.element(), ops.inner(value)) : out;
+        case Kind::text: out += ops.text(value); return;
+        case Kind::enumeration: out += enum_name(type, ops.get_integer(value)); return;
+        case Kind::optional:
+            if (ops.has(value)) append_scalar(out, type.element(), ops.inner(value));
+            return;
         case Kind::secret:
-        case Kind::personal: return encode_scalar(type.element(), ops.inner(value));
+        case Kind::personal: return append_scalar(out, type.element(), ops.inner(value));
         case Kind::list:
             for (std::size_t i = 0, n = ops.size(value); i < n; ++i) {
                 if (i > 0) out += ',';
-                out += encode_scalar(type.element(), ops.at(value, i));
+                append_scalar(out, type.element(), ops.at(value, i));
             }
-            return out;
-        case Kind::sequence:
+            return;
+        case Kind::sequence: out += type.prefix; return append_integer(out, type, ops.get_integer(value));
         case Kind::bytes:
         case Kind::time:
-        case Kind::duration: encode_json(type, value, out); return out.substr(1, out.size() - 2);
-        default: encode_json(type, value, out); return out;
+        case Kind::duration: {
+            auto const at = out.size();
+            encode_json(type, value, out);
+            out.pop_back();
+            out.erase(at, 1);  // the quotes
+            return;
+        }
+        default: return encode_json(type, value, out);
     }
+}
+
+std::string encode_scalar(Type const& type, void const* value) {
+    std::string out;
+    append_scalar(out, type, value);
+    return out;
 }
 
 }  // namespace gantry::codec

@@ -12,7 +12,7 @@ std::string snake_case(std::string_view pascal) {
     return out;
 }
 
-Field make_field(std::string_view name, std::size_t offset, TypeFn type) {
+Field make_field(std::string_view name, std::size_t offset, TypeRef type) {
     std::string key = ",\"";
     key.append(name).append("\":");
     return {name, offset, type, std::move(key)};

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -49,22 +50,44 @@ struct RawJson {
 };
 
 struct Type;
-using TypeFn = Type const& (*)();
+// A type that is looked up at its first use, for a type may hold itself. Interpreters ask for each value, so the answer is kept.
+class TypeRef {
+   public:
+    using Look = Type const& (*)();
+    TypeRef() = default;
+    TypeRef(Look look) : look_(look) {}
+    TypeRef(TypeRef const& other) : look_(other.look_) {}
+    TypeRef& operator=(TypeRef const& other) { return look_ = other.look_, found_ = nullptr, *this; }
+    ~TypeRef() = default;
+    Type const& operator()() const {
+        auto const* found = found_.load(std::memory_order_acquire);
+        return found ? *found : look();
+    }
+
+   private:
+    Type const& look() const {
+        Type const& found = look_();
+        found_.store(&found, std::memory_order_release);
+        return found;
+    }
+    Look look_ = nullptr;
+    mutable std::atomic<Type const*> found_ = nullptr;
+};
 
 struct Field {
     std::string_view name;
     std::size_t offset;
-    TypeFn type;
+    TypeRef type;
     std::string json_key;  // ,"name":
 };
-Field make_field(std::string_view name, std::size_t offset, TypeFn type);
+Field make_field(std::string_view name, std::size_t offset, TypeRef type);
 struct EnumValue {
     std::string_view name;
     std::int64_t value;
 };
 struct Alternative {
     std::string_view name;  // of the record, in snake_case: the value of "type"
-    TypeFn type;
+    TypeRef type;
     bool ignorable = false;  // the record says `static constexpr bool ignorable = true;`: as an event, older releases may skip it
 };
 
@@ -108,7 +131,7 @@ struct Type {
     std::uint64_t max = 0;
     std::string_view prefix;
     bool is_id = false;
-    TypeFn element = nullptr;  // optional, list, map, secret, personal, ref
+    TypeRef element;  // optional, list, map, secret, personal, ref
     std::span<Field const> fields = {};
     std::span<EnumValue const> values = {};
     std::span<Alternative const> alternatives = {};

@@ -11,7 +11,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::size_t turn_bytes = 64 << 10;  // of text: what an IO thread writes before it lets others have their turn
+constexpr std::size_t turn_bytes = 128 << 10;  // of text: what an IO thread writes before it lets others have their turn
 constexpr std::array<state::KeyHash, 1> watched{Watch::everything};
 
 std::unexpected<Problem> invalid(std::string_view name, std::string detail) {

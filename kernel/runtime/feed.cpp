@@ -28,15 +28,17 @@ bool is_scalar(codec::Type const& type) {
 }
 
 // What an event happened to: its first member, if that is a scalar.
-std::string subject_in(codec::Type const& record, void const* event) {
-    if (record.fields.empty() || !is_scalar(record.fields[0].type())) return {};
-    return codec::encode_scalar(record.fields[0].type(), static_cast<char const*>(event) + record.fields[0].offset);
+void append_subject(std::string& out, codec::Type const& record, void const* event) {
+    if (record.fields.empty() || !is_scalar(record.fields[0].type())) return;
+    codec::append_scalar(out, record.fields[0].type(), static_cast<char const*>(event) + record.fields[0].offset);
 }
 
 }  // namespace
 
 std::string subject_of(codec::Type const& event_variant, void const* event) {
-    return subject_in(event_variant.alternatives[event_variant.ops.index(event)].type(), event_variant.ops.inner(event));
+    std::string subject;
+    append_subject(subject, event_variant.alternatives[event_variant.ops.index(event)].type(), event_variant.ops.inner(event));
+    return subject;
 }
 
 RouteDecl feed_route() {
@@ -49,6 +51,15 @@ RouteDecl feed_route() {
             .doc = "What was recorded, in order, as CloudEvents; also as application/x-ndjson and as text/event-stream.",
             .input = &codec::type_of<FeedInput>(),
             .reply = &codec::type_of<Page<CloudEvent>>()};
+}
+
+FeedEncoder::FeedEncoder(Host& host, Viewer viewer)
+    : host_(host),
+      viewer_(std::move(viewer)),
+      event_(*host.decl().event),
+      start_(fmt::format(R"({{"specversion":"1.0","id":"{}.)", host.incarnation())) {
+    for (auto const& kind : host.decl().event->alternatives)
+        kinds_.push_back(fmt::format(R"(","source":"/{}","type":"{}.{}")", host.decl().name, host.decl().name, kind.name));
 }
 
 Result<void> FeedEncoder::filter(FeedInput const& input) {
@@ -100,7 +111,8 @@ Result<bool> FeedEncoder::decode(std::uint32_t number, std::string_view payload)
 bool FeedEncoder::is_wanted(std::size_t alternative) {
     if (!types_.empty() && !types_[alternative]) return false;
     auto const& type = host_.decl().event->alternatives[alternative].type();
-    subject_now_ = subject_in(type, host_.decl().event->ops.inner(event_.get()));
+    subject_now_.clear();
+    append_subject(subject_now_, type, host_.decl().event->ops.inner(event_.get()));
     return !subject_ || subject_now_ == *subject_;
 }
 
@@ -142,29 +154,23 @@ void FeedEncoder::end_frame(Frame frame, std::string& out) {
 }
 
 void FeedEncoder::append(Position position, std::size_t alternative, Frame frame, std::string& out) {
-    auto const& decl = host_.decl();
-    auto const& kind = decl.event->alternatives[alternative];
+    auto const& kind = host_.decl().event->alternatives[alternative];
     begin_frame({}, position, frame, out);
-    out.append(R"({"specversion":"1.0","id":")").append(host_.incarnation()).append(".");
     fmt::format_int const digits(position);
-    out.append(digits.data(), digits.size()).append(R"(","source":"/)").append(decl.name).append(R"(","type":")");
-    out.append(decl.name).append(".").append(kind.name);
+    out.append(start_).append(digits.data(), digits.size()).append(kinds_[alternative]);
     if (!subject_now_.empty()) {
-        out += R"(","subject":)";
+        out += R"(,"subject":)";
         codec::append_json_string(out, subject_now_);
-        out += R"(,"time":")";
-    } else {
-        out += R"(","time":")";
     }
-    out.append(time_text_);
+    out.append(R"(,"time":")").append(time_text_);
     if (tells_callers_ && !caller_.empty()) {
-        out.append(R"(","gantrycaller":)");
+        out += R"(","gantrycaller":)";
         codec::append_json_string(out, caller_);
-        out.append(R"(,"data":)");
+        out += R"(,"data":)";
     } else {
-        out.append(R"(","data":)");
+        out += R"(","data":)";
     }
-    codec::encode_json(kind.type(), decl.event->ops.inner(event_.get()), out);
+    codec::encode_json(kind.type(), host_.decl().event->ops.inner(event_.get()), out);
     out += '}';
     end_frame(frame, out);
     ++count_;

@@ -33,7 +33,7 @@ struct CloudEvent {
 // Turns batches into events, as far as a filter and the viewer's rights let them through. One thread.
 class FeedEncoder {
    public:
-    FeedEncoder(Host& host, Viewer viewer) : host_(host), viewer_(std::move(viewer)), event_(*host.decl().event) {}
+    FeedEncoder(Host& host, Viewer viewer);
 
     // 400 "request_invalid" for a type that the service doesn't have.
     Result<void> filter(FeedInput const& input);
@@ -65,6 +65,8 @@ class FeedEncoder {
     Host& host_;
     Viewer const viewer_;
     AnyValue event_;
+    std::string const start_;         // of an event's text, up to the position in its id
+    std::vector<std::string> kinds_;  // by alternative: its source and type
     std::unique_ptr<codec::EventReader> reader_;
     std::uint64_t reader_id_ = 0;
     std::vector<bool> types_;  // by alternative; empty: all
