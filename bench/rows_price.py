@@ -13,7 +13,7 @@ from measure import LOAD_CPU, SERVER_CPU, median, ratio, rounds, row
 REQUESTS = {"GET": 100_000, "POST": 60_000}
 
 
-def price(lab, count=9):
+def price(lab, count=21):
     programs = {"now": None, "itself": None, "before": before.program(lab)}
     with contextlib.ExitStack() as open_now:
         servers = {name: open_now.enter_context(rows_http.serve_data(lab, lab.fresh(f"price_{name}"), f"price_{name}", program=program,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "kernel/base/random.h"
+#include "kernel/state/in_memory.h"
 
 namespace gantry {
 namespace {
@@ -13,32 +14,9 @@ namespace {
 using Key = Id<"t_">;
 Key key(std::uint64_t n) { return Key("t_" + std::to_string(n)); }
 
-class StringOut final : public state::Out {
-   public:
-    StringOut(std::string& to, state::Form form) : Out(nullptr, form), to_(to) {}
-    void write(void const* bytes, std::size_t size) override { to_.append(static_cast<char const*>(bytes), size); }
-
-   private:
-    std::string& to_;
-};
-class StringIn final : public state::In {
-   public:
-    StringIn(std::string_view from, state::Form form) : In(nullptr, form), from_(from) {}
-    bool read(void* bytes, std::size_t size) override {
-        if (size > from_.size()) return false;
-        std::copy_n(from_.data(), size, static_cast<char*>(bytes));
-        from_.remove_prefix(size);
-        return true;
-    }
-    std::uint64_t left() const override { return from_.size(); }
-
-   private:
-    std::string_view from_;
-};
-
 std::string saved(Due<Key> const& due, state::Form form) {
     std::string bytes;
-    StringOut out(bytes, form);
+    state::StringOut out(bytes, form);
     due.save(out);
     return bytes;
 }
@@ -85,12 +63,12 @@ TEST(Due, IsSavedInTheOrderOfTimeAndLoadedFromBothForms) {
         EXPECT_EQ(saved(other_way, form), bytes) << "whatever happened before";
         Due<Key> loaded;
         loaded.set(key(9999), Time{1});
-        StringIn in(bytes, form);
+        state::StringIn in(bytes, form);
         ASSERT_TRUE(loaded.load(in));
         EXPECT_EQ(saved(loaded, form), bytes);
         EXPECT_EQ(loaded.size(), 1000u);
         for (std::size_t cut = 0; cut < bytes.size(); cut += 97) {
-            StringIn damaged(std::string_view(bytes).substr(0, cut), form);
+            state::StringIn damaged(std::string_view(bytes).substr(0, cut), form);
             EXPECT_FALSE(loaded.load(damaged)) << cut;
         }
     }

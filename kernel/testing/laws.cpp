@@ -6,6 +6,7 @@
 #include "kernel/base/varint.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/openapi.h"
+#include "kernel/state/in_memory.h"
 
 namespace gantry::testing {
 namespace {
@@ -14,29 +15,6 @@ namespace {
 constexpr std::size_t places_min = 20, places_max = 200, folded_batches_max = 100'000;
 constexpr std::size_t restarts_max = 12;                   // from snapshots, for law 3
 constexpr std::size_t pasts_max = 8, past_reads_max = 20;  // for law 7
-
-class StringOut final : public state::Out {
-   public:
-    StringOut(std::string& to, state::Form form) : Out(nullptr, form), to_(to) {}
-    void write(void const* bytes, std::size_t size) override { to_.append(static_cast<char const*>(bytes), size); }
-
-   private:
-    std::string& to_;
-};
-class StringIn final : public state::In {
-   public:
-    StringIn(std::string_view from, state::Form form) : In(nullptr, form), from_(from) {}
-    bool read(void* bytes, std::size_t size) override {
-        if (size > from_.size()) return false;
-        std::copy_n(from_.data(), size, static_cast<char*>(bytes));
-        from_.remove_prefix(size);
-        return true;
-    }
-    std::uint64_t left() const override { return from_.size(); }
-
-   private:
-    std::string_view from_;
-};
 
 // A list says up to where it shows the log: that is another place in words after a restart.
 std::string without_position(std::string body) {
@@ -96,11 +74,11 @@ void Laws::fold(void* state, log::Position after, log::Position until) {
 
 Laws::Folded Laws::through_a_snapshot(void const* state, state::Form form) {
     std::string bytes;
-    StringOut out(bytes, form);
+    state::StringOut out(bytes, form);
     auto const& ops = bench_.decl_.state;
     (form == state::Form::portable ? ops.save_portable : ops.save)(state, out);
     auto loaded = ops.create();
-    StringIn in(bytes, form);
+    state::StringIn in(bytes, form);
     bool const good = (form == state::Form::portable ? ops.load_portable : ops.load)(loaded.get(), in);
     EXPECT_TRUE(good && in.left() == 0) << "law 1: a saved state can't be loaded";
     return loaded;

@@ -277,6 +277,11 @@ class Simulation {
 
 }  // namespace
 
+void SimulationReport::operator+=(SimulationReport const& other) {
+    batches += other.batches, crashes += other.crashes, failed_writes += other.failed_writes, full_disks += other.full_disks;
+    torn_tails += other.torn_tails, damage_named += other.damage_named, damage_undecidable += other.damage_undecidable;
+}
+
 SimulationReport simulate(std::uint64_t seed) { return Simulation(seed).run(); }
 
 }  // namespace gantry::log

@@ -14,6 +14,8 @@ struct SimulationReport {
     std::uint64_t torn_tails = 0;
     std::uint64_t damage_named = 0;
     std::uint64_t damage_undecidable = 0;  // rot in the very last group took it away (docs/durability.md)
+
+    void operator+=(SimulationReport const& other);
 };
 
 // Writers of several logs, group commits, spares, cuts, clean stops, killed processes, lost power, failing and full disks, rot: all

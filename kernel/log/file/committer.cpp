@@ -10,7 +10,8 @@
 
 namespace gantry::log {
 namespace {
-constexpr auto linger = std::chrono::microseconds(30);
+using SteadyTime = std::chrono::steady_clock::time_point;
+constexpr auto linger_min = std::chrono::microseconds(10), linger_max = std::chrono::microseconds(100);
 constexpr auto space_retry = std::chrono::seconds(1);
 constexpr int exit_io_error = 74;  // EX_IOERR of sysexits.h
 }  // namespace
@@ -89,7 +90,7 @@ void Committer::step(Lane& lane, int index, std::unique_lock<std::mutex>& lock, 
 // After a group the next one is often a moment away: giving way for so long costs less than falling asleep and being woken.
 bool Committer::soon(Lane& lane, std::unique_lock<std::mutex>& lock) {
     lock.unlock();
-    auto until = std::chrono::steady_clock::now() + linger;
+    auto const until = std::chrono::steady_clock::now() + lane.linger;
     while (lane.waiting.load(std::memory_order_acquire) == 0 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     lock.lock();
     return !lane.queue.empty() || lane.stop;
@@ -98,18 +99,24 @@ bool Committer::soon(Lane& lane, std::unique_lock<std::mutex>& lock) {
 void Committer::run(int index) {
     pthread_setname_np(pthread_self(), index == 0 ? "log-commit" : "log-spare");
     Lane& lane = lanes_[index];
+    lane.linger = linger_max;
     std::unique_lock lock(lane.mutex);
     while (!lane.stop) {
         if (Client* client = take(lane, index)) {
             step(lane, index, lock, *client);
             continue;
         }
+        SteadyTime const idle_from = std::chrono::steady_clock::now();
         if (index == 0 && soon(lane, lock)) continue;
         lane.asleep = true;
-        if (index == 0)
+        if (index == 0) {
             lane.wake.wait(lock);
-        else if (lane.wake.wait_for(lock, space_retry) == std::cv_status::timeout)
+            // Worth waiting for the next time, or in vain and shorter then.
+            bool const was_near = std::chrono::steady_clock::now() - idle_from <= linger_max + linger_max / 2;
+            lane.linger = was_near ? linger_max : std::max(lane.linger / 2, linger_min);
+        } else if (lane.wake.wait_for(lock, space_retry) == std::cv_status::timeout) {
             lock.unlock(), retry_missing(), lock.lock();
+        }
         lane.asleep = false;
     }
 }

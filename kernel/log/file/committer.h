@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -57,6 +58,7 @@ class Committer {
         std::atomic<std::size_t> waiting = 0;  // queue.size(), readable without the mutex
         Client* busy = nullptr;
         bool asleep = false;
+        std::chrono::microseconds linger{};  // before it falls asleep: longer where the last wait for a group was short
         bool stop = false;
         std::thread thread;
     };
