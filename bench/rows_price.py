@@ -13,24 +13,36 @@ from measure import LOAD_CPU, SERVER_CPU, median, ratio, rounds, row
 REQUESTS = {"GET": 100_000, "POST": 60_000}
 
 
-def price(lab, count=21):
-    programs = {"now": None, "itself": None, "before": before.program(lab)}
-    with contextlib.ExitStack() as open_now:
-        servers = {name: open_now.enter_context(rows_http.serve_data(lab, lab.fresh(f"price_{name}"), f"price_{name}", program=program,
-                                                                     cpu=SERVER_CPU)) for name, program in programs.items()}
-        for server in servers.values():
-            rows_http.fill(lab, server)
-        return judge(lab, servers, count, "GET", rows_http.get) + judge(lab, servers, count, "POST", rows_http.post)
+def price(lab, lives=7, count=3):
+    """Seven lives of each, for two processes of one program differ by more than a few percent for as long as they run."""
+    programs = [("now", None), ("itself", None), ("before", before.program(lab))]
+    loads = {"GET": rows_http.get, "POST": rows_http.post}
+    got = {verb: {name: [] for name, _ in programs} for verb in loads}
+    for life in range(lives):
+        lab.clear()
+        turned = programs[life % len(programs):] + programs[:life % len(programs)]
+        with contextlib.ExitStack() as running:
+            servers = {name: running.enter_context(rows_http.serve_data(lab, lab.fresh(f"price_{name}"), f"price_{name}", program=program,
+                                                                        cpu=SERVER_CPU)) for name, program in turned}
+            for server in servers.values():
+                rows_http.fill(lab, server)
+            for verb, load in loads.items():
+                for name, costs in measure(lab, servers, count, load, REQUESTS[verb]).items():
+                    got[verb][name] += costs
+    return told("a GET of one package", got["GET"]) + told("a report", got["POST"])
 
 
-def judge(lab, servers, count, verb, load):
-    def measure(server):
+def measure(lab, servers, count, load, requests):
+    """Microseconds of CPU a request, by server and round."""
+    def once(server):
         before_s = server.cpu_s()
-        load(lab, server, connections=64, requests=REQUESTS[verb], cpu=LOAD_CPU)
-        return (server.cpu_s() - before_s) / REQUESTS[verb] * 1e6
+        load(lab, server, connections=64, requests=requests, cpu=LOAD_CPU)
+        return (server.cpu_s() - before_s) / requests * 1e6
 
-    got = rounds(count, {name: (lambda server=server: measure(server)) for name, server in servers.items()})
-    what = f"CPU of a {'GET of one package' if verb == 'GET' else 'report'}"
-    return [row(f"{what}, against the program of before", ratio(got["now"], got["before"]), "×", "lower", 1.03,
+    return rounds(count, {name: (lambda server=server: once(server)) for name, server in servers.items()})
+
+
+def told(what, got):
+    return [row(f"CPU of {what}, against the program of before", ratio(got["now"], got["before"]), "×", "lower", 1.03,
                 {"the program of now against itself": ratio(got["itself"], got["now"])}),
-            row(f"{what}, beside the program of before", median(got["now"]), "µs", "lower", peers={"before": median(got["before"])})]
+            row(f"CPU of {what}, beside the program of before", median(got["now"]), "µs", "lower", peers={"before": median(got["before"])})]

@@ -164,7 +164,7 @@ void add_rehearse(CLI::App& app, Action& action) {
     command->add_option("--site", o->wanted.site, "Site.")->capture_default_str();
     command
         ->add_option("--queries", o->queries,
-                     "Paths to compare the answers of, one a line, as_of in it or not. Default: every list and summary.")
+                     "Paths to compare the answers of, one a line, as_of in it or not; or an access log. Default: every list and summary.")
         ->type_name("FILE");
     command->add_option("--every", o->every, "Events between two compared digests. Default: a sixteenth of the log.")->type_name("N");
     command->add_flag("--json", o->json, "One JSON object, with every answer that differs in whole.");

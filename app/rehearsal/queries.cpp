@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <set>
 
 #include "kernel/runtime/kernel_query.h"
 
@@ -27,10 +29,29 @@ Result<Query> parse_line(std::string_view line) {
     return Query{std::string(line.substr(0, cut)) + (split->rest.empty() ? "" : "?" + split->rest), split->as_of};
 }
 
+// What was asked for in a line of an access log: "GET /a/v1/b HTTP/1.1" stands in quotes in it, in the common forms (NCSA's, nginx's,
+// HAProxy's). Empty for another method; nothing when the line is of no such log.
+std::optional<std::string_view> logged_get(std::string_view line) {
+    auto const end = line.find(" HTTP/");
+    auto const begin = line.substr(0, end).rfind('"');
+    if (end == line.npos || begin == line.npos) return std::nullopt;
+    auto const request = line.substr(begin + 1, end - begin - 1);
+    return request.starts_with("GET ") ? request.substr(4) : std::string_view();
+}
+
+// What was asked for wrongly, or live, is passed over; so is the moment, which was one of another log.
+void add_logged(std::string_view target, std::set<std::string>& seen, std::vector<Query>& out) {
+    auto query = parse_line(target);
+    if (!query) return;
+    query->as_of.clear();
+    if (seen.insert(query->target).second) out.push_back(std::move(*query));
+}
+
 }  // namespace
 
 Result<std::vector<Query>> parse_queries(std::string_view text) {
     std::vector<Query> out;
+    std::set<std::string> logged;
     Problem problem{400, "rehearsal_queries_malformed", "the list of queries has lines that are none"};
     for (int line_number = 1; !text.empty(); ++line_number) {
         auto const end = std::min(text.find('\n'), text.size());
@@ -38,6 +59,10 @@ Result<std::vector<Query>> parse_queries(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
         while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
         if (line.empty() || line.front() == '#') continue;
+        if (auto const target = logged_get(line)) {
+            add_logged(*target, logged, out);
+            continue;
+        }
         auto query = parse_line(line);
         query ? out.push_back(std::move(*query)) : problem.faults.push_back({std::to_string(line_number), query.error().detail});
     }

@@ -13,8 +13,8 @@ struct Query {
     std::string as_of;   // as it was given; empty: after the last event
 };
 
-// One path a line, as_of in it or not; blank lines and those that begin with # are nothing. 400 "rehearsal_queries_malformed" has a fault
-// for each line that is none, its pointer the number.
+// One path a line, as_of in it or not; blank lines and those that begin with # are nothing. Or the lines of an access log, of which each
+// GET is taken once, without its as_of. 400 "rehearsal_queries_malformed" has a fault for each line that is none, its pointer the number.
 Result<std::vector<Query>> parse_queries(std::string_view text);
 
 // The position that an as_of means: a position, one with its incarnation ("x7….17"), or an RFC 3339 time. The fault says what was expected.

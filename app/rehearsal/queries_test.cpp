@@ -20,6 +20,21 @@ TEST(Queries, OnePathALine) {
     EXPECT_TRUE(parse_queries("")->empty());
 }
 
+TEST(Queries, TheGetsOfAnAccessLogOnceEach) {
+    auto const queries = parse_queries(
+        "127.0.0.1 - - [21/Nov/2026:10:00:00 +0000] \"GET /a/v1/b?limit=3&as_of=17 HTTP/1.1\" 200 17 \"-\" \"an HTTP/1.1 client\"\n"
+        "127.0.0.1 - - [21/Nov/2026:10:00:01 +0000] \"POST /a/v1/b HTTP/1.1\" 200 17\n"
+        "haproxy[7]: 10.0.0.1:3317 [21/Nov/2026:10:00:02.655] http-in a/s1 0/0/0/1/1 200 17 - - ---- 1/1/1/1/0 0/0 \"GET /a/v1/b?limit=3 "
+        "HTTP/1.1\"\n"
+        "127.0.0.1 - - [21/Nov/2026:10:00:03 +0000] \"GET /a?live=full HTTP/1.1\" 200 17\n"
+        "127.0.0.1 - - [21/Nov/2026:10:00:04 +0000] \"GET /a/v1/c HTTP/2.0\" 404 17\n"
+        "/a/v1/d\n");
+    ASSERT_TRUE(queries) << queries.error().faults.front().detail;
+    std::vector<std::string> targets;
+    for (auto const& query : *queries) targets.push_back(query.target + " " + query.as_of);
+    EXPECT_EQ(targets, (std::vector<std::string>{"/a/v1/b?limit=3 ", "/a/v1/c ", "/a/v1/d "}));
+}
+
 TEST(Queries, EachMalformedLineIsNamedByNumber) {
     auto const queries = parse_queries("/fine\nGET /a\n\n/a b\n/a?live=full\n/a?as_of=1&as_of=2\n# fine\n/a?as_of=");
     ASSERT_FALSE(queries);
