@@ -30,8 +30,8 @@
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/sites.h"
-#include "kernel/runtime/upgrade.h"
 #include "kernel/runtime/stop_signal.h"
+#include "kernel/runtime/upgrade.h"
 #include "kernel/runtime/workers.h"
 
 namespace gantry::runtime {
