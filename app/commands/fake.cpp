@@ -41,8 +41,8 @@ int fake(FakeGiven const& given) {
         if (!clock) return complain("--clock: " + clock.error().detail), exit_usage;
         options.clock = *clock;
     }
-    net::IoThreads signals(1);
     runtime::StopSignal stop;
+    net::IoThreads signals(1);
     for (int signal : {SIGTERM, SIGINT}) {
         auto watched = signals.on_signal(signal, [&] { stop.ask(); });
         if (!watched) return complain(watched.error()), exit_failed;

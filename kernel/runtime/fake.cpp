@@ -82,9 +82,10 @@ class Fake::Impl final : public http::Handler {
           clock_(options_.clock.value_or(system_clock().wall())),
           begin_(clock_.wall()) {}
     ~Impl() override {
-        if (!world_) return;
+        if (!server_) return;
         drop_pending();
-        world_->edge().announce_stop();
+        // The worker is who changes the world: what it did is seen here, and it begins no other one after this.
+        worker_.run(0, [this] { stopping_ = true, world_->edge().announce_stop(); });
         server_->stop(stop_limit);
         worker_.stop();
         drop_pending();
@@ -222,6 +223,7 @@ class Fake::Impl final : public http::Handler {
         return world_->host().keep_house();
     }
     void begin_anew() {
+        if (stopping_) return;
         faults_.clear();
         drop_pending();
         clock_.set(begin_);
@@ -333,6 +335,7 @@ class Fake::Impl final : public http::Handler {
                      }};
     std::unique_ptr<FakeWorld> world_;
     std::atomic<Edge*> edge_ = nullptr;
+    bool stopping_ = false;  // the worker's
     std::optional<http::Server> server_;
 };
 
