@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -51,18 +52,18 @@ class Clock {
 };
 Clock& system_clock();
 
-// A clock that stands still until told otherwise.
+// A clock that stands still until told otherwise; any thread may look at it meanwhile.
 class ManualClock final : public Clock {
    public:
-    explicit ManualClock(Time start = {1'700'000'000'000'000}) : now_(start) {}
-    Time wall() const override { return now_; }
+    explicit ManualClock(Time start = {1'700'000'000'000'000}) : now_us_(start.us) {}
+    Time wall() const override { return {now_us_}; }
     std::int64_t steady_ns() const override { return steady_us_ * 1000; }
-    void advance(Duration d) { now_.us += d.us, steady_us_ += d.us; }
-    void set_wall(Time t) { now_ = t; }
+    void advance(Duration d) { now_us_ += d.us, steady_us_ += d.us; }
+    void set_wall(Time t) { now_us_ = t.us; }
 
    private:
-    Time now_;
-    std::int64_t steady_us_ = 0;
+    std::atomic<std::int64_t> now_us_;
+    std::atomic<std::int64_t> steady_us_ = 0;
 };
 
 }  // namespace gantry

@@ -83,11 +83,11 @@ void ReadBuffer::rest() {
 // --- slots -----------------------------------------------------------------------------------------------------------------
 
 void Slot::reset() {
-    std::string kept = std::move(out);
-    kept.clear();
+    std::string kept = std::move(out), kept_added = std::move(added);
+    kept.clear(), kept_added.clear();
     if (kept.capacity() > kept_buffer_bytes) kept = {};
     *this = {};
-    out = std::move(kept);
+    out = std::move(kept), added = std::move(kept_added);
 }
 
 Slot* Connection::slot(std::uint64_t sequence) {
@@ -119,7 +119,10 @@ std::size_t Connection::pending_bytes(std::uint64_t sequence) {
 void Connection::finish(std::uint64_t sequence) {
     Slot* s = slot(sequence);
     GANTRY_ASSERT(s, "an answer without its request");
+    auto const size = target(sequence).size();
+    if (s->phase != Slot::Phase::Streaming && size > s->begun_at) s->bytes += size - s->begun_at;
     s->phase = Slot::Phase::Done;
+    end_ticket(*s, false);
     s->on_cancel = nullptr, s->on_drained = nullptr;
     if (sequence == first_) pop_ready();
     mark_dirty();
@@ -144,9 +147,15 @@ void Connection::cancel_slots() {
     for (; first_ != next_; ++first_) {
         Slot& s = *slot(first_);
         if (s.on_cancel) callbacks.push_back(std::move(s.on_cancel));
+        end_ticket(s, true);
         s.reset();
     }
     for (auto& callback : callbacks) callback();
+}
+
+void Connection::end_ticket(Slot& slot, bool cut) {
+    if (auto* ticket = std::exchange(slot.ticket, nullptr))
+        ticket->finished({slot.status, slot.bytes, slot.arrived_us, steady_now_us(), cut});
 }
 
 void Connection::problem(std::uint64_t sequence, Problem const& problem, bool close) {
@@ -231,7 +240,7 @@ void Connection::close_when_idle() {
 bool Connection::wants_input() const {
     if (peer_eof_) return false;
     if (shut_) return true;
-    if (sink_paused_) return false;
+    if (sink_paused_ || reading_ == Reading::Held) return false;
     if (reading_ != Reading::Head && reading_ != Reading::Linger) return true;
     bool const blocked =
         reading_ == Reading::Linger || last_request_ || next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes;
@@ -295,7 +304,11 @@ void Connection::on_bytes(std::size_t n) {
 }
 
 void Connection::decrypt(std::string_view cipher) {
-    tls_->receive(cipher);
+    bool const was_open = tls_->state() == TlsFilter::State::Open;
+    if (tls_->receive(cipher) == TlsFilter::State::Open && !was_open) {
+        certificate_names_ = tls_->peer_names();
+        peer_.certificate_names = certificate_names_;
+    }
     for (;;) {
         char* const to = in_.room(tls_piece_bytes / 4);
         std::size_t const n = tls_->read(to, in_.room_size());
@@ -323,6 +336,11 @@ void Connection::advance() {
 bool Connection::step() {
     switch (reading_) {
         case Reading::Head: return read_head();
+        case Reading::Held:
+            if (!std::exchange(arrival_resumed_, false)) return false;
+            reading_ = Reading::Head;
+            plan_request();
+            return true;
         case Reading::Linger: return false;
         default: return in_place_ ? read_in_place() : read_body();
     }
@@ -344,6 +362,7 @@ bool Connection::read_head() {
 void Connection::refuse(Refusal const& refusal) {
     bump(shard_.counters.requests_refused);
     stop_reading();
+    core_->handler.refused(peer_, refusal.status, refusal.code, shard_.index);
     problem(new_slot(), as_problem(refusal), true);
 }
 
@@ -364,9 +383,28 @@ void Connection::start_request(std::size_t head_size) {
     s.head_request = head_.method == Method::Head;
     s.http10 = head_.version_minor == 0;
     s.keep_alive = head_.keep_alive;
+    s.arrived_us = now_us_;
     if (!head_.keep_alive) last_request_ = true;
     if (auto const* accept = head_.find("Accept-Encoding")) s.accepts_gzip = accepts_gzip(accept->value);
-    start_body(core_->handler.plan(head_));
+    plan_request();
+}
+
+void Connection::plan_request() {
+    Arrival arrival(this, current_, head_, peer_, tls_ != nullptr, shard_.index);
+    auto const plan = core_->handler.arrive(arrival);
+    if (plan.kind != BodyPlan::Kind::Later) return start_body(plan);
+    // The head's views hold as long as nothing is read.
+    reading_ = Reading::Held, read_deadline_us_ = never;
+}
+
+void Connection::resume_arrival() {
+    if (dead_ || reading_ != Reading::Held) return;
+    arrival_resumed_ = true;
+    now_us_ = steady_now_us();
+    if (paused_)
+        wake();
+    else
+        advance();
 }
 
 void Connection::start_body(BodyPlan plan) {
@@ -580,7 +618,11 @@ void Connection::peer_closed() {
     gone_ = true;
     ref();
     if (shut_) kill();
-    if (reading_ == Reading::Whole) ring_[--next_ & (ring_.size() - 1)].reset();  // no handler has seen it
+    if (reading_ == Reading::Whole) {  // no handler has seen it
+        Slot& unseen = ring_[--next_ & (ring_.size() - 1)];
+        end_ticket(unseen, true);
+        unseen.reset();
+    }
     if (reading_ != Reading::Head) stop_reading();
     abort_sink({499, "client_gone", "The client has closed the connection."});
     std::vector<std::function<void()>> callbacks;
@@ -607,7 +649,7 @@ void Connection::update_deadline(bool progress) {
         else if (got_request_)
             read_deadline_us_ = now_us_ + limits_.idle_timeout.us;
         head_started_ = partial;
-    } else if (reading_ == Reading::Linger || sink_paused_) {
+    } else if (reading_ == Reading::Linger || reading_ == Reading::Held || sink_paused_) {
         read_deadline_us_ = never;
     } else if (progress || read_deadline_us_ == never) {
         read_deadline_us_ = now_us_ + limits_.body_timeout.us;

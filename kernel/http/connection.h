@@ -111,6 +111,11 @@ struct Slot {
     std::unique_ptr<Deflater> deflater;
     std::function<void()> on_cancel, on_drained;
     std::shared_ptr<Witness> witness;
+    Ticket* ticket = nullptr;
+    std::int64_t arrived_us = 0;
+    std::size_t begun_at = 0;  // of `out`
+    std::uint64_t bytes = 0;
+    std::string added;  // headers
     void reset();
 };
 
@@ -138,6 +143,8 @@ class Connection {
     void wake();
     void kill();
     void resume_body();
+    void resume_arrival();
+    std::shared_ptr<void>& seat() { return seat_; }
     void close_when_idle();
     void tick(std::int64_t now_us);
     void heartbeat(std::int64_t now_us);
@@ -156,7 +163,7 @@ class Connection {
     bool dirty = false;
 
    private:
-    enum class Reading : std::uint8_t { Head, Whole, Stream, Discard, Linger };
+    enum class Reading : std::uint8_t { Head, Held, Whole, Stream, Discard, Linger };
     using Awaitable = asio::awaitable<void, Executor>;
 
     Awaitable run();
@@ -168,6 +175,7 @@ class Connection {
     bool step();
     bool read_head();
     void start_request(std::size_t head_size);
+    void plan_request();
     void start_body(BodyPlan plan);
     bool start_inflater(std::uint64_t limit_bytes);
     void start_whole();
@@ -195,6 +203,7 @@ class Connection {
     void drained();
     void finish_close();
     void cancel_slots();
+    void end_ticket(Slot& slot, bool cut);
     void abort_sink(Problem const& why);
     std::size_t unsent() const { return out_.size() - sent_ + cipher_.size() - cipher_sent_; }
 
@@ -244,7 +253,10 @@ class Connection {
     std::int64_t now_us_ = 0;
 
     std::string peer_address_;
+    std::vector<std::string> certificate_names_;
     Peer peer_;
+    std::shared_ptr<void> seat_;
+    bool arrival_resumed_ = false;
 };
 
 // Any of them may end any other meanwhile.

@@ -49,6 +49,7 @@ Response& Response::begin(int status) {
     s->phase = Slot::Phase::Begun, s->status = status;
     if (s->witness) s->witness->on_status(status);
     std::string& out = connection_->target(sequence_);
+    s->begun_at = out.size();
     if (status == 200) {
         out.append("HTTP/1.1 200 OK\r\n");
     } else {
@@ -57,6 +58,7 @@ Response& Response::begin(int status) {
         out.append(" ").append(reason_phrase(status)).append("\r\n");
     }
     out.append(connection_->shard().date_line);
+    if (!s->added.empty()) out.append(s->added);
     return *this;
 }
 
@@ -186,7 +188,9 @@ void Response::raw(std::string_view complete_answer) {
     if (!s) return;
     GANTRY_ASSERT(s->phase == Slot::Phase::Open, "raw() is a whole answer");
     if (connection_->core().stopping.load(std::memory_order_relaxed)) s->keep_alive = false;
-    connection_->target(sequence_).append(complete_answer);
+    std::string& out = connection_->target(sequence_);
+    s->begun_at = out.size();
+    out.append(complete_answer);
     connection_->finish(sequence_);
 }
 
@@ -218,7 +222,7 @@ StreamWriter Response::stream() {
     if (s->until_close) s->keep_alive = false;
     connection_->end_headers(*s, out);
     out.append(s->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
-    s->phase = Slot::Phase::Streaming;
+    s->phase = Slot::Phase::Streaming, s->bytes += out.size() - s->begun_at;
     connection_->mark_dirty();
     return StreamWriter(connection_->pin(), sequence_);
 }
@@ -232,7 +236,7 @@ StreamWriter Response::stream(std::uint64_t content_length) {
     out.append("Content-Length: ");
     append_number(out, content_length);
     out.append("\r\n\r\n");
-    s->remaining = content_length, s->phase = Slot::Phase::Streaming;
+    s->remaining = content_length, s->phase = Slot::Phase::Streaming, s->bytes += out.size() - s->begun_at;
     connection_->mark_dirty();
     return StreamWriter(connection_->pin(), sequence_);
 }
@@ -243,6 +247,44 @@ Deferred Exchange::defer() {
     if (Slot* s = connection_->slot(sequence_)) s->deferred = true;
     return Deferred(connection_->pin(), sequence_);
 }
+Ticket* Exchange::ticket() const {
+    Slot* s = connection_->slot(sequence_);
+    return s ? s->ticket : nullptr;
+}
+void Exchange::add_header(std::string_view name, std::string_view value) {
+    Slot* s = connection_->slot(sequence_);
+    if (!s) return;
+    append_clean(s->added, name);
+    s->added.append(": ");
+    append_clean(s->added, value);
+    s->added.append("\r\n");
+}
+
+std::int64_t Arrival::arrived_us() const { return connection_->slot(sequence_)->arrived_us; }
+std::shared_ptr<void>& Arrival::seat() { return connection_->seat(); }
+Ticket* Arrival::ticket() const { return connection_->slot(sequence_)->ticket; }
+void Arrival::attach(Ticket& ticket) {
+    Slot* s = connection_->slot(sequence_);
+    GANTRY_ASSERT(!s->ticket, "an exchange has one ticket");
+    s->ticket = &ticket;
+}
+HeldArrival Arrival::hold() { return HeldArrival(connection_->pin()); }
+
+HeldArrival::HeldArrival(HeldArrival&& o) noexcept : connection_(std::exchange(o.connection_, nullptr)) {}
+HeldArrival& HeldArrival::operator=(HeldArrival&& o) noexcept {
+    if (this != &o) resume(), connection_ = std::exchange(o.connection_, nullptr);
+    return *this;
+}
+// Always by a task of its own: never within the arrival that is held.
+void HeldArrival::resume() {
+    if (!connection_) return;
+    auto* connection = std::exchange(connection_, nullptr);
+    connection->core().threads.post(connection->thread_index(), [connection] {
+        connection->resume_arrival();
+        connection->unref();
+    });
+}
+
 void Exchange::watch(std::shared_ptr<Witness> witness) {
     if (Slot* s = connection_->slot(sequence_)) s->witness = std::move(witness);
 }
@@ -353,6 +395,7 @@ std::size_t StreamWriter::pending_bytes() const { return connection_->pending_by
 // Adds body bytes with their framing.
 static void append_stream(Slot& s, std::string& out, std::string_view bytes, Deflater::Push push) {
     if (s.head_request) return;
+    auto const before = out.size();
     std::string packed;
     if (s.deflater) {
         s.deflater->write(bytes, push, packed);
@@ -362,6 +405,7 @@ static void append_stream(Slot& s, std::string& out, std::string_view bytes, Def
         append_chunk(out, bytes);
     else
         out.append(bytes);
+    s.bytes += out.size() - before;
 }
 
 void Connection::heartbeat(std::int64_t now_us) {
@@ -420,7 +464,7 @@ void StreamWriter::end() {
     if (Slot* s = connection_->slot(sequence_); s && s->phase == Slot::Phase::Streaming) {
         std::string& out = connection_->target(sequence_);
         if (s->deflater) append_stream(*s, out, {}, Deflater::Push::End);
-        if (s->chunked && !s->head_request) out.append("0\r\n\r\n");
+        if (s->chunked && !s->head_request) out.append("0\r\n\r\n"), s->bytes += 5;
         if (s->remaining > 0 && !s->head_request)
             connection_->kill();
         else

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,17 +48,38 @@ struct BodyPlan {
         None,    // handle() at once; a body is discarded
         Whole,   // handle() when the body is complete; above `limit_bytes`: 413 body_too_large, before or after inflation
         Stream,  // handle() at once; it calls Exchange::receive
+        Later,   // nothing more of the connection is read until Arrival::hold's handle is resumed; then arrive() is asked again
     } kind = Kind::None;
     std::uint64_t limit_bytes = 0;
     static BodyPlan none() { return {}; }
     static BodyPlan whole(std::uint64_t limit_bytes = 1024 * 1024) { return {Kind::Whole, limit_bytes}; }
     static BodyPlan stream(std::uint64_t limit_bytes) { return {Kind::Stream, limit_bytes}; }
+    static BodyPlan later() { return {Kind::Later, 0}; }
 };
 
 struct Peer {
     std::string_view address;  // "127.0.0.1", "::1"
     std::uint16_t port = 0;
     bool is_loopback = false;
+    // Of a client certificate that was verified (TlsFiles::client_ca_file): its common name, then its alternative names.
+    std::span<std::string const> certificate_names = {};
+};
+
+// What became of one exchange.
+struct Ended {
+    int status = 0;               // 0: none was given
+    std::uint64_t bytes = 0;      // of the answer, headers included, as they went to the connection
+    std::int64_t arrived_us = 0;  // when its head was read, and when its answer was complete: of the steady clock
+    std::int64_t ended_us = 0;
+    bool cut = false;  // the connection went before the answer was complete
+};
+// What a handler keeps of one exchange from its arrival to its end. `finished` is called once, on the IO thread; then nobody holds it.
+class Ticket {
+   public:
+    virtual void finished(Ended const& ended) = 0;
+
+   protected:
+    ~Ticket() = default;
 };
 
 class StreamWriter;
@@ -193,6 +215,47 @@ class StreamWriter {
     std::uint64_t sequence_ = 0;
 };
 
+// The right and duty to go on with a request whose plan was BodyPlan::later(). Any thread; dropping it resumes.
+class HeldArrival {
+   public:
+    HeldArrival() = default;
+    HeldArrival(HeldArrival&& other) noexcept;
+    HeldArrival& operator=(HeldArrival&& other) noexcept;
+    ~HeldArrival() { resume(); }
+    void resume();
+
+   private:
+    friend class Arrival;
+    explicit HeldArrival(Connection* connection) : connection_(connection) {}
+    Connection* connection_ = nullptr;
+};
+
+// A request whose head is here, on the IO thread, for the length of Handler::arrive.
+class Arrival {
+   public:
+    RequestHead const& head() const { return head_; }
+    Peer const& peer() const { return peer_; }
+    bool tls() const { return tls_; }
+    int io_thread() const { return io_thread_; }
+    std::int64_t arrived_us() const;
+    // What the handler keeps with the connection, from one request to the next; null at first.
+    std::shared_ptr<void>& seat();
+    Ticket* ticket() const;
+    void attach(Ticket& ticket);  // once
+    HeldArrival hold();           // with BodyPlan::later()
+
+   private:
+    friend class Connection;
+    Arrival(Connection* connection, std::uint64_t sequence, RequestHead const& head, Peer const& peer, bool tls, int io_thread)
+        : connection_(connection), sequence_(sequence), head_(head), peer_(peer), tls_(tls), io_thread_(io_thread) {}
+    Connection* connection_;
+    std::uint64_t sequence_;
+    RequestHead const& head_;
+    Peer const& peer_;
+    bool tls_;
+    int io_thread_;
+};
+
 // One request, on the IO thread, for the length of Handler::handle. Everything it shows is gone when handle() returns: what a deferred
 // answer needs later must be decoded or copied before. handle() must answer or defer.
 class Exchange {
@@ -203,6 +266,10 @@ class Exchange {
     Peer const& peer() const { return peer_; }
     bool tls() const { return tls_; }
     int io_thread() const { return io_thread_; }
+
+    Ticket* ticket() const;
+    // A header of the answer, whoever gives it; before it is begun.
+    void add_header(std::string_view name, std::string_view value);
 
     Response response() { return Response(connection_, sequence_); }
     Deferred defer();
@@ -232,13 +299,20 @@ class Handler {
     virtual ~Handler() = default;
     // From the head alone. Must not throw.
     virtual BodyPlan plan(RequestHead const& head) = 0;
+    // The same for a handler that looks at the connection, too, or wants to wait.
+    virtual BodyPlan arrive(Arrival& arrival) { return plan(arrival.head()); }
     // An exception answers 500 `internal_error`.
     virtual void handle(Exchange& exchange) = 0;
+    // A request that was answered before it arrived: malformed, too large, too late.
+    virtual void refused(Peer const& peer, int status, std::string_view code, int io_thread) {
+        (void)peer, (void)status, (void)code, (void)io_thread;
+    }
 };
 
 struct TlsFiles {
-    std::string certificate_file;  // PEM, chain included
-    std::string key_file;          // PEM
+    std::string certificate_file;     // PEM, chain included
+    std::string key_file;             // PEM
+    std::string client_ca_file = {};  // PEM; set: a client may show a certificate, which must be of one of these
 };
 
 struct ListenAddress {

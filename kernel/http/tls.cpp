@@ -1,6 +1,7 @@
 #include "kernel/http/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "kernel/base/assert.h"
 
@@ -42,6 +43,14 @@ Result<TlsContext> load_tls(TlsFiles const& files) {
     if (SSL_CTX_use_PrivateKey_file(context.get(), files.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
         return refuse("The TLS key can't be read, or does not belong to the certificate.");
     if (SSL_CTX_check_private_key(context.get()) != 1) return refuse("The TLS key does not belong to the certificate.");
+    if (files.client_ca_file.empty()) return context;
+    if (SSL_CTX_load_verify_locations(context.get(), files.client_ca_file.c_str(), nullptr) != 1)
+        return refuse("The certificates that vouch for clients can't be read.");
+    SSL_CTX_set_client_CA_list(context.get(), SSL_load_client_CA_file(files.client_ca_file.c_str()));
+    // One that isn't good ends the handshake; none at all is no fault: there are other ways to say who one is.
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    static constexpr unsigned char session_context[] = "gantry";
+    SSL_CTX_set_session_id_context(context.get(), session_context, sizeof session_context - 1);
     return context;
 }
 
@@ -82,6 +91,36 @@ std::size_t TlsFilter::read(char* to, std::size_t room) {
     if (n > 0) return std::size_t(n);
     note(n);
     return 0;
+}
+
+namespace {
+std::string text_of(ASN1_STRING const* from) {
+    unsigned char* utf8 = nullptr;
+    int const size = ASN1_STRING_to_UTF8(&utf8, from);
+    if (size < 0) return {};
+    std::string text(reinterpret_cast<char const*>(utf8), std::size_t(size));
+    OPENSSL_free(utf8);
+    return text.find('\0') == text.npos ? text : std::string();  // a name with a NUL would be read in two ways
+}
+}  // namespace
+
+std::vector<std::string> TlsFilter::peer_names() const {
+    std::vector<std::string> names;
+    std::unique_ptr<X509, decltype(&X509_free)> const shown(SSL_get1_peer_certificate(ssl_), X509_free);
+    if (!shown || SSL_get_verify_result(ssl_) != X509_V_OK) return names;
+    auto add = [&](std::string name) {
+        if (!name.empty()) names.push_back(std::move(name));
+    };
+    auto* subject = X509_get_subject_name(shown.get());
+    for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;)
+        add(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+    std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> const others(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(shown.get(), NID_subject_alt_name, nullptr, nullptr)), GENERAL_NAMES_free);
+    for (int i = 0; others && i < sk_GENERAL_NAME_num(others.get()); ++i) {
+        auto const* name = sk_GENERAL_NAME_value(others.get(), i);
+        if (name->type == GEN_DNS || name->type == GEN_URI || name->type == GEN_EMAIL) add(text_of(name->d.ia5));
+    }
+    return names;
 }
 
 void TlsFilter::write(std::string_view plain) {

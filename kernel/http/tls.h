@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernel/base/result.h"
 #include "kernel/http/server.h"
@@ -29,6 +30,8 @@ class TlsFilter {
     // Moves what must go to the peer to the end of `cipher`.
     void drain(std::string& cipher);
     State state() const { return state_; }
+    // Of the certificate that the peer showed and that was verified; none without one.
+    std::vector<std::string> peer_names() const;
 
    private:
     void note(int code);
