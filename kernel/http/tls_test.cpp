@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "kernel/http/client.h"
 #include "kernel/http/test_server.h"
@@ -13,7 +14,7 @@ namespace gantry::http {
 namespace {
 
 // A certificate for 127.0.0.1, signed by itself.
-void write_certificate(TlsFiles const& files, long serial) {
+void write_certificate(TlsFiles const& files, long serial, std::string const& common_name = "127.0.0.1") {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* cert = X509_new();
     X509_set_version(cert, 2);
@@ -22,7 +23,7 @@ void write_certificate(TlsFiles const& files, long serial) {
     X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
     X509_set_pubkey(cert, key);
     X509_NAME* name = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<unsigned char const*>("127.0.0.1"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<unsigned char const*>(common_name.c_str()), -1, -1, 0);
     X509_set_issuer_name(cert, name);
     X509_sign(cert, key, EVP_sha256());
     FILE* f = std::fopen(files.certificate_file.c_str(), "w");
@@ -103,6 +104,38 @@ TEST_F(Tls, AKeyOfAnotherCertificateIsRefused) {
     ASSERT_FALSE(port);
     EXPECT_EQ(port.error().code, "tls_failed");
 }
+
+struct ClientCertificate : Tls {
+    ClientCertificate() {
+        write_certificate(known, 4, "builder");
+        write_certificate(unknown, 5, "builder");
+        config.tls.client_ca_file = known.certificate_file;
+        server.emplace(config);
+        server->handler.on_handle = [](Exchange& ex) {
+            auto const names = ex.peer().certificate_names;
+            ex.response().begin(200).body(names.empty() ? "nobody" : names.front());
+        };
+        port = server->server.listen({.tls = true}).value_or(0);
+    }
+    std::string ask(TlsFiles const* shown) {
+        pass_wire();
+        auto command = "curl -s --max-time 20 --cacert " + files.certificate_file;
+        if (shown) command += " --cert " + shown->certificate_file + " --key " + shown->key_file;
+        command += " https://127.0.0.1:" + std::to_string(port) + "/ || echo failed";
+        std::string said;
+        FILE* pipe = ::popen(command.c_str(), "r");
+        for (char c; std::fread(&c, 1, 1, pipe) == 1;) said += c;
+        ::pclose(pipe);
+        return said;
+    }
+    TlsFiles known{folder / "known.pem", folder / "known-key.pem"}, unknown{folder / "unknown.pem", folder / "unknown-key.pem"};
+    std::optional<TestServer> server;
+    std::uint16_t port = 0;
+};
+
+TEST_F(ClientCertificate, NamesWhoShowsOneThatWasVouchedFor) { EXPECT_EQ(ask(&known), "builder"); }
+TEST_F(ClientCertificate, IsNotDemanded) { EXPECT_EQ(ask(nullptr), "nobody"); }
+TEST_F(ClientCertificate, OfSomebodyElseEndsTheHandshake) { EXPECT_EQ(ask(&unknown), "failed\n"); }
 
 TEST_F(Tls, PlainTextAndSilenceAreClosed) {
     config.limits.head_timeout = Duration::millis(60);
