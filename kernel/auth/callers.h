@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernel/auth/caller.h"
+
+namespace gantry::auth {
+
+// Knows the callers of a site and what they show. All is safe from any thread. Every failure is a Problem 401 that doesn't say what was
+// shown: "token_malformed", "token_unknown", "token_expired", "token_revoked", "password_wrong" (of an unknown caller, too), "password_expired",
+// "certificate_unknown", "certificate_ambiguous", "certificate_expired", "certificate_revoked", "caller_unknown", "caller_disabled".
+class CallerDirectory {
+   public:
+    virtual ~CallerDirectory() = default;
+    // Well below 20 us: for the thread of the connection.
+    virtual Result<Identity> by_token(std::string_view token, Time now) const = 0;
+    // The names of a certificate that was verified already: subject's common name, alternative names.
+    virtual Result<Identity> by_certificate(std::span<std::string_view const> names, Time now) const = 0;
+    // A trusted proxy's word, or a session's caller.
+    virtual Result<Identity> by_name(std::string_view name, Time now) const = 0;
+    // Slow by intent (PasswordCost): for a worker's thread. An unknown caller costs the same and gets the same answer as a wrong password.
+    virtual Result<Identity> by_password(std::string_view name, std::string_view password, Time now) const = 0;
+    // Another number after each change.
+    virtual std::uint64_t generation() const = 0;
+    // False: nobody could ever be recognised.
+    virtual bool has_callers() const = 0;
+};
+
+}  // namespace gantry::auth
