@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "kernel/observe/log_line.h"
-#include "kernel/observe/metrics.h"
 
 namespace gantry::observe {
 namespace {
@@ -89,40 +88,6 @@ TEST(LogLine, LinesOfManyThreadsStayWhole) {
     std::string one = "2023-11-14T22:13:20.000007Z info t: line n=1\n", all;
     for (int i = 0; i < 800; ++i) all += one;
     EXPECT_EQ(c.sink.text, all);
-}
-
-TEST(Metrics, ANameIsOneObject) {
-    Metrics metrics;
-    metrics.counter("requests_total", "Requests answered.").add(2);
-    metrics.counter("requests_total", "Requests answered.").add();
-    metrics.histogram("answer_us", "Time to answer.").record(5);
-    auto listed = metrics.list();
-    ASSERT_EQ(listed.size(), 2u);
-    EXPECT_EQ(listed[0].name, "answer_us");
-    EXPECT_EQ(listed[0].histogram->count(), 1u);
-    EXPECT_EQ(listed[1].counter->value(), 3u);
-    EXPECT_DEATH(metrics.histogram("requests_total", ""), "one kind");
-}
-
-TEST(Metrics, EachValueLiesInItsBucket) {
-    for (std::size_t b = 0; b + 1 < Histogram::buckets; ++b) {
-        EXPECT_EQ(Histogram::bucket_of(Histogram::bound_of(b)), b);
-        EXPECT_EQ(Histogram::bucket_of(Histogram::bound_of(b) + 1), b + 1);
-    }
-    EXPECT_EQ(Histogram::bucket_of(~0ull), Histogram::buckets - 1);
-    EXPECT_EQ(Histogram::bound_of(Histogram::buckets - 2), (1ull << 40) - 1);
-}
-
-TEST(Metrics, QuantilesAreAtMostAQuarterTooHigh) {
-    Histogram h;
-    EXPECT_EQ(h.quantile(0.5), 0u);
-    for (std::uint64_t v = 1; v <= 1000; ++v) h.record(v);
-    EXPECT_EQ(h.count(), 1000u);
-    EXPECT_EQ(h.sum(), 500'500u);
-    EXPECT_GE(h.quantile(0.5), 500u);
-    EXPECT_LE(h.quantile(0.5), 625u);
-    EXPECT_GE(h.quantile(1), 1000u);
-    EXPECT_EQ(h.quantile(0), 1u);
 }
 
 }  // namespace
