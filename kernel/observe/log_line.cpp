@@ -5,80 +5,34 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
-#include "kernel/codec/json.h"
+#include "kernel/observe/log_output.h"
+#include "kernel/observe/log_queue.h"
 
 namespace gantry::observe {
 namespace {
 
 constexpr std::array<std::string_view, 4> level_names = {"debug", "info", "warning", "error"};
+constexpr std::size_t modules_max = 256, module_bytes_max = 64;
 std::atomic<Logger*> replaced{nullptr};
+thread_local LogContext const* scope = nullptr;
 
-// RFC 3339 with all six decimals, so that lines stand in columns and sort as text.
-std::string stamp(Time t) {
-    auto seconds = format_time(Time{t.us - (t.us % 1'000'000 + 1'000'000) % 1'000'000});
-    seconds.pop_back();
-    return fmt::format("{}.{:06}Z", seconds, (t.us % 1'000'000 + 1'000'000) % 1'000'000);
-}
+std::string_view inherited(std::string_view own, std::string_view outer) { return own.empty() ? outer : own; }
 
-// Bytes that are no UTF-8 go as '?': a log line must not fail, nor carry what a terminal obeys.
-std::string printable(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size();) {
-        auto c = static_cast<unsigned char>(text[i]);
-        std::size_t length = c < 0x80 ? 1 : c >= 0xF0 && c < 0xF5 ? 4 : c >= 0xE0 ? 3 : c >= 0xC2 ? 2 : 0;
-        bool whole = length > 0 && i + length <= text.size();
-        for (std::size_t j = 1; whole && j < length; ++j) whole = (static_cast<unsigned char>(text[i + j]) & 0xC0) == 0x80;
-        if (whole && c < 0xF5) {
-            out.append(text.substr(i, length)), i += length;
-        } else {
-            out.push_back('?'), ++i;
-        }
-    }
-    return out;
-}
-
-void append_json_value(std::string& out, LogField::Value const& value) {
-    if (auto* text = std::get_if<std::string_view>(&value)) return codec::append_json_string(out, printable(*text));
-    if (auto* number = std::get_if<double>(&value); number && !std::isfinite(*number)) return void(out.append("null"));
-    std::visit([&](auto v) { fmt::format_to(std::back_inserter(out), "{}", v); }, value);
-}
-
-void append_logfmt_text(std::string& out, std::string_view text) {
-    bool plain = !text.empty() &&
-                 std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && c < 0x7F && c != '"' && c != '=' && c != '\\'; });
-    if (plain) return void(out.append(text));
-    codec::append_json_string(out, printable(text));
-}
-
-void append_json(std::string& out, Time t, Level level, std::string_view module, std::string_view message,
-                 std::initializer_list<LogField> fields) {
-    fmt::format_to(std::back_inserter(out), R"({{"time":"{}","level":"{}","module":)", stamp(t), name_of(level));
-    codec::append_json_string(out, printable(module));
-    out.append(",\"message\":");
-    codec::append_json_string(out, printable(message));
-    for (auto const& field : fields) {
-        out.push_back(',');
-        codec::append_json_string(out, printable(field.name));
-        out.push_back(':');
-        append_json_value(out, field.value);
-    }
-    out.append("}\n");
-}
-
-void append_logfmt(std::string& out, Time t, Level level, std::string_view module, std::string_view message,
-                   std::initializer_list<LogField> fields) {
-    fmt::format_to(std::back_inserter(out), "{} {} {}: {}", stamp(t), name_of(level), module, printable(message));
-    std::ranges::replace_if(out, [](unsigned char c) { return c < ' ' || c == 0x7F; }, ' ');
-    for (auto const& field : fields) {
-        out.append(" ").append(field.name).append("=");
-        if (auto* text = std::get_if<std::string_view>(&field.value))
-            append_logfmt_text(out, *text);
-        else
-            std::visit([&](auto v) { fmt::format_to(std::back_inserter(out), "{}", v); }, field.value);
-    }
-    out.push_back('\n');
+// The line's own fields, then the context's. Until the next line of this thread.
+std::span<LogField const> with_context(std::initializer_list<LogField> own, LogContext const& context) {
+    thread_local std::vector<LogField> all;
+    all.assign(own.begin(), own.end());
+    auto const add = [&](auto name, auto value) {
+        if (std::ranges::find(own, std::string_view(name), &LogField::name) == own.end()) all.emplace_back(name, value);
+    };
+    auto const text = [&](auto name, std::string_view value) {
+        if (!value.empty()) add(name, value);
+    };
+    text("request_id", context.request_id), text("trace_id", context.trace_id), text("caller", context.caller);
+    text("service", context.service), text("site", context.site);
+    if (context.position != 0) add("position", context.position);
+    return all;
 }
 
 }  // namespace
@@ -91,56 +45,108 @@ Result<Level> parse_level(std::string_view text) {
     return fail(400, "log_level_invalid", fmt::format("'{}' is no level (right: debug, info, warning, error)", text));
 }
 
-void DescriptorSink::write(std::string_view line) {
-    ssize_t written;
-    do written = ::write(descriptor_, line.data(), line.size());
-    while (written < 0 && errno == EINTR);
-    if (written != ssize_t(line.size())) lost_lines_.fetch_add(1, std::memory_order_relaxed);
+LogScope::LogScope(LogContext const& context) : context_(context), outer_(scope) {
+    if (outer_) {
+        context_.request_id = inherited(context.request_id, outer_->request_id);
+        context_.trace_id = inherited(context.trace_id, outer_->trace_id);
+        context_.caller = inherited(context.caller, outer_->caller);
+        context_.service = inherited(context.service, outer_->service);
+        context_.site = inherited(context.site, outer_->site);
+        if (context.position == 0) context_.position = outer_->position;
+    }
+    scope = &context_;
 }
+LogScope::~LogScope() { scope = outer_; }
+LogContext const* LogScope::current() { return scope; }
+
+Level LogLevels::of(std::string_view module) const {
+    auto own = modules.find(module);
+    return own == modules.end() ? all : own->second;
+}
+
+Result<LogLevels> parse_levels(std::string_view text) {
+    LogLevels levels;
+    for (std::size_t from = 0; from <= text.size();) {
+        auto const comma = std::min(text.find(',', from), text.size());
+        auto const part = text.substr(from, comma - from);
+        auto const equals = part.find('=');
+        TRY_ASSIGN(Level const level, parse_level(equals == part.npos ? part : part.substr(equals + 1)));
+        auto const module = part.substr(0, equals == part.npos ? 0 : equals);
+        if (equals == 0 || module.size() > module_bytes_max)
+            return fail(400, "log_level_invalid",
+                        fmt::format("'{}' names no module (right: http=debug, at most {} bytes)", part, module_bytes_max));
+        equals == part.npos ? void(levels.all = level) : void(levels.modules[std::string(module)] = level);
+        if (levels.modules.size() > modules_max)
+            return fail(400, "log_level_invalid", fmt::format("levels of more than {} modules", modules_max));
+        from = comma + 1;
+    }
+    return levels;
+}
+std::string to_text(LogLevels const& levels) {
+    std::string out(name_of(levels.all));
+    for (auto const& [module, level] : levels.modules) out.append(",").append(module).append("=").append(name_of(level));
+    return out;
+}
+
+// A queue that is written through at once, into one sink.
+struct Logger::Direct {
+    TextOutput output;
+    LogQueue queue;
+    Direct(Clock const& clock, LogSink& sink, LogFormat format)
+        : output(sink, format, format == LogFormat::json ? AccessFormat::json : AccessFormat::logfmt),
+          queue(clock, {.fold_repeats = false}, {&output}, {&output}) {}
+};
+
+Logger::Logger(Clock const& clock, LogSink& sink, LogFormat format)
+    : clock_(clock), direct_(std::make_unique<Direct>(clock, sink, format)), queue_(direct_->queue) {
+    set_levels({});
+}
+Logger::Logger(Clock const& clock, LogQueue& queue) : clock_(clock), queue_(queue) { set_levels({}); }
+Logger::~Logger() = default;
 
 void Logger::line(Level level, std::string_view module, std::string_view message, std::initializer_list<LogField> fields) {
-    std::lock_guard lock(mutex_);
-    if (!writes_locked(level, module)) return;
-    buffer_.clear();
-    auto append = format_ == LogFormat::json ? append_json : append_logfmt;
-    append(buffer_, clock_.wall(), level, module, message, fields);
-    sink_.write(buffer_);
+    if (!writes(level, module)) return;
+    std::span<LogField const> const all = scope ? with_context(fields, *scope) : std::span(fields.begin(), fields.size());
+    queue_.add({.time = clock_.wall(), .level = level, .module = module, .message = message, .fields = all});
 }
 
+LogLevels Logger::levels() const { return *levels_.load(std::memory_order_acquire); }
+
+void Logger::set_levels(LogLevels levels) {
+    std::lock_guard lock(mutex_);
+    publish(std::move(levels));
+}
 void Logger::set_level(Level least) {
     std::lock_guard lock(mutex_);
-    least_ = least;
+    auto levels = this->levels();
+    levels.all = least;
+    publish(std::move(levels));
 }
 void Logger::set_level(std::string module, Level least) {
     std::lock_guard lock(mutex_);
-    levels_[std::move(module)] = least;
+    auto levels = this->levels();
+    levels.modules[std::move(module)] = least;
+    publish(std::move(levels));
 }
-bool Logger::writes(Level level, std::string_view module) const {
-    std::lock_guard lock(mutex_);
-    return writes_locked(level, module);
-}
-bool Logger::writes_locked(Level level, std::string_view module) const {
-    auto own = levels_.find(module);
-    return level >= (own == levels_.end() ? least_ : own->second);
+void Logger::publish(LogLevels levels) {
+    queue_.set_access_on(levels.of("access") <= Level::info);
+    auto const known = std::ranges::find_if(known_, [&](auto const& one) { return *one == levels; });
+    auto const& now = known != known_.end() ? *known : known_.emplace_back(std::make_unique<LogLevels const>(std::move(levels)));
+    levels_.store(now.get(), std::memory_order_release);
 }
 
 Logger& process_logger() {
-    static DescriptorSink sink(STDERR_FILENO);
-    static Logger logger(system_clock(), sink, isatty(STDERR_FILENO) ? LogFormat::logfmt : LogFormat::json);
+    // Never destroyed: another thread, or a destructor at the end of the process, may still have something to say.
+    static Logger& logger =
+        *new Logger(system_clock(), *new DescriptorSink(STDERR_FILENO), isatty(STDERR_FILENO) ? LogFormat::logfmt : LogFormat::json);
     auto* own = replaced.load(std::memory_order_acquire);
     return own ? *own : logger;
 }
 void set_process_logger(Logger* logger) { replaced.store(logger, std::memory_order_release); }
 
 Result<void> set_levels(Logger& logger, std::string_view text) {
-    for (std::size_t from = 0; from <= text.size();) {
-        auto comma = std::min(text.find(',', from), text.size());
-        auto part = text.substr(from, comma - from);
-        auto equals = part.find('=');
-        TRY_ASSIGN(Level level, parse_level(equals == part.npos ? part : part.substr(equals + 1)));
-        equals == part.npos ? logger.set_level(level) : logger.set_level(std::string(part.substr(0, equals)), level);
-        from = comma + 1;
-    }
+    TRY_ASSIGN(LogLevels levels, parse_levels(text));
+    logger.set_levels(std::move(levels));
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "kernel/observe/log_line.h"
+#include "kernel/observe/log_output.h"
 
 namespace gantry::observe {
 namespace {
