@@ -130,8 +130,8 @@ bool JwtKey::fits(JwtAlgorithm wanted) const {
 bool JwtKey::verify(JwtAlgorithm with, std::string_view signed_text, std::string_view signature) const {
     if (!fits(with)) return false;
     std::string der;
-    std::size_t const expected = with == JwtAlgorithm::es256 || with == JwtAlgorithm::eddsa ? signature_bytes
-                                                                                          : std::size_t(EVP_PKEY_get_size(key_.get()));
+    std::size_t const expected =
+        with == JwtAlgorithm::es256 || with == JwtAlgorithm::eddsa ? signature_bytes : std::size_t(EVP_PKEY_get_size(key_.get()));
     if (signature.size() != expected) return false;
     if (with == JwtAlgorithm::es256) {
         der = der_of(signature);
@@ -193,7 +193,8 @@ Result<JwtKeys> JwtKeys::parse(std::string_view json) {
             key.type_ = JwtKey::Type::rsa;
             int const bits = BN_num_bits(number(n).get());
             if (bits < rsa_bits_min || bits > rsa_bits_max || e.size() > 8) {
-                skip(fmt::format("an RSA key of {} bits; {} to {} are allowed, with an exponent of up to 64", bits, rsa_bits_min, rsa_bits_max));
+                skip(fmt::format("an RSA key of {} bits; {} to {} are allowed, with an exponent of up to 64", bits, rsa_bits_min,
+                                 rsa_bits_max));
                 continue;
             }
             key.key_ = rsa_key(n, e);

@@ -17,7 +17,7 @@ struct JwtExpectations {
     std::string groups_claim = "groups";
     std::vector<JwtAlgorithm> algorithms = {JwtAlgorithm::rs256, JwtAlgorithm::ps256, JwtAlgorithm::es256, JwtAlgorithm::eddsa};
     std::vector<std::string> types = {"JWT", "at+jwt"};  // of `typ`, where there is one
-    Duration leeway = Duration::seconds(60);              // for clocks that differ
+    Duration leeway = Duration::seconds(60);             // for clocks that differ
     std::size_t bytes_max = 8 * 1024;
 };
 

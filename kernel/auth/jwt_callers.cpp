@@ -19,9 +19,11 @@ Result<std::unique_ptr<JwtCallers>> JwtCallers::make(JwtSettings settings) {
     std::vector<Fault> faults;
     auto say = [&](char const* pointer, std::string what) { faults.push_back({pointer, std::move(what)}); };
     if (settings.expected.issuer.empty()) say("/issuer", "expected the issuer's URL, as it stands in tokens");
-    if (settings.expected.audiences.empty()) say("/audiences", "expected at least one audience: without it a token for anyone else would do");
+    if (settings.expected.audiences.empty())
+        say("/audiences", "expected at least one audience: without it a token for anyone else would do");
     if (settings.expected.algorithms.empty()) say("/algorithms", "expected at least one algorithm");
-    if (!settings.name_prefix.empty() && !is_caller_name(settings.name_prefix)) say("/name_prefix", "expected the beginning of a caller's name");
+    if (!settings.name_prefix.empty() && !is_caller_name(settings.name_prefix))
+        say("/name_prefix", "expected the beginning of a caller's name");
     auto most = Scopes::parse(settings.scopes_max), given = Scopes::parse(settings.scopes);
     if (!most) say("/scopes_max", most.error().detail);
     if (!given) say("/scopes", given.error().detail);
@@ -44,7 +46,8 @@ Result<CallerTraits> JwtCallers::traits_of(JwtClaims const& claims) const {
     CallerTraits out;
     out.name = settings_.name_prefix + claims.name;
     if (!is_caller_name(out.name))
-        return fail(401, "jwt_name_unusable", "The token's name of the caller must be 1 to 62 characters of [A-Za-z0-9_.-], the first a letter or a digit.");
+        return fail(401, "jwt_name_unusable",
+                    "The token's name of the caller must be 1 to 62 characters of [A-Za-z0-9_.-], the first a letter or a digit.");
     std::vector<std::string> scopes;
     for (auto const& scope : claims.scopes)
         if (Scopes::is_pattern(scope) && is_within(scope, scopes_max_) && scopes.size() < Scopes::patterns_max) scopes.push_back(scope);

@@ -17,8 +17,8 @@ namespace gantry::auth {
 
 struct JwtSettings {
     JwtExpectations expected;
-    std::string name_prefix;           // in front of the name, so that a provider's names meet no others
-    std::vector<std::string> scopes;   // of one whose token says none
+    std::string name_prefix;                      // in front of the name, so that a provider's names meet no others
+    std::vector<std::string> scopes;              // of one whose token says none
     std::vector<std::string> scopes_max = {"*"};  // what a token may give at most
     RateLimits limits;
     std::size_t entries_max = 10'000;  // tokens remembered

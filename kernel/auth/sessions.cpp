@@ -152,9 +152,8 @@ std::vector<SessionSeen> Sessions::list(std::string_view caller_name, std::strin
             out.back().ends_at = ends_at(session), out.back().current = !current_id.empty() && hash == current;
         }
     }
-    std::ranges::sort(out, [](auto const& a, auto const& b) {
-        return std::tie(b.started_at, a.handle) < std::tie(a.started_at, b.handle);
-    });
+    std::ranges::sort(out,
+                      [](auto const& a, auto const& b) { return std::tie(b.started_at, a.handle) < std::tie(a.started_at, b.handle); });
     return out;
 }
 

@@ -15,10 +15,10 @@
 namespace gantry::auth {
 
 struct SessionLimits {
-    Duration idle = Duration::hours(2);       // since it was last used
-    Duration absolute = Duration::hours(12);  // since signing in
-    std::size_t sessions_max = 10'000;        // the one that was unused for longest makes room
-    std::size_t per_caller_max = 20;          // likewise
+    Duration idle = Duration::hours(2);         // since it was last used
+    Duration absolute = Duration::hours(12);    // since signing in
+    std::size_t sessions_max = 10'000;          // the one that was unused for longest makes room
+    std::size_t per_caller_max = 20;            // likewise
     Duration ended_told = Duration::hours(24);  // that one was ended, and isn't merely unknown
     std::size_t ended_max = 10'000;
 };

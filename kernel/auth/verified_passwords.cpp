@@ -17,7 +17,8 @@ std::optional<Identity> VerifiedPasswords::find(std::string_view header, std::ui
     auto const hash = codec::keyed_hash(key_, header);
     std::lock_guard lock(mutex_);
     auto const at = entries_.find(hash);
-    if (at == entries_.end() || at->second.generation != generation || at->second.until <= now || !at->second.identity.holds(now)) return {};
+    if (at == entries_.end() || at->second.generation != generation || at->second.until <= now || !at->second.identity.holds(now))
+        return {};
     return at->second.identity;
 }
 
