@@ -38,6 +38,7 @@ void declare(CLI::App& app, Action& action) {
     add_backup(app, action);
     add_restore(app, action);
     add_erase(app, action);
+    add_auth(app, action);
     add_call(app, action);
     add_effects(app, action);
     add_followers(app, action);

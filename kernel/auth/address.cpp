@@ -74,8 +74,7 @@ Result<Cidr> Cidr::parse(std::string_view text) {
     unsigned const bits_max = dotted ? 32 : 128;
     bool const padded = digits.size() > 1 && digits[0] == '0';
     if (digits.empty() || padded || read.ec != std::errc() || read.ptr != digits.data() + digits.size() || bits > bits_max)
-        return wrong(
-            fmt::format("expected a prefix of 0 to {} bits behind the '/', found {}", bits_max, codec::detail::quoted(digits)));
+        return wrong(fmt::format("expected a prefix of 0 to {} bits behind the '/', found {}", bits_max, codec::detail::quoted(digits)));
     if (dotted) bits += 96;
     auto const first = masked(*address, bits);
     if (first != *address)

@@ -12,7 +12,8 @@
 
 namespace gantry::auth {
 
-// An address of IPv6, or of IPv4 in its mapped form (::ffff:0:0/96, RFC 4291 §2.5.5.2): the same host compares equal however it was written.
+// An address of IPv6, or of IPv4 in its mapped form (::ffff:0:0/96, RFC 4291 §2.5.5.2): the same host compares equal however it was
+// written.
 struct IpAddress {
     std::array<std::uint8_t, 16> bytes{};
     auto operator<=>(IpAddress const&) const = default;

@@ -47,9 +47,7 @@ Result<Authorization> parse_authorization(std::string_view value) {
     if (value.size() > authorization_bytes_max) return malformed("Authorization is too long");
     auto const space = value.find(' ');
     auto const scheme = value.substr(0, space);
-    auto is_scheme = [&](std::string_view name) {
-        return std::ranges::equal(scheme, name, [](char a, char b) { return lower(a) == b; });
-    };
+    auto is_scheme = [&](std::string_view name) { return std::ranges::equal(scheme, name, [](char a, char b) { return lower(a) == b; }); };
     bool const basic = is_scheme("basic"), bearer = is_scheme("bearer");
     if (!basic && !bearer) return fail(401, "authorization_unsupported", "Authorization must be Basic or Bearer.");
     auto credentials = space == value.npos ? std::string_view{} : value.substr(space);

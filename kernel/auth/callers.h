@@ -8,8 +8,9 @@
 namespace gantry::auth {
 
 // Knows the callers of a site and what they show. All is safe from any thread. Every failure is a Problem 401 that doesn't say what was
-// shown: "token_malformed", "token_unknown", "token_expired", "token_revoked", "password_wrong" (of an unknown caller, too), "password_expired",
-// "certificate_unknown", "certificate_ambiguous", "certificate_expired", "certificate_revoked", "caller_unknown", "caller_disabled".
+// shown: "token_malformed", "token_unknown", "token_expired", "token_revoked", "password_wrong" (of an unknown caller, too),
+// "password_expired", "certificate_unknown", "certificate_ambiguous", "certificate_expired", "certificate_revoked", "caller_unknown",
+// "caller_disabled".
 class CallerDirectory {
    public:
     virtual ~CallerDirectory() = default;

@@ -56,7 +56,8 @@ class Check {
     }
     void limits(CallerRow const& row, std::string const& at) {
         if (row.rate && !(row.rate->per_s >= RateLimits::per_s_min && row.rate->per_s <= RateLimits::per_s_max))
-            fault(at + "/rate/per_s", fmt::format("expected a number from {} to {}", RateLimits::per_s_min, std::int64_t(RateLimits::per_s_max)));
+            fault(at + "/rate/per_s",
+                  fmt::format("expected a number from {} to {}", RateLimits::per_s_min, std::int64_t(RateLimits::per_s_max)));
         if (row.rate && (row.rate->burst < 1 || row.rate->burst > RateLimits::burst_max))
             fault(at + "/rate/burst", fmt::format("expected an integer from 1 to {}", RateLimits::burst_max));
         if (row.concurrent && (*row.concurrent < 1 || *row.concurrent > RateLimits::concurrent_max))

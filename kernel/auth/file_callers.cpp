@@ -158,7 +158,8 @@ Result<Identity> FileCallers::by_token(std::string_view token, Time now) const {
     static std::string const no_hash = "sha256:" + std::string(64, '0');
     bool const right = token_matches(at == known->tokens.end() ? no_hash : *at->second.credential->hash, parts->secret);
     if (!right || at == known->tokens.end()) return fail(401, "token_unknown", "The token is not known.");
-    static Codes const codes{refusal(401, "token_expired", "The token has expired."), refusal(401, "token_revoked", "The token was revoked.")};
+    static Codes const codes{refusal(401, "token_expired", "The token has expired."),
+                             refusal(401, "token_revoked", "The token was revoked.")};
     return Table::recognised(at->second, now, codes);
 }
 
@@ -200,7 +201,8 @@ Result<Identity> FileCallers::by_password(std::string_view name, std::string_vie
     // Anyone's wrong password costs what the caller with the most passwords costs.
     while (tried++ < known->passwords_most) (void)password_matches(known->dummy_hash, password);
     if (!right) return fail(401, "password_wrong", "The name or the password is wrong.");
-    static Codes const codes{refusal(401, "password_expired", "The password has expired."), refusal(401, "password_revoked", "The password was revoked.")};
+    static Codes const codes{refusal(401, "password_expired", "The password has expired."),
+                             refusal(401, "password_revoked", "The password was revoked.")};
     return Table::recognised({entry, right}, now, codes);
 }
 

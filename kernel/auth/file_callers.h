@@ -18,9 +18,9 @@ class FileCallers final : public CallerDirectory {
     struct Reloaded {
         std::size_t kept = 0, made = 0, ended = 0;
     };
-    // Takes a new text; what is wrong with it leaves everything as it was. Who didn't change keeps its Caller. Whose traits changed, or lost
-    // a credential (removed, revoked, its end moved), gets a new one with the same limiter, and the old one is ended; so is that of one who
-    // is gone or disabled.
+    // Takes a new text; what is wrong with it leaves everything as it was. Who didn't change keeps its Caller. Whose traits changed, or
+    // lost a credential (removed, revoked, its end moved), gets a new one with the same limiter, and the old one is ended; so is that of
+    // one who is gone or disabled.
     Result<Reloaded> reload(std::string_view text);
 
     Result<Identity> by_token(std::string_view token, Time now) const override;

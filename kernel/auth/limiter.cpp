@@ -14,7 +14,8 @@ std::int64_t seconds_up(std::int64_t ns) { return (ns + second_ns - 1) / second_
 }  // namespace
 
 CallerLimiter::CallerLimiter(RateLimits limits) : limits_(limits) {
-    GANTRY_ASSERT(limits.per_s == 0 || (limits.per_s >= RateLimits::per_s_min && limits.per_s <= RateLimits::per_s_max), "a rate in bounds");
+    GANTRY_ASSERT(limits.per_s == 0 || (limits.per_s >= RateLimits::per_s_min && limits.per_s <= RateLimits::per_s_max),
+                  "a rate in bounds");
     GANTRY_ASSERT(limits.burst >= 1 && limits.burst <= RateLimits::burst_max, "a burst in bounds");
     if (limits.per_s == 0) return;
     interval_ns_ = std::llround(1e9 / limits.per_s);
@@ -64,7 +65,8 @@ int retry_after_s(std::int64_t wait_ns) { return int(std::clamp<std::int64_t>(se
 
 std::string rate_limit_policy(RateLimits const& limits) {
     if (limits.per_s == 0) return {};
-    return fmt::format("\"caller\";q={};w={}", limits.burst, std::max<std::int64_t>(1, std::llround(std::ceil(double(limits.burst) / limits.per_s))));
+    return fmt::format("\"caller\";q={};w={}", limits.burst,
+                       std::max<std::int64_t>(1, std::llround(std::ceil(double(limits.burst) / limits.per_s))));
 }
 
 std::string rate_limit(CallerLimiter::Rate const& rate) {

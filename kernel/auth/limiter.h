@@ -11,9 +11,9 @@ namespace gantry::auth {
 struct RateLimits {
     static constexpr double per_s_min = 0.001, per_s_max = 1'000'000;
     static constexpr std::int64_t burst_max = 1'000'000, concurrent_max = 1'000'000;
-    double per_s = 0;              // 0: any rate
-    std::int64_t burst = 1;        // requests at once after a rest
-    std::int64_t concurrent = 0;   // requests in the works; 0: any number
+    double per_s = 0;             // 0: any rate
+    std::int64_t burst = 1;       // requests at once after a rest
+    std::int64_t concurrent = 0;  // requests in the works; 0: any number
     bool operator==(RateLimits const&) const = default;
 };
 

@@ -143,8 +143,7 @@ Result<bool> take(Origin& origin, std::string_view text, AddressList const& trus
 Result<void> walk_list(Origin& origin, std::span<std::string_view const> values, AddressList const& trusted, std::string const& header) {
     FromTheRight entries(values);
     for (std::size_t hops = 0; auto entry = entries.next();) {
-        if (++hops > OriginRules::hops_max)
-            return invalid(fmt::format("{} names more than {} proxies", header, OriginRules::hops_max));
+        if (++hops > OriginRules::hops_max) return invalid(fmt::format("{} names more than {} proxies", header, OriginRules::hops_max));
         TRY_ASSIGN(bool last, take(origin, *entry, trusted, header));
         if (last) return {};
     }
@@ -158,8 +157,7 @@ Result<void> walk_forwarded(Origin& origin, std::span<std::string_view const> va
         auto const nodes = Elements(values[i]).read();
         if (!nodes) return invalid(fmt::format("{} is not as RFC 7239 §4 says, with one `for` in each element", header));
         for (std::size_t k = nodes->size(); k-- > 0;) {
-            if (++hops > OriginRules::hops_max)
-                return invalid(fmt::format("{} names more than {} proxies", header, OriginRules::hops_max));
+            if (++hops > OriginRules::hops_max) return invalid(fmt::format("{} names more than {} proxies", header, OriginRules::hops_max));
             TRY_ASSIGN(bool last, take(origin, (*nodes)[k], trusted, header));
             if (last) return {};
         }
@@ -175,9 +173,7 @@ Result<void> check_size(std::span<std::string_view const> values, std::string co
     return {};
 }
 
-bool is_header_name(std::string_view name) {
-    return name.size() <= 100 && !name.empty() && std::ranges::all_of(name, is_token_character);
-}
+bool is_header_name(std::string_view name) { return name.size() <= 100 && !name.empty() && std::ranges::all_of(name, is_token_character); }
 
 }  // namespace
 

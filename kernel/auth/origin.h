@@ -12,7 +12,7 @@
 namespace gantry::auth {
 
 struct OriginSettings {
-    std::vector<std::string> trusted_proxies;  // addresses and blocks
+    std::vector<std::string> trusted_proxies;        // addresses and blocks
     std::string address_header = "X-Forwarded-For";  // or "Forwarded" (RFC 7239), or a header with one address ("X-Real-IP"); empty: none
     std::string caller_header;                       // by which a proxy says which caller it authenticated; empty: none
 };

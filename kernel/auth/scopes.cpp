@@ -9,7 +9,8 @@ namespace gantry::auth {
 namespace {
 
 bool is_part(std::string_view s) {
-    return s == "*" || (!s.empty() && std::ranges::all_of(s, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; }));
+    return s == "*" ||
+           (!s.empty() && std::ranges::all_of(s, [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; }));
 }
 
 bool fits(std::string_view pattern, std::string_view part) { return pattern == "*" || pattern == part; }

@@ -101,7 +101,8 @@ std::string token_hash(std::string_view token) {
 }
 
 bool is_token_hash(std::string_view text) {
-    return text.starts_with(hash_prefix) && text.size() == hash_prefix.size() + 64 && std::ranges::all_of(text.substr(hash_prefix.size()), is_hex);
+    return text.starts_with(hash_prefix) && text.size() == hash_prefix.size() + 64 &&
+           std::ranges::all_of(text.substr(hash_prefix.size()), is_hex);
 }
 
 bool token_matches(std::string_view hash, std::string_view secret) {
@@ -132,7 +133,8 @@ Result<std::string> password_hash(std::string_view password, Random& random, Pas
     if (crypto_pwhash_argon2id(sum.data(), sum.size(), password.data(), password.size(), salt.data(), cost.passes, cost.memory_bytes,
                                crypto_pwhash_argon2id_ALG_ARGON2ID13) != 0)
         return fail(500, "memory_exhausted", "there is no memory to hash a password");
-    return argon_text(cost, {reinterpret_cast<char const*>(salt.data()), salt.size()}, {reinterpret_cast<char const*>(sum.data()), sum.size()});
+    return argon_text(cost, {reinterpret_cast<char const*>(salt.data()), salt.size()},
+                      {reinterpret_cast<char const*>(sum.data()), sum.size()});
 }
 
 bool is_password_hash(std::string_view text) { return cost_of(text).has_value(); }

@@ -10,8 +10,8 @@
 // What is kept of tokens and passwords, and how they are held against it.
 namespace gantry::auth {
 
-// "gnt_<id>_<secret>": the credential's id, and 32 random bytes in base64url. It can be found in what was leaked by its looks, and names its
-// credential without giving it away.
+// "gnt_<id>_<secret>": the credential's id, and 32 random bytes in base64url. It can be found in what was leaked by its looks, and names
+// its credential without giving it away.
 struct TokenParts {
     std::string_view id;
     std::string secret;  // 32 bytes
