@@ -39,8 +39,9 @@ function faults(json) {
 function prune(value) {
   if (Array.isArray(value)) return value.map(prune);
   if (value === null || typeof value !== "object") return value;
+  const is_default = (v) => v === 0 || v === "" || v === "0" || (Array.isArray(v) && !v.length);
   const kept = Object.entries(value).map(([k, v]) => [k, prune(v)]);
-  return Object.fromEntries(kept.filter(([k, v]) => k.endsWith("Value") || !(v === 0 || v === "" || v === "0" || (Array.isArray(v) && !v.length))));
+  return Object.fromEntries(kept.filter(([k, v]) => k.endsWith("Value") || !is_default(v)));
 }
 
 const spoilings = [
