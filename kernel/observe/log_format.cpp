@@ -81,7 +81,7 @@ void append_json_value(std::string& out, LogField::Value const& value) {
 }
 
 void append_logfmt_text(std::string& out, std::string_view text) {
-    bool const plain = !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return c > ' ' && !is_special(c) && c != '='; });
+    bool const plain = !text.empty() && plain_prefix(text) == text.size() && text.find(' ') == text.npos && text.find('=') == text.npos;
     if (plain) return void(out.append(text));
     append_quoted(out, text);
 }
@@ -198,6 +198,9 @@ void append_quoted(std::string& out, std::string_view text) {
 
 void append_printable(std::string& out, std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
+        std::size_t const plain = plain_prefix(text.substr(i));
+        out.append(text.substr(i, plain));
+        if ((i += plain) == text.size()) return;
         auto const c = static_cast<unsigned char>(text[i]);
         std::size_t const length = codec::utf8_length_at(text, i);
         if (c < 0x20 || c == 0x7f || is_c1(text, i))
@@ -263,6 +266,7 @@ void append_access_line(std::string& out, AccessRecord const& record, AccessForm
 }
 
 AccessAsEntry::AccessAsEntry(AccessRecord const& r, AccessFields which) {
+    fields_.reserve(16);
     target_ = masked_target(r, message_);
     message_.assign(r.method).append(" ").append(target_).append(" ");
     append_number(message_, r.status);

@@ -110,7 +110,7 @@ void Logger::line(Level level, std::string_view module, std::string_view message
     queue_.add({.time = clock_.wall(), .level = level, .module = module, .message = message, .fields = all});
 }
 
-LogLevels Logger::levels() const { return *levels_.load(std::memory_order_acquire); }
+LogLevels Logger::levels() const { return published_.load(std::memory_order_acquire)->levels; }
 
 void Logger::set_levels(LogLevels levels) {
     std::lock_guard lock(mutex_);
@@ -130,9 +130,13 @@ void Logger::set_level(std::string module, Level least) {
 }
 void Logger::publish(LogLevels levels) {
     queue_.set_access_on(levels.of("access") <= Level::info);
-    auto const known = std::ranges::find_if(known_, [&](auto const& one) { return *one == levels; });
-    auto const& now = known != known_.end() ? *known : known_.emplace_back(std::make_unique<LogLevels const>(std::move(levels)));
-    levels_.store(now.get(), std::memory_order_release);
+    auto known = std::ranges::find(known_, levels, [](auto const& one) -> LogLevels const& { return one->levels; });
+    if (known == known_.end()) {
+        Level least = levels.all;
+        for (auto const& [module, level] : levels.modules) least = std::min(least, level);
+        known = known_.insert(known_.end(), std::make_unique<Published const>(std::move(levels), least));
+    }
+    published_.store(known->get(), std::memory_order_release);
 }
 
 Logger& process_logger() {

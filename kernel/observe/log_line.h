@@ -104,8 +104,9 @@ class Logger {
 
     // Takes no lock.
     bool writes(Level level, std::string_view module) const {
-        auto const& levels = *levels_.load(std::memory_order_acquire);
-        return level >= (levels.modules.empty() ? levels.all : levels.of(module));
+        auto const& now = *published_.load(std::memory_order_acquire);
+        if (level < now.least || now.levels.modules.empty()) return level >= now.least;
+        return level >= now.levels.of(module);
     }
     LogLevels levels() const;
     // In place of all that were set. A line sees either the old ones or the new.
@@ -114,15 +115,19 @@ class Logger {
     void set_level(std::string module, Level least);
 
    private:
+    struct Published {
+        LogLevels levels;
+        Level least;  // of them
+    };
     void publish(LogLevels levels);  // with mutex_ held
     Clock const& clock_;
     struct Direct;
     std::unique_ptr<Direct> direct_;
     LogQueue& queue_;
-    std::atomic<LogLevels const*> levels_;
+    std::atomic<Published const*> published_;
     mutable std::mutex mutex_;
     // Readers may hold any of them: all that ever were in force, each once. Guarded by mutex_.
-    std::vector<std::unique_ptr<LogLevels const>> known_;
+    std::vector<std::unique_ptr<Published const>> known_;
 };
 
 // The logger of the process: standard error, logfmt if that is a terminal. A test puts its own in its place; null brings the first one

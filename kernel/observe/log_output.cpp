@@ -16,13 +16,13 @@ namespace {
 constexpr std::size_t write_bytes_max = 64 << 10;
 constexpr std::size_t pipe_bytes = 4096;  // PIPE_BUF: what a pipe that poll() calls writable takes without waiting
 
-bool is_file(int descriptor) {
+bool may_wait(int descriptor) {
     struct stat about;
-    return ::fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
+    return ::fstat(descriptor, &about) != 0 || !(S_ISREG(about.st_mode) || S_ISBLK(about.st_mode));
 }
 
 Result<int> open_for_append(std::string const& path) {
-    int const descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    int const descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
     if (descriptor >= 0) return descriptor;
     return fail(400, "log_sink_failed", fmt::format("the log file {} can't be opened: {}", path, std::strerror(errno)));
 }
@@ -42,8 +42,11 @@ void TextOutput::flush() {
     buffer_.clear();
 }
 
+DescriptorSink::DescriptorSink(int descriptor, Duration patience)
+    : descriptor_(descriptor), patience_(patience), may_wait_(may_wait(descriptor)) {}
+
 std::size_t DescriptorSink::write_some(std::string_view bytes) {
-    if (!is_file(descriptor_)) {
+    if (may_wait_) {
         pollfd wanted{.fd = descriptor_, .events = POLLOUT, .revents = 0};
         int const patience_ms = stuck_ ? 0 : int(patience_.us / 1000);
         int ready;

@@ -46,7 +46,7 @@ class TextOutput final : public LogOutput {
 // again; until then nobody waits for it. A line that was cut short is ended before the next one.
 class DescriptorSink : public LogSink {
    public:
-    explicit DescriptorSink(int descriptor, Duration patience = Duration::seconds(1)) : descriptor_(descriptor), patience_(patience) {}
+    explicit DescriptorSink(int descriptor, Duration patience = Duration::seconds(1));
     void write(std::string_view lines) override;
     std::uint64_t lost_lines() const { return lost_lines_.load(std::memory_order_relaxed); }
 
@@ -55,7 +55,8 @@ class DescriptorSink : public LogSink {
 
    private:
     std::size_t write_some(std::string_view bytes);  // 0: not now, or never
-    Duration patience_;
+    Duration const patience_;
+    bool const may_wait_;  // it is no file
     bool stuck_ = false, inside_line_ = false;
     std::atomic<std::uint64_t> lost_lines_{0};
 };

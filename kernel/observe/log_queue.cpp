@@ -169,6 +169,7 @@ std::size_t LogQueue::finish() {
     return drain_locked(Repeats::Which::all);
 }
 void LogQueue::flush_for_crash() {
+    if (pumping_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;  // an output failed: nothing is written any more
     std::unique_lock lock(pump_, crash_patience);
     if (lock.owns_lock()) drain_locked(Repeats::Which::all);
 }
@@ -189,6 +190,7 @@ LogQueue::Lost LogQueue::lost() const {
 }
 
 std::size_t LogQueue::drain_locked(Repeats::Which which) {
+    pumping_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::size_t count = drain_lines(which);
     std::uint64_t dropped = 0;
     for (std::size_t i = 0;; ++i) {
@@ -205,6 +207,7 @@ std::size_t LogQueue::drain_locked(Repeats::Which which) {
     }
     write_lost(dropped - std::exchange(lost_accesses_told_, dropped), "access lines were lost: their queue was full");
     for (auto* output : all_outputs_) which == Repeats::Which::all ? output->finish() : output->flush();
+    pumping_.store({}, std::memory_order_relaxed);
     return count;
 }
 
