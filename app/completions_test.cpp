@@ -51,7 +51,7 @@ TEST_F(Completions, BashOffersCommandsAndOptions) {
     EXPECT_EQ(offered({"log", "cat", "--fr"}), "--from\n");
     EXPECT_EQ(offered({"log", "cat", "--json", "notes", "--li"}), "--limit\n") << "what isn't a command is passed over";
     EXPECT_EQ(offered({"serve", "--server.li"}), "--server.listen\n");
-    EXPECT_EQ(offered({"config", ""}), "show check default --help\n");
+    EXPECT_EQ(offered({"config", ""}), "show check default docs --help\n");
     EXPECT_EQ(offered({"completions", "x"}), "\n");
 }
 

@@ -2,6 +2,8 @@
 #include <regex>
 
 #include "app/cli_fixture_test.h"
+#include "kernel/codec/golden.h"
+#include "kernel/config/directory_for_test.h"
 
 namespace gantry::app {
 namespace {
@@ -108,6 +110,51 @@ TEST_F(ConfigTest, AFileThatIsNotThereIsSaid) {
     auto json = gantry({"config", "check", "--json", "--config", dir / "none.toml"});
     EXPECT_EQ(json.code, exit_usage);
     EXPECT_TRUE(has(json.out, R"("ok":false)") && has(json.out, "none.toml")) << json.out;
+}
+
+TEST_F(ConfigTest, AFileThatCantBeOneIsAClearFault) {
+    std::filesystem::create_directory(dir / "folder");
+    std::filesystem::create_symlink("gone.toml", dir / "link.toml");
+    struct Row {
+        std::string path, what;
+    };
+    Row const rows[] = {{dir / "folder", "is a directory: name the file in it"},
+                        {dir / "link.toml", "is a link to gone.toml, which is not there"},
+                        {dir.write("latin.toml", "[server]\n# caf\xe9\n"), "is not UTF-8: line 2"},
+                        {dir.write("huge.toml", std::string((1 << 20) + 1, '\n')), "is larger than 1024 KiB"}};
+    for (auto const& row : rows) {
+        for (std::string command : {"check", "show"}) {
+            auto ran = gantry({"config", command, "--config", row.path});
+            EXPECT_EQ(ran.code, exit_usage) << row.path;
+            EXPECT_TRUE(has(ran.err, row.path + ": " + row.what)) << ran.err;
+        }
+        auto json = gantry({"config", "check", "--json", "--config", row.path});
+        EXPECT_EQ(json.code, exit_usage);
+        EXPECT_TRUE(has(json.out, R"("ok":false,"faults":[{"where":")" + row.path + "\",\"what\":\"" + row.what)) << json.out;
+    }
+}
+
+TEST_F(ConfigTest, AFileThatMayNotBeReadNamesTheUser) {
+    config::Unprivileged const nobody;
+    if (!nobody.is()) GTEST_SKIP() << nobody.why_not();
+    config::DirectoryForTest const mine;
+    auto ran = gantry({"config", "check", "--config", mine.write("gantry.toml", "", 0000)});
+    EXPECT_EQ(ran.code, exit_usage);
+    EXPECT_TRUE(has(ran.err, "/gantry.toml: permission denied: let the user")) << ran.err;
+}
+
+TEST_F(ConfigTest, TheReferenceIsWhatTheKeysSay) {
+    auto page = gantry({"config", "docs"});
+    EXPECT_EQ(page.code, exit_ok) << page.err;
+    EXPECT_TRUE(expect_golden("docs/configuration.md", page.out));
+    EXPECT_TRUE(has(page.out, "### `[tracker] window`")) << "services have keys of their own";
+    EXPECT_TRUE(has(page.out, "DATA/\\<site>"));
+    auto json = gantry({"config", "docs", "--json"});
+    EXPECT_EQ(json.code, exit_ok);
+    EXPECT_TRUE(json.out.starts_with(R"([{"section":"server","key":"listen","doc":"Address and port)")) << json.out;
+    EXPECT_TRUE(
+        has(json.out,
+            R"("fallback":"info","flag":"--server.log-level","variable":"GANTRY_SERVER_LOG_LEVEL","secret":false,"needs_restart":false})"));
 }
 
 TEST_F(ConfigTest, TheDefaultFileChangesNothingWhenItsKeysAreInForce) {

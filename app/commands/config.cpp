@@ -11,6 +11,7 @@
 #include "app/settings.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
+#include "kernel/config/docs.h"
 
 namespace gantry::app {
 namespace {
@@ -104,6 +105,23 @@ int print_default(bool json) {
     return print(out) ? exit_ok : exit_failed;
 }
 
+struct DocumentedKey {
+    std::string section, key, doc, expected, unit, fallback, flag, variable;
+    bool secret = false, needs_restart = true;
+};
+RECORD(DocumentedKey, section, key, doc, expected, unit, fallback, flag, variable, secret, needs_restart);
+
+int print_docs(bool json) {
+    config::Config const config = declared_config();
+    if (!json) return print(config::reference_page(config.sections())) ? exit_ok : exit_failed;
+    std::vector<DocumentedKey> keys;
+    for (auto const& section : config.sections())
+        for (auto const& k : section.keys)
+            keys.push_back({k.section, k.name, k.doc, k.expected, k.unit, k.secret ? "" : k.fallback, k.flag(), k.variable(), k.secret,
+                            k.change == config::Change::needs_restart});
+    return print(codec::to_json(keys) + "\n") ? exit_ok : exit_failed;
+}
+
 // A subcommand that looks at the configuration as serve would see it.
 template <class Run>
 void add_look(CLI::App& command, Action& action, std::string const& name, std::string const& about, Run run) {
@@ -123,10 +141,15 @@ void add_config(CLI::App& app, Action& action) {
     command->require_subcommand(1);
     add_look(*command, action, "show", "Every key with its value in effect, and who said it.", show);
     add_look(*command, action, "check", "Say whether serve would take this configuration; starts nothing.", check);
-    auto* defaults = command->add_subcommand("default", "A configuration file that says what holds without it, with every key explained.");
-    auto json = std::make_shared<bool>();
-    defaults->add_flag("--json", *json, "As JSON, like config show.");
-    defaults->callback([&action, json] { action = [json] { return print_default(*json); }; });
+    auto add_page = [&](std::string const& name, std::string const& about, std::string const& json_about, int (*run)(bool)) {
+        auto* sub = command->add_subcommand(name, about);
+        auto json = std::make_shared<bool>();
+        sub->add_flag("--json", *json, json_about);
+        sub->callback([&action, json, run] { action = [json, run] { return run(*json); }; });
+    };
+    add_page("default", "A configuration file that says what holds without it, with every key explained.", "As JSON, like config show.",
+             print_default);
+    add_page("docs", "The reference of every key, in Markdown.", "As JSON: a list of keys.", print_docs);
 }
 
 }  // namespace gantry::app

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,7 +80,7 @@ struct Flag {
     std::string value;
 };
 // Where values come from, besides the defaults. `environment` holds entries "NAME=value"; those without the prefix GANTRY_ and empty ones
-// are passed over. A list takes the elements of each of its flags; any other key takes one flag.
+// are passed over, but CREDENTIALS_DIRECTORY. A list takes the elements of each of its flags; any other key takes one flag.
 struct Sources {
     std::optional<std::string> file;  // path of a TOML file, which must be there
     std::vector<std::string> environment;
@@ -93,16 +94,23 @@ struct Origin {
     std::string source;
 };
 
-// Read by one thread, then constant.
-class Config {
+// A key whose value is another one now, or will be: as show() gives them, "[secret]" for secrets.
+struct ChangedKey {
+    Key const* key = nullptr;
+    std::string before, after;
+    Change when = Change::needs_restart;  // at_once: in effect; needs_restart: `before` stays in effect until then
+};
+
+struct Value {
+    std::vector<std::string> parts;  // one, or a list's elements
+    std::string source;
+};
+using Values = std::map<std::string, Value>;  // by "section.name"
+struct Held;                                  // what is in effect, for any thread to read
+
+// The settings as they stand at one moment: all that is read from one of these fits together. Cheap to copy; not to outlive its Config.
+class Snapshot {
    public:
-    void declare(Section section);
-
-    // Checks everything that the sources say, and takes it in. Fails with "config_invalid", all faults named: Fault::pointer says where
-    // ("gantry.toml:3:10", "GANTRY_SERVER_LISTEN", "--server.listen"), Fault::detail what was expected. A secret's value is never in them.
-    // Fails with "config_unreadable" when the file can't be read. Either way nothing was taken in.
-    Result<void> load(Sources const& sources);
-
     // The settings of a declared section: `out` is a default-constructed object of its type.
     void fill(std::string_view section, codec::Type const& type, void* out) const;
     template <class S>
@@ -111,18 +119,56 @@ class Config {
         fill(section, codec::type_of<S>(), &out);
         return out;
     }
-
-    std::vector<Section> const& sections() const { return sections_; }
     std::vector<Origin> show() const;
 
-    struct Value {
-        std::vector<std::string> parts;  // one, or a list's elements
-        std::string source;
-    };
+   private:
+    friend class Config;
+    Snapshot(std::vector<Section> const& sections, std::shared_ptr<Values const> values)
+        : sections_(&sections), values_(std::move(values)) {}
+    std::vector<Section> const* sections_;
+    std::shared_ptr<Values const> values_;
+};
+
+// Declared and loaded by one thread, before others know it; from then on any thread reads, and one at a time reloads.
+class Config {
+   public:
+    Config();
+    Config(Config&&) noexcept;
+    Config& operator=(Config&&) noexcept;
+    ~Config();
+
+    void declare(Section section);
+
+    // Checks everything that the sources say, and takes it in. Fails with "config_invalid", all faults named: Fault::pointer says where
+    // ("gantry.toml:3:10", "GANTRY_SERVER_LISTEN", "--server.listen"), Fault::detail what was expected. A secret's value is never in them.
+    // Fails with "config_unreadable" when the file can't be read. Either way nothing was taken in.
+    Result<void> load(Sources const& sources);
+
+    // Reads everything again. What may change at once is in effect for the next snapshot(); what needs a restart stays as it is, and is
+    // told with each reload until then. `check` looks at the configuration as a restart would find it. With any fault, of load() or of
+    // `check`, nothing changes.
+    using Check = std::function<Result<void>(Config const&)>;
+    Result<std::vector<ChangedKey>> reload(Sources const& sources, Check const& check = {});
+
+    Snapshot snapshot() const;
+    // One more with each reload that changed something: who keeps what it read needs to read again only then.
+    std::uint64_t generation() const;
+
+    // From a snapshot of this moment.
+    void fill(std::string_view section, codec::Type const& type, void* out) const { snapshot().fill(section, type, out); }
+    template <class S>
+    S get(std::string_view section) const {
+        return snapshot().get<S>(section);
+    }
+    std::vector<Origin> show() const { return snapshot().show(); }
+
+    std::vector<Section> const& sections() const { return sections_; }
 
    private:
+    Result<Values> read(Sources const& sources) const;
+    void hold(Values values);
     std::vector<Section> sections_;
-    std::map<std::string, Value> values_;  // by "section.name"
+    std::unique_ptr<Held> held_;
 };
 
 // All faults of a problem, one a line, "where: what"; without faults its detail and cause.

@@ -1,11 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "kernel/config/config.h"
+#include "kernel/config/files.h"
 #include "kernel/config/names.h"
 #include "kernel/config/toml.h"
 #include "kernel/config/value.h"
@@ -14,12 +12,14 @@
 namespace gantry::config {
 namespace {
 
-using Values = std::map<std::string, Config::Value>;
-constexpr std::string_view prefix = "GANTRY_";
+constexpr std::string_view prefix = "GANTRY_", credentials_variable = "CREDENTIALS_DIRECTORY=";
 
 class Loader {
    public:
-    explicit Loader(std::vector<Section> const& sections) : sections_(sections) {}
+    Loader(std::vector<Section> const& sections, std::vector<std::string> const& environment) : sections_(sections) {
+        for (std::string_view entry : environment)
+            if (entry.starts_with(credentials_variable)) credentials_ = entry.substr(credentials_variable.size());
+    }
     Values values;
     std::vector<Fault> faults;
 
@@ -29,10 +29,12 @@ class Loader {
 
    private:
     Key const* find(std::string_view name, Spelling spelling) const;
-    void take_key(TomlKey const& key, std::string const& file);
+    void take_key(TomlKey const& key, std::string const& file, bool others_read);
+    std::string fetch_secrets(std::vector<std::string>& parts, std::string& source) const;
     void take(Key const& key, std::vector<std::string> parts, std::string source, std::string where);
     void unknown_key(TomlKey const& key, std::string where);
     std::vector<Section> const& sections_;
+    std::string credentials_;  // the directory of systemd's
 };
 
 // What TOML calls a value that a key of this type takes, or empty if this is one.
@@ -78,10 +80,27 @@ Key const* Loader::find(std::string_view name, Spelling spelling) const {
 }
 
 void Loader::take(Key const& key, std::vector<std::string> parts, std::string source, std::string where) {
+    if (key.secret)
+        if (auto why = fetch_secrets(parts, source); !why.empty())
+            return faults.push_back({std::move(where), fmt::format("{}: {}", key.path(), why)});
     Scratch checked(*key.type);
     if (auto why = set(*key.type, checked.get(), parts); !why.empty())
         return faults.push_back({std::move(where), fmt::format("{}: {}", key.path(), why)});
     values[spelled(key, Spelling::file)] = {std::move(parts), std::move(source)};
+}
+
+// Puts what is in the files in the place of references to them; gives why it can't.
+std::string Loader::fetch_secrets(std::vector<std::string>& parts, std::string& source) const {
+    for (auto& part : parts) {
+        if (!is_reference(part)) continue;
+        auto path = path_of_reference(part, credentials_);
+        if (!path) return path.error();
+        auto secret = read_secret_file(*path);
+        if (!secret) return fmt::format("{}: {}", *path, secret.error());
+        source += fmt::format(" ({})", part);
+        part = std::move(*secret);
+    }
+    return {};
 }
 
 void Loader::unknown_key(TomlKey const& key, std::string where) {
@@ -94,36 +113,30 @@ void Loader::unknown_key(TomlKey const& key, std::string where) {
     faults.push_back({std::move(where), said + hint(wrong, sections_, Spelling::file)});
 }
 
-void Loader::take_key(TomlKey const& key, std::string const& file) {
+void Loader::take_key(TomlKey const& key, std::string const& file, bool others_read) {
     std::string where = fmt::format("{}:{}:{}", file, key.line, key.column);
     Key const* known = find(fmt::format("{}.{}", key.section, key.name), Spelling::file);
     if (!known) return unknown_key(key, std::move(where));
     std::vector<std::string> parts;
-    if (auto why = parts_of(bare(*known->type), key.value, parts); !why.empty())
+    bool const reference = known->secret && key.value.kind == TomlKind::text && is_reference(key.value.text);
+    if (reference)
+        parts.push_back(key.value.text);
+    else if (auto why = parts_of(bare(*known->type), key.value, parts); !why.empty())
         return faults.push_back({std::move(where), fmt::format("{}: {}", known->path(), why)});
+    if (known->secret && others_read && !std::ranges::all_of(parts, is_reference))
+        return faults.push_back(
+            {std::move(where), fmt::format("{}: a secret stands here, and everybody on this machine may read the file: "
+                                           "chmod o-rwx {}, or put the secret into a file of its own and say file:/path",
+                                           known->path(), file)});
     take(*known, std::move(parts), fmt::format("{}:{}", file, key.line), std::move(where));
 }
 
-Result<std::string> read_whole(std::string const& path) {
-    auto unreadable = [&](int error) {
-        Problem problem{400, "config_unreadable", "the configuration file can't be read"};
-        problem.cause = fmt::format("{}: {}", path, std::strerror(error));
-        return fail(std::move(problem));
-    };
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-    if (!file) return unreadable(errno);
-    std::string text;
-    char buffer[4096];
-    while (std::size_t n = std::fread(buffer, 1, sizeof buffer, file.get())) text.append(buffer, n);
-    if (std::ferror(file.get())) return unreadable(errno);
-    return text;
-}
-
 Result<void> Loader::take_file(std::string const& path) {
-    TRY_ASSIGN(std::string const text, read_whole(path));
-    auto keys = read_toml(text, path);
+    auto const text = read_config_file(path);
+    if (!text) return fail(Problem{400, "config_unreadable", "the configuration file can't be read", {{path, text.error()}}});
+    auto keys = read_toml(text->text, path);
     if (!keys) return faults = std::move(keys.error().faults), Result<void>();
-    for (auto const& key : *keys) take_key(key, path);
+    for (auto const& key : *keys) take_key(key, path, text->others_read);
     return {};
 }
 
@@ -160,14 +173,13 @@ void Loader::take_flags(std::vector<Flag> const& flags) {
 
 }  // namespace
 
-Result<void> Config::load(Sources const& sources) {
-    Loader loader(sections_);
+Result<Values> Config::read(Sources const& sources) const {
+    Loader loader(sections_, sources.environment);
     if (sources.file) TRY_VOID(loader.take_file(*sources.file));
     loader.take_environment(sources.environment);
     loader.take_flags(sources.flags);
     if (!loader.faults.empty()) return fail(Problem{400, "config_invalid", "the configuration has faults", std::move(loader.faults)});
-    values_ = std::move(loader.values);
-    return {};
+    return std::move(loader.values);
 }
 
 }  // namespace gantry::config

@@ -4,28 +4,13 @@
 
 #include <algorithm>
 
-#include "kernel/codec/json.h"
+#include "kernel/log/lines.h"
 
 namespace gantry::log {
 
 Result<Erasures> Erasures::open(Disk& disk, std::string path) {
     Erasures out(disk, std::move(path));
-    if (out.path_.empty()) return out;
-    TRY_ASSIGN(bool there, disk.exists(out.path_));
-    if (!there) return out;
-    TRY_ASSIGN(auto text, read_file(disk, out.path_));
-    std::string_view rest(text);
-    for (int line = 1; !rest.empty(); ++line) {
-        auto const end = std::min(rest.find('\n'), rest.size());
-        auto erasure = codec::from_json<Erasure>(rest.substr(0, end));
-        if (!erasure) {
-            Problem problem{500, "erasures_damaged", "The record of erasures can't be read."};
-            problem.cause = fmt::format("{}, line {}: put back a copy, or remove the line", out.path_, line);
-            return fail(std::move(problem));
-        }
-        out.all_.push_back(std::move(*erasure));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
+    TRY_ASSIGN(out.all_, read_lines<Erasure>(disk, out.path_, {500, "erasures_damaged", "The record of erasures can't be read."}));
     return out;
 }
 
@@ -71,11 +56,6 @@ Result<std::size_t> Erasures::repeat(codec::SubjectKeys& keys, std::vector<Erasu
     return repeated;
 }
 
-Result<void> Erasures::save() const {
-    if (path_.empty()) return {};
-    std::string text;
-    for (auto const& erasure : all_) codec::append_json(text, erasure), text += '\n';
-    return write_file_durably(*disk_, path_, text);
-}
+Result<void> Erasures::save() const { return write_lines(*disk_, path_, all_); }
 
 }  // namespace gantry::log
