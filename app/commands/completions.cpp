@@ -87,7 +87,10 @@ std::string zsh(std::vector<Node> const& nodes) {
                 out += fmt::format("\n            {}", quoted(name, true).substr(0, name.size() + 1) + ":" + quoted(help, true).substr(1));
         out += ") ;;\n";
     }
-    return out + "    esac\n    _describe gantry known\n    _files\n}\ncompdef _gantry gantry\n";
+    return out +
+           "    esac\n    _describe gantry known\n    _files\n}\n"
+           "# Sourced, this says whose completion it is; as a file of fpath it is the function itself.\n"
+           "if [[ $funcstack[1] == _gantry ]]; then _gantry \"$@\"; else compdef _gantry gantry; fi\n";
 }
 
 std::string fish(std::vector<Node> const& nodes) {

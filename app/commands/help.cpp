@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/commands/commands.h"
+#include "app/commands/man_page.h"
 #include "app/exit_codes.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
@@ -44,8 +45,15 @@ int help_on(CLI::App& app, std::vector<std::string> const& path) {
 void add_help(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("help", "Explain a command: gantry help log cat.");
     auto path = std::make_shared<std::vector<std::string>>();
-    command->add_option("command", *path, "The command.");
-    command->callback([&app, &action, path] { action = [&app, path] { return help_on(app, *path); }; });
+    auto man = std::make_shared<bool>();
+    auto* named = command->add_option("command", *path, "The command.");
+    command->add_flag("--man", *man, "The manual page of all commands, for man: gantry help --man | man -l -")->excludes(named);
+    command->callback([&app, &action, path, man] {
+        action = [&app, path, man]() -> int {
+            if (*man) return print(man_page(app)) ? exit_ok : exit_failed;
+            return help_on(app, *path);
+        };
+    });
 }
 
 }  // namespace gantry::app
