@@ -244,6 +244,20 @@ Result<void> check_loopback(RequestHead const& head) {
     return {};
 }
 
+Result<void> check_same_origin(RequestHead const& head) {
+    auto const refuse = [] {
+        return fail(403, "cross_site", "This was asked for by a page of another site, which may not act for its reader.");
+    };
+    if (head.method == Method::Get || head.method == Method::Head || head.method == Method::Options) return {};
+    for (auto const& h : head.headers) {
+        if (!equals_ignoring_case(h.name, "Origin")) continue;
+        auto const scheme = h.value.find("://");
+        if (scheme == h.value.npos || !equals_ignoring_case(h.value.substr(scheme + 3), head.host)) return refuse();
+    }
+    if (equals_ignoring_case(head.header("Sec-Fetch-Site"), "cross-site")) return refuse();
+    return {};
+}
+
 void append_sse_event(std::string& out, std::string_view event, std::string_view id, std::string_view data) {
     GANTRY_ASSERT(event.find_first_of("\r\n") == event.npos && id.find_first_of("\r\n") == id.npos, "an SSE field holds a line break");
     if (!event.empty()) out.append("event: ").append(event).append("\n");

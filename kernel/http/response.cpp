@@ -59,6 +59,7 @@ Response& Response::begin(int status) {
     }
     out.append(connection_->shard().date_line);
     if (!s->added.empty()) out.append(s->added);
+    if (s->ticket) s->ticket->answering(status, out);
     return *this;
 }
 
@@ -223,6 +224,7 @@ StreamWriter Response::stream() {
     connection_->end_headers(*s, out);
     out.append(s->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
     s->phase = Slot::Phase::Streaming, s->bytes += out.size() - s->begun_at;
+    if (s->ticket) s->ticket->streaming();
     connection_->mark_dirty();
     return StreamWriter(connection_->pin(), sequence_);
 }
@@ -361,6 +363,10 @@ void Deferred::on_cancel(std::function<void()> callback) {
     Slot* s = connection_->slot(sequence_);
     if (!s || connection_->gone()) return callback();
     s->on_cancel = std::move(callback);
+}
+Ticket* Deferred::ticket() const {
+    Slot* s = connection_->slot(sequence_);
+    return s ? s->ticket : nullptr;
 }
 Response Deferred::response() { return Response(connection_, sequence_); }
 

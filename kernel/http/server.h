@@ -77,6 +77,10 @@ struct Ended {
 class Ticket {
    public:
     virtual void finished(Ended const& ended) = 0;
+    // When an answer begins: may append headers, each with its line end.
+    virtual void answering(int status, std::string& headers) { (void)status, (void)headers; }
+    // When the answer turns out to be a stream, which may go on for hours.
+    virtual void streaming() {}
 
    protected:
     ~Ticket() = default;
@@ -165,6 +169,7 @@ class Deferred {
     int io_thread() const;
     bool cancelled() const;  // the client has gone: the answer will most likely reach nobody (a half-closed client still gets it)
     void resume_body();
+    Ticket* ticket() const;  // on the IO thread
     // Answers from any thread: runs `answer` on the IO thread and gives up this handle. For many answers prefer Server::post.
     void complete(std::move_only_function<void(Response&)> answer) &&;
 

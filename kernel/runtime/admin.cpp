@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "kernel/runtime/reply.h"
+
 namespace gantry::runtime {
 namespace {
 
@@ -30,15 +32,18 @@ Admin::Route const* Admin::find(http::RequestHead const& head, std::string& rest
     return nullptr;
 }
 
-void Admin::handle(http::Exchange& exchange) const {
+void Admin::handle(http::Exchange& exchange, EdgeCaller const& caller) const {
     auto const& head = exchange.head();
+    bool const looks = head.method == http::Method::Get || head.method == http::Method::Head;
+    auto const scope = looks ? "gantry:read" : "gantry:admin";
+    if (!caller.allows(scope)) return refuse_caller(exchange, caller, scope, {});
     auto asked = std::make_shared<Asked>();
     std::string allowed;
     auto const* route = find(head, asked->rest, allowed);
     if (!route && allowed.empty())
         return exchange.response().problem({404, "route_not_found", "there is nothing at this path; docs/operations.md lists what is"});
     if (!route) return exchange.response().problem({405, "method_not_allowed", "this path takes " + allowed});
-    asked->query = head.query, asked->body = exchange.body();
+    asked->who = caller.viewer.id.view(), asked->query = head.query, asked->body = exchange.body();
     if (route->answer) return route->answer(*asked, exchange);
     if (route->where == Where::at_once) return write(exchange.response(), route->run(*asked));
     house_([asked, route, held = exchange.defer()]() mutable {

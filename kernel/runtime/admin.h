@@ -5,15 +5,17 @@
 #include <vector>
 
 #include "kernel/http/server.h"
+#include "kernel/runtime/edge_caller.h"
 
 namespace gantry::runtime {
 
 // What an operator asks of a process as a whole: JSON at /_gantry/v1/…, from loopback alone as long as there are no credentials
-// (the edge sees to it). Any IO thread may call; the routes outlive what is under way.
+// (edge and gate see to it). Any IO thread may call; the routes outlive what is under way.
 class Admin {
    public:
     enum class Where { at_once, house };  // house: by the thread that keeps house, one after another
     struct Asked {
+        std::string who;    // the caller's id
         std::string rest;   // of a path that ends with '/': what follows
         std::string query;  // as it came
         std::string body;
@@ -30,7 +32,8 @@ class Admin {
 
     static bool is_mine(std::string_view path) { return path.starts_with("/_gantry/"); }
     static http::BodyPlan plan() { return http::BodyPlan::whole(64 << 10); }
-    void handle(http::Exchange& exchange) const;
+    // Looking takes the scope gantry:read, changing gantry:admin.
+    void handle(http::Exchange& exchange, EdgeCaller const& caller) const;
 
    private:
     Route const* find(http::RequestHead const& head, std::string& rest, std::string& allowed) const;

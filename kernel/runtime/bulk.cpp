@@ -38,7 +38,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
         auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };
         Request request{.route = *target.route,
-                        .viewer = asked.caller.viewer,
+                        .viewer = asked.caller->viewer,
                         .bind = bind,
                         .request_id = asked.request_id,
                         .idempotency_key = key,

@@ -22,15 +22,6 @@ namespace {
 constexpr int lanes_max = 256;  // IO threads of a process
 constexpr std::string_view openapi_file = "openapi.json";
 
-// The caller's own id if it is short and plain, else a new one.
-std::string request_id_of(http::RequestHead const& head, Time now, Random& random) {
-    auto given = head.header("X-Request-Id");
-    bool const plain = !given.empty() && given.size() <= 64 && std::ranges::all_of(given, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.' || c == ':';
-    });
-    return plain ? std::string(given) : fresh_id("q_", now.us, random);
-}
-
 bool is_ndjson(http::RequestHead const& head) {
     auto type = head.header("Content-Type");
     return http::equals_ignoring_case(type.substr(0, std::min(type.find(';'), type.size())), "application/x-ndjson");
@@ -39,11 +30,7 @@ bool is_ndjson(http::RequestHead const& head) {
 }  // namespace
 
 Edge::Edge(std::vector<Host*> hosts, EdgeOptions options)
-    : hosts_(std::move(hosts)),
-      table_(hosts_),
-      options_(std::move(options)),
-      lanes_(lanes_max),
-      local_(new Caller(Viewer{Str("u_local")})) {
+    : hosts_(std::move(hosts)), table_(hosts_), options_(std::move(options)), lanes_(lanes_max) {
     for (Host* host : hosts_)
         host->on_wake([this, alive = alive_](int thread, std::vector<std::uint64_t> const& queries) {
             if (*alive) lane(thread).wake(queries);
@@ -78,6 +65,10 @@ void Edge::announce_stop() {
     on_lanes([](Lane& lane) { lane.move_all(); });
 }
 
+void Edge::drop_ended() {
+    on_lanes([](Lane& lane) { lane.drop_ended(); });
+}
+
 Edge::LiveCounts Edge::live_counts() {
     LiveCounts counts;
     on_lanes([&](Lane& lane) {
@@ -103,18 +94,52 @@ http::BodyPlan Edge::plan(http::RequestHead const& head) {
     return http::BodyPlan::whole(options_.body_bytes_max);
 }
 
+http::BodyPlan Edge::arrive(http::Arrival& arrival) {
+    auto const* ticket = static_cast<Ticket*>(arrival.ticket());
+    auto const& head = arrival.head();
+    if (!ticket || head.method == http::Method::Get || head.method == http::Method::Head) return plan(head);
+    if (Admin::is_mine(head.path)) return plan(head);
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    return found.target && !ticket->caller->allows(found.target->route->scope) ? http::BodyPlan::none() : plan(head);
+}
+
+Result<EdgeCallerRef> Edge::caller_of(http::Exchange const& exchange) const {
+    auto const* ticket = ticket_of(exchange);
+    if (ticket && !options_.viewer) return ticket->caller;
+    if (!options_.viewer) return local_caller();
+    TRY_ASSIGN(auto viewer, options_.viewer(exchange.head()));
+    return std::make_shared<EdgeCaller const>(seen_by(std::move(viewer)));
+}
+
+std::string Edge::id_of(http::Exchange const& exchange) {
+    if (auto const* ticket = ticket_of(exchange)) return std::string(ticket->request_id());
+    auto const given = exchange.head().header("X-Request-Id");
+    return is_plain_id(given) ? std::string(given) : fresh_id("q_", options_.clock->wall().us, lane(exchange.io_thread()).random);
+}
+std::string Edge::id_of(Asked const& asked) {
+    if (!asked.request_id.empty()) return asked.request_id;
+    if (asked.ticket) return std::string(asked.ticket->request_id());
+    auto const given = asked.head.header("X-Request-Id");
+    return is_plain_id(given) ? std::string(given) : fresh_id("q_", options_.clock->wall().us, lane(asked.io_thread).random);
+}
+
 void Edge::handle(http::Exchange& exchange) {
     auto const& head = exchange.head();
-    if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
-    if (!options_.viewer && answer_from_cache(exchange, *local_)) return;
-    if (options_.admin && Admin::is_mine(head.path)) return options_.admin->handle(exchange);
-    auto found = table_.match(http::method_name(head.method), head.path);
-    if (found.target) return options_.viewer ? answer_caller(exchange, found) : answer_route(exchange, found, *local_);
+    if (!exchange.ticket())
+        if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
+    auto const caller = caller_of(exchange);
+    if (caller && answer_from_cache(exchange, **caller, ticket_of(exchange))) return;
+    if (options_.admin && Admin::is_mine(head.path))
+        return caller ? options_.admin->handle(exchange, **caller)
+                      : write_problem(exchange.response(), caller.error(), id_of(exchange), {});
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    if (found.target && !caller) return write_problem(exchange.response(), caller.error(), id_of(exchange), {});
+    if (found.target) return answer_route(exchange, found, *caller);
     if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;
     answer_unknown(exchange, found);
 }
 
-bool Edge::answer_from_cache(http::Exchange& exchange, Caller const& caller) {
+bool Edge::answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket) {
     auto const& head = exchange.head();
     if (head.method != http::Method::Get) return false;
     std::string_view if_none_match;
@@ -127,8 +152,9 @@ bool Edge::answer_from_cache(http::Exchange& exchange, Caller const& caller) {
         if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
             accepts_gzip = http::accepts_gzip(header.value);
     }
-    auto const* entry = lane(exchange.io_thread()).cache.find(caller.name, head.target, options_.clock->steady_ns());
-    if (!entry) return false;
+    auto const* entry = lane(exchange.io_thread()).cache.find(caller.view, head.target, options_.clock->steady_ns());
+    if (!entry || !caller.allows(entry->route->scope)) return false;
+    if (ticket) ticket->host = entry->host, ticket->route = entry->route;
     bool const packed = accepts_gzip && entry->body.size() >= http::compress_from_bytes;
     if (if_none_match.empty() && !packed && !entry->prepared.empty())
         exchange.response().prepared(entry->prepared);
@@ -191,7 +217,7 @@ bool Edge::answer_health(http::Exchange& exchange) {
 
 void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
     auto const& head = exchange.head();
-    auto id = request_id_of(head, options_.clock->wall(), lane(exchange.io_thread()).random);
+    auto const id = id_of(exchange);
     if (match.allowed.empty())
         return write_problem(exchange.response(),
                              {404, "route_not_found", "there is nothing at this path; /<service>/v1/openapi.json lists what is"}, id, {});
@@ -203,37 +229,26 @@ void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, id); });
 }
 
-// By length, so that no name of a team can be taken for two.
-Edge::Caller Edge::Caller::named(Viewer who) {
-    Caller caller(std::move(who));
-    fmt::format_to(std::back_inserter(caller.name), "{}:{}:{}", int(caller.viewer.sees_all), caller.viewer.id.size(),
-                   caller.viewer.id.view());
-    for (auto const& team : caller.viewer.teams) fmt::format_to(std::back_inserter(caller.name), ":{}:{}", team.size(), team.view());
-    return caller;
-}
-
-void Edge::answer_caller(http::Exchange& exchange, Match const& match) {
-    auto const& head = exchange.head();
-    auto viewer = options_.viewer(head);
-    if (!viewer) {
-        auto const id = request_id_of(head, options_.clock->wall(), lane(exchange.io_thread()).random);
-        return write_problem(exchange.response(), viewer.error(), id, {});
-    }
-    auto const caller = Caller::named(std::move(*viewer));
-    if (!answer_from_cache(exchange, caller)) answer_route(exchange, match, caller);
-}
-
-void Edge::answer_route(http::Exchange& exchange, Match const& match, Caller const& caller) {
+void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCallerRef const& caller) {
     auto const& head = exchange.head();
     Target const& target = *match.target;
-    Asked asked{
-        .match = match, .head = head, .caller = caller, .body = exchange.body(), .io_thread = exchange.io_thread(), .query = head.query};
+    auto* const ticket = ticket_of(exchange);
+    if (ticket) ticket->host = target.host, ticket->route = target.route;
+    Asked asked{.match = match,
+                .head = head,
+                .caller = caller,
+                .body = exchange.body(),
+                .io_thread = exchange.io_thread(),
+                .ticket = ticket,
+                .query = head.query};
+    if (ticket) asked.deadline_us = ticket->deadline_us;
     // A read says its id only with a problem.
-    if (target.route->command) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
-    auto refuse = [&](Problem const& problem) {
-        if (asked.request_id.empty()) asked.request_id = request_id_of(head, options_.clock->wall(), lane(asked.io_thread).random);
-        write_problem(exchange.response(), problem, asked.request_id, {});
-    };
+    if (target.route->command) asked.request_id = id_of(asked);
+    auto refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, id_of(asked), {}); };
+    if (!caller->allows(target.route->scope)) {
+        if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
+        return refuse_caller(exchange, *caller, target.route->scope, id_of(asked));
+    }
     if (!target.host->ready()) {
         auto const done = target.host->replayed(), of = target.host->log().status().durable;
         return refuse({503, "service_starting", fmt::format("the service is reading its log: {} of {} events", done, of), {}, {}, 1});
@@ -296,17 +311,15 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (target.route->feed) {
         auto feed = Feed::make(*this, asked);
         if (feed) return (*feed)->open(defer());
-        auto const id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
-        return write_problem(respond(), feed.error(), id, {});
+        return write_problem(respond(), feed.error(), id_of(asked), {});
     }
-    if (target.route->kernel && asked.live != LiveForm::none) {
-        auto const id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
-        return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"}, id, {});
-    }
+    if (target.route->kernel && asked.live != LiveForm::none)
+        return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"},
+                             id_of(asked), {});
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
-    Request request{.route = *target.route, .viewer = asked.caller.viewer, .bind = bind, .request_id = asked.request_id};
+    Request request{.route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id};
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
@@ -331,7 +344,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         },
         to.oops_id);
     if (!outcome) return;
-    if (!*outcome && to.request_id.empty()) to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
     if (!*outcome || target.route->command) return write_outcome(respond(), to, *outcome);
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
@@ -339,7 +352,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
     if (asked.head.method == http::Method::Get && !target.route->kernel)
         lane(asked.io_thread)
-            .cache.keep(asked.caller.name, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
+            .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
 }
 
@@ -406,7 +419,7 @@ void Edge::keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds) 
     auto& body = told.answer->body;
     auto etag = etag_of(*told.to.route, body);
     lane(asked.io_thread)
-        .cache.keep(asked.caller.name, asked.head.target, host, *told.to.route, seen, std::move(body), std::move(etag),
+        .cache.keep(asked.caller->view, asked.head.target, host, *told.to.route, seen, std::move(body), std::move(etag),
                     host.position_text(told.answer->position), options_.clock->steady_ns());
 }
 
@@ -415,14 +428,13 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
     ToldPast told{{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}}, Answer{}};
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     if (past) {
-        Request const request{.route = *told.to.route, .viewer = asked.caller.viewer, .bind = bind, .request_id = asked.request_id};
+        Request const request{.route = *told.to.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id};
         told.answer = host.read_past(**past, request, &told.rights_at);
         if (!told.answer) told.to.oops_id = report_if_ours(host, request, told.answer.error());
     } else {
         told.answer = std::unexpected(past.error());
     }
-    if (!told.answer && told.to.request_id.empty())
-        told.to.request_id = request_id_of(asked.head, options_.clock->wall(), lane(asked.io_thread).random);
+    if (!told.answer && told.to.request_id.empty()) told.to.request_id = id_of(asked);
     return told;
 }
 

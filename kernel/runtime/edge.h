@@ -11,10 +11,12 @@
 #include "kernel/net/net.h"
 #include "kernel/runtime/admin.h"
 #include "kernel/runtime/binding.h"
+#include "kernel/runtime/edge_caller.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/kernel_query.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/static_file.h"
+#include "kernel/runtime/ticket.h"
 
 namespace gantry::runtime {
 
@@ -29,7 +31,7 @@ struct EdgeOptions {
     net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
     Clock* clock = &system_clock();
     Random* random = &system_random();
-    // Who calls, asked for each request to a route; a problem is the answer. Null: everyone is "u_local" (DESIGN §9).
+    // Who calls, instead of whom the gate found; a problem is the answer. Null and no gate: everyone is "u_local" (DESIGN §9).
     std::function<Result<Viewer>(http::RequestHead const&)> viewer = {};
     Duration after_wait_max = Duration::seconds(5);
     std::uint64_t body_bytes_max = 8 << 20;      // of a command's body
@@ -47,9 +49,14 @@ class Edge final : public http::Handler {
     ~Edge() override;
 
     http::BodyPlan plan(http::RequestHead const& head) override;
+    // Of a request that came through the gate: no body of one that will be refused.
+    http::BodyPlan arrive(http::Arrival& arrival) override;
     void handle(http::Exchange& exchange) override;
+    std::span<Target const> targets() const { return table_.targets(); }
     // Before a planned stop: live readers are told to come back, and end.
     void announce_stop();
+    // Ends streams whose callers were changed, disabled or removed.
+    void drop_ended();
     // Evaluations of live queries so far, the readers that there are, and those of them that are too slow for every answer; from any
     // thread but the IO threads.
     struct LiveCounts {
@@ -70,7 +77,6 @@ class Edge final : public http::Handler {
     struct Lane;        // what belongs to one IO thread
     struct Asked;       // one request to a route, as views
     struct AskedLater;  // the same, owning
-    struct Caller;
     struct Document {
         std::string path, body, etag;
     };
@@ -79,13 +85,16 @@ class Edge final : public http::Handler {
     void open_live(Asked const& asked, http::Deferred deferred);
     // The number in a position's text, of whatever history.
     static std::optional<Position> position_of(std::string_view text);
-    bool answer_from_cache(http::Exchange& exchange, Caller const& caller);
+    bool answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket);
     bool answer_file(http::Exchange& exchange);
     bool answer_document(http::Exchange& exchange);
     bool answer_health(http::Exchange& exchange);
     void answer_unknown(http::Exchange& exchange, Match const& match);
-    void answer_caller(http::Exchange& exchange, Match const& match);
-    void answer_route(http::Exchange& exchange, Match const& match, Caller const& caller);
+    void answer_route(http::Exchange& exchange, Match const& match, EdgeCallerRef const& caller);
+    Result<EdgeCallerRef> caller_of(http::Exchange const& exchange) const;
+    // The id of a request: its ticket's, its own if that is plain, else a new one.
+    std::string id_of(http::Exchange const& exchange);
+    std::string id_of(Asked const& asked);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);
@@ -106,7 +115,6 @@ class Edge final : public http::Handler {
     EdgeOptions options_;
     std::vector<Document> documents_;
     std::vector<std::unique_ptr<Lane>> lanes_;
-    std::unique_ptr<Caller const> local_;
     // False once the edge has gone, for what was posted to a lane before.
     std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
 };

@@ -6,28 +6,23 @@
 #include "kernel/http/message.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/edge_caller.h"
 
 namespace gantry::runtime {
-
-// Who calls, and a name that two callers have in common only if they see the same.
-struct Edge::Caller {
-    Viewer viewer;
-    std::string name = {};  // empty: everyone
-    explicit Caller(Viewer who) : viewer(std::move(who)) {}
-    static Caller named(Viewer who);
-};
 
 // One request to a route, as views that live as long as the exchange.
 struct Edge::Asked {
     Match const& match;
     http::RequestHead const& head;
-    Caller const& caller;
+    EdgeCallerRef const& caller;
     std::string_view body;
     int io_thread = 0;
-    std::string_view query = {};  // the service's part of it
+    Ticket const* ticket = nullptr;  // null: it came through no gate, or is owned (AskedLater)
+    std::string_view query = {};     // the service's part of it
     std::string_view as_of = {};
     LiveForm live = LiveForm::none;
-    std::string request_id = {};
+    std::string request_id = {};   // empty: not asked for yet (Edge::id_of)
+    std::int64_t deadline_us = 0;  // of the steady clock; 0: none
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
 
@@ -47,8 +42,9 @@ struct Edge::AskedLater {
         head_ = asked.head;
         head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
-        view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, query_, as_of_,
-                            asked.live, asked.request_id});
+        view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
+                            as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
+                            asked.deadline_us});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;
@@ -56,7 +52,7 @@ struct Edge::AskedLater {
     int io_thread() const { return view_->io_thread; }
 
    private:
-    Caller caller_;
+    EdgeCallerRef caller_;
     std::string target_, path_, query_, as_of_, body_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<http::Header> headers_;

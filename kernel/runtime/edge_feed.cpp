@@ -23,7 +23,11 @@ std::unexpected<Problem> invalid(std::string_view name, std::string detail) {
 }  // namespace
 
 Edge::Feed::Feed(Edge& edge, Asked const& asked)
-    : edge_(edge), host_(*asked.match.target->host), io_thread_(asked.io_thread), encoder_(host_, asked.caller.viewer) {}
+    : edge_(edge),
+      host_(*asked.match.target->host),
+      io_thread_(asked.io_thread),
+      caller_(asked.caller),
+      encoder_(host_, asked.caller->viewer) {}
 
 Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& asked) {
     auto feed = std::shared_ptr<Feed>(new Feed(edge, asked));
@@ -245,6 +249,19 @@ void Edge::Feed::fail_with(Problem const& problem) {
     // A stream is broken off: dropping the writer cuts the connection, so that nobody takes it for whole.
     finish();
     auto broken = std::move(out_);
+}
+
+void Edge::Feed::drop_if_ended() {
+    if (done_ || !caller_->is_ended()) return;
+    unpark();
+    if (is_page()) return fail_with(caller_ended());
+    if (form_ == Form::stream) {
+        std::string told;
+        http::append_problem_json(told, caller_ended(), {}, {});
+        out_.event("problem", {}, told);
+    }
+    out_.end();
+    finish();
 }
 
 void Edge::Feed::move() {

@@ -23,6 +23,7 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
     // Something new is durable.
     void wake();
     void move();
+    void drop_if_ended();  // its caller
 
    private:
     enum class Form { page, batch, lines, stream };
@@ -46,6 +47,7 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
     Edge& edge_;
     Host& host_;
     int io_thread_;
+    EdgeCallerRef const caller_;
     FeedInput input_;
     Form form_ = Form::page;
     bool endless_ = false;

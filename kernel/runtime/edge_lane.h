@@ -40,6 +40,11 @@ struct Edge::Lane {
         for (auto const& feed : std::set(feeds)) feed->move();
     }
 
+    void drop_ended() {
+        if (live) live->drop_ended();
+        for (auto const& feed : std::set(feeds)) feed->drop_if_ended();
+    }
+
    private:
     std::uint64_t last_watcher_ = 0;
 };

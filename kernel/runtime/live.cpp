@@ -26,18 +26,18 @@ Edge::Live::Query* Edge::Live::find(std::uint64_t number) {
 }
 
 Edge::Live::Query& Edge::Live::query_of(Asked const& asked) {
-    auto name = fmt::format("{}?{}\n{}", asked.head.path, asked.query, asked.caller.name);
+    auto name = fmt::format("{}?{}\n{}", asked.head.path, asked.query, asked.caller->view);
     if (auto found = by_name_.find(name); found != by_name_.end()) return *queries_.at(found->second);
     auto query = std::make_unique<Query>();
     query->number = ++last_number_, query->name = name, query->path = asked.head.path, query->query = asked.query;
-    query->host = asked.match.target->host, query->route = asked.match.target->route, query->viewer = asked.caller.viewer;
+    query->host = asked.match.target->host, query->route = asked.match.target->route, query->viewer = asked.caller->viewer;
     by_name_.emplace(std::move(name), query->number);
     return *queries_.emplace(query->number, std::move(query)).first->second;
 }
 
 void Edge::Live::open(Asked const& asked, LiveForm form, Position last_seen, http::Deferred deferred) {
     Query& query = query_of(asked);
-    query.openings.push_back({form, last_seen, asked.request_id, std::move(deferred)});
+    query.openings.push_back({form, last_seen, asked.request_id, asked.caller, std::move(deferred)});
     if (query.status != 200 || query.evaluating || outdated(query)) return evaluate(query);
     Opening opening = std::move(query.openings.back());
     query.openings.pop_back();
@@ -135,7 +135,7 @@ void Edge::Live::start(Query& query, Opening opening, Problem const* problem) {
     if (problem) return write_problem(response, *problem, opening.request_id, {}, position);
     response.begin(200).header("Content-Type", "text/event-stream").header("Cache-Control", "no-store");
     response.header("Gantry-Position", position).header("X-Accel-Buffering", "no");
-    Reader reader{++last_number_, opening.form, false, query.version, response.stream()};
+    Reader reader{++last_number_, opening.form, false, query.version, opening.caller, response.stream()};
     reader.out.heartbeat_every(heartbeat);
     if (opening.last_seen > query.host->refolded_at() && query.position <= opening.last_seen)
         reader.out.write(": unchanged\n\n");
@@ -221,6 +221,27 @@ void Edge::Live::look_at_wide_ones() {
     if (!wide.empty()) look_at_wide_ones_later();
     for (auto number : wide)
         if (Query* query = find(number); query && outdated(*query)) evaluate(*query);
+}
+
+void Edge::Live::drop_ended() {
+    std::vector<std::uint64_t> numbers;
+    for (auto const& [number, query] : queries_) numbers.push_back(number);
+    std::string told;
+    http::append_problem_json(told, caller_ended(), {}, {});
+    for (auto number : numbers) {
+        auto& query = *queries_.at(number);
+        for (auto& reader : query.readers) {
+            if (!reader.caller->is_ended()) continue;
+            reader.out.event("problem", {}, told);
+            reader.out.on_cancel(nullptr), reader.out.on_drained(nullptr);
+            reader.out.end();
+        }
+        readers_ -= std::erase_if(query.readers, [](Reader const& r) { return r.caller->is_ended(); });
+        for (auto& opening : query.openings)
+            if (opening.caller->is_ended()) write_problem(opening.deferred.response(), caller_ended(), opening.request_id, {});
+        std::erase_if(query.openings, [](Opening const& o) { return o.caller->is_ended(); });
+        drop_if_unread(number);
+    }
 }
 
 void Edge::Live::move_all() {

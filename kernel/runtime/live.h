@@ -31,6 +31,8 @@ class Edge::Live {
     void wake(std::vector<std::uint64_t> const& queries);
     // Tells every reader to come back after a while of its own, and ends it.
     void move_all();
+    // Ends the readers of callers of whom something was revoked.
+    void drop_ended();
 
     std::size_t readers() const { return readers_; }
     std::size_t behind() const;
@@ -42,12 +44,14 @@ class Edge::Live {
         LiveForm form = LiveForm::full;
         bool behind = false;        // its buffer is full
         std::uint64_t version = 0;  // of the answer that it has
+        EdgeCallerRef caller;
         http::StreamWriter out;
     };
     struct Opening {
         LiveForm form = LiveForm::full;
         Position last_seen = 0;
         std::string request_id;
+        EdgeCallerRef caller;
         http::Deferred deferred;
     };
     struct Query {

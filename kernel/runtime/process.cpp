@@ -25,11 +25,11 @@
 #include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/erasing.h"
 #include "kernel/runtime/follower.h"
+#include "kernel/runtime/gate.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/log_stream.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/scrubs.h"
-#include "kernel/runtime/sites.h"
 #include "kernel/runtime/stop_signal.h"
 #include "kernel/runtime/upgrade.h"
 #include "kernel/runtime/workers.h"
@@ -264,7 +264,7 @@ class Process {
     }
     Result<void> listen() {
         make_care();
-        std::vector<Sites::Site> sites;
+        std::vector<GateSite> sites;
         for (auto& tenant : tenants_) {
             make_admin(tenant);
             tenant.edge = std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
@@ -273,10 +273,10 @@ class Process {
                                                                                .admin = &*tenant.admin,
                                                                                .reports = &*tenant.reports,
                                                                                .threads = &*threads_});
-            sites.push_back({tenant.name, tenant.edge.get()});
+            sites.push_back({tenant.name, tenant.edge.get(), nullptr});
         }
-        sites_.emplace(std::move(sites));
-        server_.emplace(*threads_, *sites_, http::ServerConfig{options_.limits, options_.tls});
+        gate_.emplace(std::move(sites), GateOptions{.threads = &*threads_});
+        server_.emplace(*threads_, *gate_, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         listening_ = true;
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
@@ -446,7 +446,7 @@ class Process {
     std::optional<Workers> workers_;          // that run effects
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
-    std::optional<Sites> sites_;
+    std::optional<Gate> gate_;
     // That serve; that keep house; that rebuild; that follow; that copy and check.
     std::optional<net::IoThreads> threads_, worker_, slow_, following_, care_;
     std::optional<http::Server> server_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernel/http/message.h"
+#include "kernel/runtime/gate.h"
 #include "kernel/runtime/if_match.h"
 
 namespace gantry::runtime {
@@ -55,6 +56,13 @@ void write_problem(http::Response response, Problem const& problem, std::string_
     if (!position.empty()) response.header("Gantry-Position", position);
     if (problem.retry_after_s) response.header("Retry-After", std::uint64_t(*problem.retry_after_s));
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, request_id, oops_id); });
+}
+
+void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id) {
+    auto const* ticket = ticket_of(exchange);
+    auto const problem = ticket && ticket->unrecognised ? *ticket->unrecognised : may_not(caller, scope);
+    if (problem.status == 401) add_challenges(exchange, ticket && ticket->unrecognised ? "invalid_token" : "");
+    write_problem(exchange.response(), problem, request_id, {});
 }
 
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "kernel/http/server.h"
+#include "kernel/runtime/edge_caller.h"
 #include "kernel/runtime/host.h"
 
 // How outcomes of calls become HTTP answers.
@@ -23,6 +24,8 @@ void write_read(http::Response response, RouteDecl const& route, std::string_vie
                 std::string_view if_none_match);
 void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
                    std::string_view position = {});
+// A caller who may not: 401 with the challenges, or 403.
+void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id);
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome);
 
 // "rejected" lines and elements of a bulk: {"line":3,"status":409,"problem":{…}}, {"index":0,"status":200,"reply":{…}}.

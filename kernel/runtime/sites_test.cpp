@@ -1,5 +1,6 @@
 // Several sites behind one port: each is as if it ran alone.
 #include "kernel/runtime/sites.h"
+#include "kernel/runtime/gate.h"
 
 #include <map>
 
@@ -8,7 +9,7 @@
 namespace gantry::vault {
 namespace {
 
-using runtime::Sites;
+using runtime::Gate;
 
 std::vector<std::string> const names = {"main", "acme", "beta"};
 
@@ -16,7 +17,7 @@ std::vector<std::string> const names = {"main", "acme", "beta"};
 class Several {
    public:
     explicit Several(std::uint64_t seed) {
-        std::vector<Sites::Site> sites;
+        std::vector<runtime::GateSite> sites;
         for (auto const& name : names) {
             auto& site = sites_[name];
             site.random.emplace(seed_of(seed, name));
@@ -29,7 +30,7 @@ class Several {
             site.world = std::move(*made);
             sites.push_back({name, &site.world->edge()});
         }
-        front_.emplace(std::move(sites));
+        front_.emplace(std::move(sites), runtime::GateOptions{.threads = &threads_});
         server_.emplace(threads_, *front_);
         url_ = "http://127.0.0.1:" + std::to_string(*server_->listen({}));
         client::Options once;
@@ -64,7 +65,7 @@ class Several {
     runtime::FakeClock clock_{Time{1'900'000'000'000'000}};
     net::IoThreads threads_{1};
     std::map<std::string, One> sites_;
-    std::optional<Sites> front_;
+    std::optional<Gate> front_;
     std::optional<http::Server> server_;
     std::optional<client::Session> session_;
     std::string url_;

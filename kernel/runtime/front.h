@@ -1,0 +1,92 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernel/auth/file_callers.h"
+#include "kernel/http/gantry/client.h"
+#include "kernel/log/disk.h"
+#include "kernel/net/net.h"
+#include "kernel/runtime/admin.h"
+#include "kernel/runtime/gate.h"
+
+namespace gantry::runtime {
+
+// What an operator says of who may come in, and of what is told of it.
+struct FrontSettings {
+    auth::OriginSettings origin;
+    std::vector<std::string> addresses;  // that are let in; none: all
+    // An identity provider, by its issuer; empty: none. `jwt_keys_url`: empty: as its discovery document says.
+    std::string jwt_issuer, jwt_keys_url;
+    std::vector<std::string> jwt_audiences, jwt_scopes, jwt_scopes_max = {"*"};
+    std::string jwt_name_claim = "sub", jwt_name_prefix;
+    Duration jwt_keys_every = Duration::hours(1);
+    observe::TraceRules traces;
+    std::string otlp_url;  // of a collector, without /v1/traces; empty: none
+};
+// 400 "config_invalid", each fault with its key of [auth].
+Result<void> check_front(FrontSettings const& settings);
+
+// What stands between the network and the sites of a process: who the callers are, the gate, and the book of what became of requests.
+class Front {
+   public:
+    struct Parts {
+        log::Disk& disk;
+        Clock& clock;
+        Random& random;
+        net::IoThreads& threads;  // that serve
+        std::string data_dir;     // empty: no callers are kept, none are known
+        std::string version;
+        observe::LogQueue* log = nullptr;  // for the access log; null: none
+        FrontSettings settings;
+    };
+    static Result<std::unique_ptr<Front>> make(Parts parts, std::span<std::string const> sites);
+    ~Front();
+
+    // Whether nobody could be recognised at one of the sites: it answers on loopback alone.
+    bool is_open() const;
+    // Puts the gate before the edges, in the order of the sites. `metrics` answers /metrics.
+    http::Handler& stand_before(std::vector<Edge*> edges, std::function<void(http::Exchange&)> metrics);
+
+    // Reads the callers of all sites again: what is wrong with one leaves that one as it was.
+    Result<void> reload_callers();
+    // Takes what may change while requests come.
+    Result<void> set(FrontSettings const& settings);
+    // Every second or so, by one thread: notices a changed callers.json, fetches keys, sends traces.
+    void keep_house();
+    void stop();  // sends what waits
+
+    // For the routes of every site: sessions are the gate's own.
+    std::vector<Admin::Route> routes();
+    void write_metrics(observe::MetricsWriter& writer) const;
+    observe::TraceStore& traces() { return traces_; }
+    // With whom the operator's own commands call: a token of this run.
+    std::string const& operator_token() const { return operator_token_; }
+
+   private:
+    struct Site;
+    explicit Front(Parts parts);
+    Result<void> open_site(std::string name);
+    Result<void> load(Site& site);
+    Result<std::shared_ptr<GateRules const>> rules_of(FrontSettings const& settings) const;
+    void fetch_keys();
+    Result<auth::JwtKeys> fetched_keys();
+    void send_traces(std::string body);
+
+    Parts parts_;
+    std::string operator_token_;
+    observe::TraceStore traces_;
+    std::unique_ptr<observe::OtlpQueue> exporter_;
+    std::vector<std::unique_ptr<Site>> sites_;
+    std::unique_ptr<auth::JwtCallers> jwt_;
+    std::atomic<bool> fetching_ = false;
+    std::int64_t fetched_ns_ = 0;
+    std::unique_ptr<RequestBook> book_;
+    std::unique_ptr<Gate> gate_;
+    net::IoThreads verifiers_{1}, errands_{1};  // passwords; keys and traces
+};
+
+}  // namespace gantry::runtime

@@ -1,0 +1,543 @@
+#include "kernel/runtime/gate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <unordered_map>
+
+#include "kernel/auth/cookies.h"
+#include "kernel/codec/json.h"
+#include "kernel/http/message.h"
+#include "kernel/runtime/reply.h"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr int lanes_max = 256;                // IO threads of a process
+constexpr int verifying_max = 64;             // passwords that wait or are verified; each keeps a connection waiting
+constexpr std::size_t callers_a_lane = 4096;  // whose views are kept ready
+constexpr std::size_t values_max = 16;        // headers of one name that a proxy may have added to
+constexpr std::size_t target_bytes_max = 1024, agent_bytes_max = 256;  // that are logged
+constexpr std::size_t timing_bytes_max = 512;
+constexpr Duration timeout_max = Duration::hours(24);
+
+bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool is_health(std::string_view path) { return path.starts_with("/health/"); }
+
+// In constant time.
+bool same_secret(std::string_view a, std::string_view b) {
+    unsigned differ = a.size() != b.size();
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) differ |= unsigned(a[i] ^ b[i]);
+    return differ == 0;
+}
+
+// A browser keeps a cookie that is marked Secure where it came by TLS, or of localhost.
+auth::CookieOver cookie_over(http::RequestHead const& head, bool tls) {
+    return tls || http::is_loopback_authority(head.host) ? auth::CookieOver::secure : auth::CookieOver::plain;
+}
+
+std::unexpected<Problem> unauthorized(std::string_view code, std::string_view detail) { return fail(401, code, std::string(detail)); }
+
+}  // namespace
+
+bool is_plain_id(std::string_view given) {
+    return !given.empty() && given.size() <= given_id_bytes_max &&
+           std::ranges::all_of(given, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.' || c == ':'; });
+}
+
+void write_request_id(char* to, std::int64_t now_us, Random& random) {
+    static constexpr char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    auto const ms = std::uint64_t(now_us / 1000), tail = random.next();
+    *to++ = 'q', *to++ = '_';
+    for (int shift = 45; shift >= 0; shift -= 5) *to++ = alphabet[ms >> shift & 31];
+    for (int shift = 45; shift >= 0; shift -= 5) *to++ = alphabet[tail >> shift & 31];
+}
+
+void add_challenges(http::Exchange& exchange, std::string_view error) {
+    exchange.add_header("WWW-Authenticate", auth::bearer_challenge("gantry", error));
+    if (exchange.head().header("Sec-Fetch-Dest") != "empty") exchange.add_header("WWW-Authenticate", auth::basic_challenge("gantry"));
+}
+
+// What one look over the headers found. Views of the head.
+struct Gate::Shown {
+    std::string_view authorization, cookies, request_id, timeout, timing, agent, traceparent, sentry_trace;
+    bool authorized_twice = false;
+    std::array<std::string_view, values_max> addresses, callers;
+    std::size_t address_count = 0, caller_count = 0;
+
+    Shown(http::RequestHead const& head, auth::OriginRules const& rules) {
+        std::string_view const address_header = rules.address_header(), caller_header = rules.caller_header();
+        for (auto const& h : head.headers) {
+            auto const is = [&](std::string_view name) { return http::equals_ignoring_case(h.name, name); };
+            switch (h.name.size()) {
+                case 6:
+                    if (is("Cookie")) cookies = h.value;
+                    break;
+                case 10:
+                    if (is("User-Agent")) agent = h.value;
+                    break;
+                case 11:
+                    if (is("traceparent")) traceparent = h.value;
+                    break;
+                case 12:
+                    if (is("X-Request-Id")) request_id = h.value;
+                    if (is("sentry-trace")) sentry_trace = h.value;
+                    break;
+                case 13:
+                    if (is("Gantry-Timing")) timing = h.value;
+                    if (is("Authorization")) authorized_twice |= !authorization.empty(), authorization = h.value;
+                    break;
+                case 14:
+                    if (is("Gantry-Timeout")) timeout = h.value;
+                    break;
+                default: break;
+            }
+            if (!address_header.empty() && h.name.size() == address_header.size() && is(address_header))
+                addresses[std::min(address_count++, values_max - 1)] = h.value;
+            if (!caller_header.empty() && h.name.size() == caller_header.size() && is(caller_header))
+                callers[std::min(caller_count++, values_max - 1)] = h.value;
+        }
+    }
+    Result<auth::Origin> origin_of(auth::OriginRules const& rules, auth::IpAddress const& peer) const {
+        if (std::max(address_count, caller_count) > values_max)
+            return fail(400, "forwarding_invalid", fmt::format("more than {} headers of one name", values_max));
+        return rules.of(peer, std::span(addresses).first(address_count), std::span(callers).first(caller_count));
+    }
+};
+
+// A password that is being verified, and what came of it. Written before its connection goes on.
+struct Gate::Verdict {
+    std::string shown;
+    std::optional<Result<auth::Identity>> outcome;
+};
+
+// What is kept with a connection: what it showed last is most likely what it shows next.
+struct Gate::Seat {
+    auth::IpAddress peer;
+    GateSite const* site = nullptr;
+    std::string authorization;  // of `identity`
+    auth::Identity identity;
+    EdgeCallerRef caller;
+    std::shared_ptr<Verdict> verdict;
+};
+
+// A ticket, in the pool of its lane while no request has it.
+class Gate::Pass final : public Ticket {
+   public:
+    explicit Pass(Lane& lane) : lane_(lane) {}
+    void finished(http::Ended const& ended) override;
+    void answering(int status, std::string& headers) override;
+    void streaming() override;
+
+    GateSite const* site = nullptr;
+    auth::IpAddress client;
+    std::optional<Problem> refusal;
+    auth::CallerLimiter* inside = nullptr;  // of `caller`; to be left
+    bool held = false;                      // it waits for a verdict
+    bool tells_rate = false, tells_timing = false;
+    auth::CallerLimiter::Rate rate;
+
+   private:
+    Lane& lane_;
+};
+
+struct Gate::Lane {
+    Lane(Gate& of, int at) : gate(of), io_thread(at), rules(of.options_.rules) {}
+    Pass& take() {
+        if (free.empty()) return *passes.emplace_back(std::make_unique<Pass>(*this));
+        auto* pass = free.back();
+        free.pop_back();
+        return *pass;
+    }
+    // One view of a caller for all its connections here.
+    EdgeCallerRef view_of(std::shared_ptr<auth::Caller const> const& caller) {
+        if (callers.size() >= callers_a_lane) std::erase_if(callers, [](auto const& known) { return known.second.use_count() == 1; });
+        auto& known = callers[caller.get()];
+        if (known && known->caller == caller) return known;
+        Viewer viewer{Str(caller->id()), caller->sees_all()};
+        for (auto const& team : caller->teams()) viewer.teams.emplace_back(team);
+        auto made = seen_by(std::move(viewer));
+        made.caller = caller;
+        return known = std::make_shared<EdgeCaller const>(std::move(made));
+    }
+
+    observe::RequestTrace* take_trace() {
+        if (free_traces.empty()) return traces.emplace_back(std::make_unique<observe::RequestTrace>()).get();
+        auto* trace = free_traces.back();
+        free_traces.pop_back();
+        return trace;
+    }
+
+    Gate& gate;
+    int const io_thread;
+    std::shared_ptr<GateRules const> rules;
+    SeededRandom random{system_random().next()};  // of request ids: unlikely to meet is enough
+    std::vector<std::unique_ptr<Pass>> passes;
+    std::vector<Pass*> free;
+    std::vector<std::unique_ptr<observe::RequestTrace>> traces;
+    std::vector<observe::RequestTrace*> free_traces;
+    std::unordered_map<auth::Caller const*, EdgeCallerRef> callers;
+};
+
+void Gate::Pass::answering(int, std::string& headers) {
+    if (tells_rate) {
+        headers.append("RateLimit-Policy: ").append(auth::rate_limit_policy(caller->caller->limiter().limits())).append("\r\n");
+        headers.append("RateLimit: ").append(auth::rate_limit(rate)).append("\r\n");
+    }
+    if (tells_timing && trace) {
+        std::array<char, timing_bytes_max> room;
+        headers.append("Server-Timing: ").append(observe::server_timing(*trace, system_clock().steady_ns(), room)).append("\r\n");
+    }
+}
+
+// There may be many, for hours: no room is held for what is told at once.
+void Gate::Pass::streaming() {
+    if (trace) lane_.free_traces.push_back(std::exchange(trace, nullptr));
+}
+
+void Gate::Pass::finished(http::Ended const& ended) {
+    if (inside) inside->leave();
+    auto& gate = lane_.gate;
+    if (gate.options_.book) gate.options_.book->ended(lane_.io_thread, site ? std::size_t(site - gate.sites_.data()) : 0, *this, ended);
+    if (trace) lane_.free_traces.push_back(std::exchange(trace, nullptr));
+    inside = nullptr, site = nullptr, host = nullptr, route = nullptr;
+    caller.reset(), refusal.reset(), unrecognised.reset(), refused.clear();
+    held = tells_rate = tells_timing = false;
+    lane_.free.push_back(this);
+}
+
+Gate::Gate(std::vector<GateSite> sites, GateOptions options)
+    : sites_(std::move(sites)), options_(std::move(options)), failed_(*options_.random), lanes_(lanes_max) {
+    for (std::size_t i = 0; i < sites_.size(); ++i) verified_.push_back(std::make_unique<auth::VerifiedPasswords>(*options_.random));
+    auth::CallerTraits traits{.name = "operator"};
+    traits.scopes = *auth::Scopes::parse(std::vector<std::string>{"*"});
+    operator_.caller = std::make_shared<auth::Caller const>(std::move(traits));
+    EdgeCaller nobody = seen_by(Viewer{Str("anonymous")});
+    nobody.anonymous = true;
+    nobody_ = std::make_shared<EdgeCaller const>(std::move(nobody));
+}
+Gate::~Gate() = default;
+
+Gate::Lane& Gate::lane(int io_thread) {
+    auto& slot = lanes_[std::size_t(io_thread)];
+    if (!slot) slot = std::make_unique<Lane>(*this, io_thread);
+    return *slot;
+}
+
+void Gate::refused(http::Peer const& peer, int status, std::string_view code, int io_thread) {
+    if (options_.book) options_.book->refused(io_thread, peer, status, code);
+}
+
+void Gate::set_rules(std::shared_ptr<GateRules const> rules) {
+    // By the first lane that is made from here on, and by those that are there.
+    for (int thread = 0; thread < options_.threads->count(); ++thread) options_.threads->run(thread, [&] { lane(thread).rules = rules; });
+}
+
+void Gate::drop_ended() {
+    for (auto const& site : sites_) site.edge->drop_ended();
+}
+
+void Gate::answer_metrics(http::Exchange& exchange, Pass& pass) {
+    if (!pass.caller->allows("gantry:metrics")) return refuse_caller(exchange, *pass.caller, "gantry:metrics", pass.request_id());
+    options_.metrics(exchange);
+}
+
+http::BodyPlan Gate::plan(http::RequestHead const& head) {
+    auto const* site = site_of(head.host);
+    return site ? site->edge->plan(head) : http::BodyPlan::none();
+}
+
+http::BodyPlan Gate::arrive(http::Arrival& arrival) {
+    auto& here = lane(arrival.io_thread());
+    Shown const shown(arrival.head(), here.rules->origin);
+    auto* pass = static_cast<Pass*>(arrival.ticket());
+    if (!pass) {
+        pass = &here.take();
+        pass->caller = nobody_;
+        arrival.attach(*pass);
+        if (options_.book) options_.book->began(arrival.io_thread());
+        note(arrival, *pass, shown);
+    }
+    pass->held = false;
+    if (auto admitted = admit(arrival, *pass, shown); !admitted) {
+        if (pass->held) return http::BodyPlan::later();
+        pass->refusal = std::move(admitted.error());
+        return http::BodyPlan::none();
+    }
+    return pass->site->edge->arrive(arrival);
+}
+
+void Gate::handle(http::Exchange& exchange) {
+    auto& pass = static_cast<Pass&>(*exchange.ticket());
+    if (!pass.refusal) {
+        auto const path = exchange.head().path;
+        if (path == "/metrics" && options_.metrics) return answer_metrics(exchange, pass);
+        if (path == "/_gantry/v1/session") return answer_session(exchange, pass);
+        if (path == "/_gantry/v1/sessions") return answer_sessions(exchange, pass);
+        return pass.site->edge->handle(exchange);
+    }
+    pass.refused = pass.refusal->code;
+    if (pass.refusal->status == 401) add_challenges(exchange, "invalid_token");
+    write_problem(exchange.response(), *pass.refusal, pass.request_id(), {});
+}
+
+// What is told of the request later, whatever becomes of it.
+void Gate::note(http::Arrival& arrival, Pass& pass, Shown const& shown) {
+    auto& here = lane(arrival.io_thread());
+    auto const& head = arrival.head();
+    pass.arrived = options_.clock->wall();
+    pass.method = head.method, pass.http_minor = std::uint8_t(head.version_minor), pass.tls = arrival.tls();
+    auto const target = head.target.substr(0, target_bytes_max), agent = shown.agent.substr(0, agent_bytes_max);
+    pass.text.assign(target).append(agent).append(arrival.peer().address);
+    pass.target_size = target.size(), pass.agent_size = agent.size();
+    if (is_plain_id(shown.request_id)) {
+        std::ranges::copy(shown.request_id, pass.id.begin());
+        pass.id_size = std::uint8_t(shown.request_id.size());
+    } else {
+        write_request_id(pass.id.data(), pass.arrived.us, here.random);
+        pass.id_size = request_id_bytes;
+    }
+    pass.quiet = is_health(head.path);
+    pass.tells_timing = !shown.timing.empty();
+    auto caller = observe::parse_traceparent(shown.traceparent);
+    if (!caller) caller = observe::parse_sentry_trace(shown.sentry_trace);
+    pass.trace = here.take_trace();
+    pass.trace->begin("request", observe::SpanKind::server, caller, pass.arrived, arrival.arrived_us() * 1000, here.random);
+    auto& seat = arrival.seat();
+    if (seat) return;
+    auto made = std::make_shared<Seat>();
+    made->peer = auth::parse_address(arrival.peer().address).value_or(auth::IpAddress{});
+    seat = std::move(made);
+}
+
+Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown) {
+    auto const rules = lane(arrival.io_thread()).rules;
+    pass.deadline_us = 0;
+    if (!shown.timeout.empty()) {
+        std::int64_t ms = 0;
+        auto const [end, error] = std::from_chars(shown.timeout.data(), shown.timeout.data() + shown.timeout.size(), ms);
+        if (error != std::errc() || end != shown.timeout.data() + shown.timeout.size() || ms < 1 || ms > timeout_max.us / 1000)
+            return fail(400, "request_invalid", "Gantry-Timeout: expected milliseconds from 1 to 86400000");
+        pass.deadline_us = arrival.arrived_us() + ms * 1000;
+    }
+    TRY_ASSIGN(pass.site, choose_site(arrival.head()));
+    if (pass.quiet) return {};
+    TRY_ASSIGN(auto const origin, shown.origin_of(rules->origin, static_cast<Seat const*>(arrival.seat().get())->peer));
+    if (origin.by_proxy) {
+        pass.text.resize(pass.target_size + pass.agent_size);
+        pass.text += auth::format_address(origin.client);
+    }
+    if (!rules->addresses.empty() && !(origin.known && rules->addresses.contains(origin.client)))
+        return fail(403, "address_refused", "requests from this address are not let in: [auth] allow lists those that are");
+    TRY_ASSIGN(pass.caller, identify(arrival, pass, shown, origin));
+    if (!pass.caller->caller) return {};
+    TRY_VOID(pass.caller->caller->check_origin(origin));
+    return limit(pass);
+}
+
+// A host without a label, an address too, is the first site; so is every one when there is no other.
+GateSite const* Gate::site_of(std::string_view authority) const {
+    auto const label = http::site_label(authority);
+    if (label.empty() || sites_.size() == 1) return &sites_.front();
+    auto const found = std::ranges::find_if(sites_, [&](GateSite const& s) { return http::equals_ignoring_case(s.name, label); });
+    return found == sites_.end() ? nullptr : &*found;
+}
+
+Result<GateSite const*> Gate::choose_site(http::RequestHead const& head) const {
+    auto const* site = site_of(head.host);
+    if (!site) {
+        bool const open = std::ranges::all_of(sites_, &GateSite::is_open);
+        // A name that is none of ours at all is told as a single site would tell it.
+        if (open) TRY_VOID(http::check_loopback(head));
+        return fail(421, "site_unknown", "no site of this name is served here: the first label of the host names one");
+    }
+    auto const origin = head.header("Origin");
+    if (auto const scheme = origin.find("://"); scheme != origin.npos && site_of(origin.substr(scheme + 3)) != site)
+        return fail(403, "cross_site", "This is a page of another site: each site answers only to its own.");
+    return site;
+}
+
+Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin) {
+    if (pass.site->is_open()) {
+        TRY_VOID(http::check_loopback(arrival.head()));
+        return local_caller();
+    }
+    if (shown.authorized_twice) return unauthorized("authorization_malformed", "there are two Authorization headers: send one");
+    auto& seat = *static_cast<Seat*>(arrival.seat().get());
+    bool const kept = seat.caller && seat.site == pass.site && !shown.authorization.empty() && seat.authorization == shown.authorization;
+    if (kept && seat.identity.holds(pass.arrived)) return seat.caller;
+    TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
+    if (!identity.caller) return nobody_;
+    auto view = lane(arrival.io_thread()).view_of(identity.caller);
+    if (!shown.authorization.empty())
+        seat.site = pass.site, seat.authorization = shown.authorization, seat.identity = std::move(identity), seat.caller = view;
+    return view;
+}
+
+Result<auth::Identity> Gate::recognise(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin) {
+    pass.client = origin.client;
+    if (!shown.authorization.empty()) return by_authorization(arrival, pass, shown.authorization);
+    // A browser shows the rest by itself, whatever page asks.
+    auto const ours = [&] { return http::check_same_origin(arrival.head()); };
+    auto const* callers = pass.site->callers;
+    if (auto const names = arrival.peer().certificate_names; !names.empty() && callers) {
+        TRY_VOID(ours());
+        std::vector<std::string_view> const views(names.begin(), names.end());
+        return callers->by_certificate(views, pass.arrived);
+    }
+    if (!origin.caller_name.empty() && callers) {
+        TRY_VOID(ours());
+        return callers->by_name(origin.caller_name, pass.arrived);
+    }
+    if (shown.cookies.empty() || !pass.site->sessions) return auth::Identity{};
+    TRY_VOID(ours());
+    return by_session(arrival, pass, shown.cookies);
+}
+
+// One that is over makes nobody of its reader, who can still see the page to sign in.
+Result<auth::Identity> Gate::by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies) {
+    auto const id = auth::session_of_cookies(cookie_over(arrival.head(), arrival.tls()), cookies);
+    if (!id) return auth::Identity{};
+    auto found = pass.site->sessions->find(*id, pass.client, pass.arrived);
+    if (found) return found;
+    pass.unrecognised = std::move(found.error());
+    return auth::Identity{};
+}
+
+Result<auth::Identity> Gate::by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value) {
+    TRY_ASSIGN(auto shown, auth::parse_authorization(value));
+    if (auto const* bearer = std::get_if<auth::Bearer>(&shown)) return by_bearer(pass, *bearer);
+    TRY_VOID(http::check_same_origin(arrival.head()));  // a browser repeats a password by itself
+    return by_password(arrival, pass, value, std::get<auth::Basic>(std::move(shown)));
+}
+
+Result<auth::Identity> Gate::by_bearer(Pass& pass, auth::Bearer const& shown) {
+    if (!options_.operator_token.empty() && same_secret(shown.token, options_.operator_token)) return operator_;
+    auto const now_ns = options_.clock->steady_ns();
+    TRY_VOID(failed_.check(pass.client, {}, now_ns));
+    auto const* site = pass.site;
+    if (shown.is_jwt() && site->jwt) {
+        auto identity = site->jwt->by_jwt(shown.token, pass.arrived);
+        if (site->jwt->wants_keys(now_ns) && options_.fetch_keys) options_.fetch_keys(*site->jwt);
+        return identity;
+    }
+    if (!site->callers) return unauthorized("token_unknown", "nobody has this token");
+    auto identity = site->callers->by_token(shown.token, pass.arrived);
+    if (!identity) failed_.failed(pass.client, {}, now_ns);
+    return identity;
+}
+
+Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown) {
+    auto const* callers = pass.site->callers;
+    if (!callers) return unauthorized("password_wrong", "the name or the password is wrong");
+    auto& seat = *static_cast<Seat*>(arrival.seat().get());
+    if (auto const verdict = std::exchange(seat.verdict, nullptr); verdict && verdict->outcome && verdict->shown == value)
+        return std::move(*verdict->outcome);
+    auto const generation = callers->generation();
+    auto& verified = this->verified(*pass.site);
+    if (auto known = verified.find(value, generation, pass.arrived)) return std::move(*known);
+    TRY_VOID(failed_.check(pass.client, shown.name, options_.clock->steady_ns()));
+    if (!options_.verifiers || verifying_.fetch_add(1) >= verifying_max) {
+        if (options_.verifiers) --verifying_;
+        return fail(Problem{503, "overloaded", "too many passwords are being verified: try again", {}, {}, 1});
+    }
+    seat.verdict = std::make_shared<Verdict>(Verdict{std::string(value), {}});
+    pass.held = true;
+    options_.verifiers->post(0, [this, callers, &verified, generation, verdict = seat.verdict, client = pass.client,
+                                 shown = std::move(shown), held = arrival.hold()]() mutable {
+        auto identity = callers->by_password(shown.name, shown.password, options_.clock->wall());
+        if (identity)
+            verified.keep(verdict->shown, *identity, generation, options_.clock->wall()), failed_.succeeded(shown.name);
+        else
+            failed_.failed(client, shown.name, options_.clock->steady_ns());
+        verdict->outcome.emplace(std::move(identity));
+        --verifying_;
+        held.resume();
+    });
+    return unauthorized("password_unverified", "the password is being verified");
+}
+
+Result<void> Gate::limit(Pass& pass) {
+    auto& limiter = pass.caller->caller->limiter();
+    if (limiter.limits_rate()) {
+        pass.rate = limiter.take(options_.clock->steady_ns()), pass.tells_rate = true;
+        if (!pass.rate.allowed) return std::unexpected(auth::rate_exceeded(limiter, pass.rate));
+    }
+    if (limiter.limits().concurrent == 0) return {};
+    if (!limiter.enter()) return std::unexpected(auth::concurrency_exceeded(limiter));
+    pass.inside = &limiter;
+    return {};
+}
+
+namespace {
+
+struct SessionTold {
+    std::string caller;
+    bool open = false;       // everyone may do everything: there is nothing to sign in to
+    bool anonymous = false;  // nobody was recognised
+    std::vector<std::string> scopes;
+};
+RECORD(SessionTold, caller, open, anonymous, scopes);
+
+struct SessionsTold {
+    struct Item {
+        std::string handle;
+        Time started_at, seen_at, ends_at;
+        std::string address, device;
+        bool current = false;
+    };
+    std::vector<Item> items;
+    bool complete = true;
+};
+RECORD(SessionsTold::Item, handle, started_at, seen_at, ends_at, address, device, current);
+RECORD(SessionsTold, items, complete);
+
+void tell(http::Exchange& exchange, int status, std::string const& json) {
+    exchange.response().begin(status).header("Content-Type", "application/json").header("Cache-Control", "no-store").body(json);
+}
+
+}  // namespace
+
+void Gate::answer_session(http::Exchange& exchange, Pass& pass) {
+    auto const& head = exchange.head();
+    auto const refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, pass.request_id(), {}); };
+    auto const over = cookie_over(head, exchange.tls());
+    SessionTold told{std::string(pass.caller->viewer.id.view()), pass.site->is_open(), pass.caller->anonymous, {}};
+    if (pass.caller->caller) told.scopes = pass.caller->caller->scopes().patterns();
+    if (head.method == http::Method::Get || head.method == http::Method::Head) return tell(exchange, 200, codec::to_json(told));
+    auto const id = auth::session_of_cookies(over, head.header("Cookie"));
+    if (head.method == http::Method::Delete) {
+        if (id && pass.site->sessions) pass.site->sessions->end(*id, pass.arrived);
+        exchange.add_header("Set-Cookie", auth::session_cookie(over, {}, {}));
+        return exchange.response().begin(204).header("Cache-Control", "no-store").empty();
+    }
+    if (head.method != http::Method::Post) return refuse({405, "method_not_allowed", "this path takes GET, POST, DELETE"});
+    if (!pass.site->sessions || !pass.caller->caller || head.header("Authorization").empty())
+        return refuse_caller(exchange, *nobody_, "gantry:session", pass.request_id());
+    auto const limits = auth::SessionLimits{};
+    auto const made = pass.site->sessions->start(pass.caller->caller, pass.client, head.header("User-Agent"), pass.arrived);
+    exchange.add_header("Set-Cookie", auth::session_cookie(over, made, limits.absolute));
+    tell(exchange, 200, codec::to_json(told));
+}
+
+void Gate::answer_sessions(http::Exchange& exchange, Pass& pass) {
+    auto const& head = exchange.head();
+    auto const refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, pass.request_id(), {}); };
+    if (!pass.site->sessions || !pass.caller->caller) return refuse_caller(exchange, *pass.caller, "gantry:session", pass.request_id());
+    auto const current = auth::session_of_cookies(cookie_over(head, exchange.tls()), head.header("Cookie")).value_or("");
+    auto const& name = pass.caller->caller->name();
+    if (head.method == http::Method::Delete) {
+        pass.site->sessions->end_all(name, pass.arrived, current);
+        return exchange.response().begin(204).empty();
+    }
+    if (head.method != http::Method::Get) return refuse({405, "method_not_allowed", "this path takes GET, DELETE"});
+    SessionsTold told;
+    for (auto const& s : pass.site->sessions->list(name, current, pass.arrived))
+        told.items.push_back({s.handle, s.started_at, s.seen_at, s.ends_at, auth::format_address(s.address), s.device, s.current});
+    tell(exchange, 200, codec::to_json(told));
+}
+
+}  // namespace gantry::runtime

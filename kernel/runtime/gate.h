@@ -1,0 +1,111 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/auth/authorization.h"
+#include "kernel/auth/callers.h"
+#include "kernel/auth/failed_logins.h"
+#include "kernel/auth/jwt_callers.h"
+#include "kernel/auth/origin.h"
+#include "kernel/auth/sessions.h"
+#include "kernel/auth/verified_passwords.h"
+#include "kernel/http/server.h"
+#include "kernel/net/net.h"
+#include "kernel/runtime/edge.h"
+#include "kernel/runtime/request_book.h"
+#include "kernel/runtime/ticket.h"
+
+namespace gantry::runtime {
+
+// Who may come in, as the gate goes by it. Exchanged as a whole; a request keeps the one that it came in by.
+struct GateRules {
+    auth::OriginRules origin;     // what proxies say of clients and callers
+    auth::AddressList addresses;  // from where; empty: from anywhere
+};
+
+// One site behind the gate. Without anyone who could be recognised it is the open loopback of DESIGN §9. All outlive the gate.
+struct GateSite {
+    std::string name;
+    Edge* edge = nullptr;
+    auth::CallerDirectory const* callers = nullptr;  // null: none
+    auth::JwtCallers* jwt = nullptr;                 // by an identity provider's tokens; null: none
+    auth::Sessions* sessions = nullptr;              // of the console; null: nobody signs in
+
+    bool is_open() const { return !jwt && !(callers && callers->has_callers()); }
+};
+
+struct GateOptions {
+    std::shared_ptr<GateRules const> rules = std::make_shared<GateRules const>();
+    std::string operator_token;                              // of this run, for the operator's own commands; empty: none
+    RequestBook* book = nullptr;                             // told of all that ended; null: nobody is
+    net::IoThreads* threads = nullptr;                       // that serve
+    net::IoThreads* verifiers = nullptr;                     // that verify passwords, which takes a tenth of a second; null: nobody does
+    std::function<void(auth::JwtCallers&)> fetch_keys = {};  // must not block
+    std::function<void(http::Exchange&)> metrics = {};       // answers /metrics for those who may; null: there is none
+    Clock* clock = &system_clock();
+    Random* random = &system_random();
+};
+
+// The front of a process: every request passes here before its site. From where it comes, for which site, who calls, how much that one
+// may, and since when: settled from the head alone, before a body is read. Then the edge of the site goes on, and at the end the gate is
+// told what became of it. What is refused here: 400 "forwarding_invalid", 403 "proxy_untrusted", 403 "address_refused", 421 "site_unknown",
+// 403 "cross_site", 401 (kernel/auth/callers.h, jwt.h), 429 (limiter.h,
+// failed_logins.h). /health/ is open to all, whatever comes with it.
+class Gate final : public http::Handler {
+   public:
+    Gate(std::vector<GateSite> sites, GateOptions options);
+    ~Gate() override;
+
+    http::BodyPlan plan(http::RequestHead const& head) override;
+    http::BodyPlan arrive(http::Arrival& arrival) override;
+    void handle(http::Exchange& exchange) override;
+
+    void refused(http::Peer const& peer, int status, std::string_view code, int io_thread) override;
+
+    // For requests that come from now on.
+    void set_rules(std::shared_ptr<GateRules const> rules);
+    // Ends the streams of callers of whom something was revoked.
+    void drop_ended();
+
+   private:
+    struct Lane;
+    struct Seat;
+    struct Shown;
+    struct Verdict;
+    class Pass;
+    Lane& lane(int io_thread);
+    GateSite const* site_of(std::string_view authority) const;
+    Result<GateSite const*> choose_site(http::RequestHead const& head) const;
+    void note(http::Arrival& arrival, Pass& pass, Shown const& shown);
+    Result<void> admit(http::Arrival& arrival, Pass& pass, Shown const& shown);
+    Result<EdgeCallerRef> identify(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin);
+    Result<auth::Identity> recognise(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin);
+    Result<auth::Identity> by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value);
+    Result<auth::Identity> by_bearer(Pass& pass, auth::Bearer const& shown);
+    Result<auth::Identity> by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown);
+    Result<auth::Identity> by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies);
+    // /_gantry/v1/session: who one is; signing in to the console and out.
+    void answer_session(http::Exchange& exchange, Pass& pass);
+    void answer_sessions(http::Exchange& exchange, Pass& pass);
+    void answer_metrics(http::Exchange& exchange, Pass& pass);
+    auth::VerifiedPasswords& verified(GateSite const& site) { return *verified_[std::size_t(&site - sites_.data())]; }
+    Result<void> limit(Pass& pass);
+
+    std::vector<GateSite> sites_;
+    GateOptions options_;
+    auth::Identity operator_;
+    EdgeCallerRef nobody_;
+    std::atomic<int> verifying_ = 0;
+    std::vector<std::unique_ptr<auth::VerifiedPasswords>> verified_;  // by site
+    auth::FailedLogins failed_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+// What a 401 says one may show; `error` as in RFC 6750 §3. A page's own script isn't asked by the browser, so it is told of Bearer alone.
+void add_challenges(http::Exchange& exchange, std::string_view error);
+
+}  // namespace gantry::runtime

@@ -1,0 +1,72 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/http/server.h"
+#include "kernel/observe/log_queue.h"
+#include "kernel/observe/metrics.h"
+#include "kernel/observe/metrics_writer.h"
+#include "kernel/observe/otlp_queue.h"
+#include "kernel/observe/trace_store.h"
+#include "kernel/runtime/binding.h"
+#include "kernel/runtime/ticket.h"
+
+namespace gantry::runtime {
+
+// What becomes of requests, told once they ended: counts and durations by route, a record for the access log, and the trace of one that
+// failed, was slow or is to be sampled. Each IO thread writes what is its own; whoever asks adds it up.
+class RequestBook {
+   public:
+    struct Site {
+        std::string_view name;  // outlives the book, as do the targets
+        std::span<Target const> targets;
+    };
+    struct Parts {
+        std::vector<Site> sites;
+        int threads = 1;
+        Clock& clock;
+        observe::LogQueue* log = nullptr;        // null: no access log
+        observe::TraceStore* traces = nullptr;   // null: none is kept
+        observe::OtlpQueue* exporter = nullptr;  // null: none is sent
+        std::size_t callers_max = 1000;          // that are counted each by itself; the rest is one
+    };
+    explicit RequestBook(Parts parts);
+
+    // On its IO thread.
+    void began(int io_thread) { cells_[std::size_t(io_thread)]->began.add(); }
+    void ended(int io_thread, std::size_t site, Ticket& ticket, http::Ended const& ended);
+    // A request that no handler saw.
+    void refused(int io_thread, http::Peer const& peer, int status, std::string_view code);
+
+    // gantry_http_… and gantry_auth_failures_total.
+    void write(observe::MetricsWriter& writer) const;
+
+   private:
+    struct Row {
+        std::string_view site, service;
+        std::string route, method, name;  // name: of the root of a trace
+    };
+    struct RouteCells {
+        observe::LatencyCells latency;
+        observe::StatusCells status;
+    };
+    struct ThreadCells {
+        observe::Cell began, ended;
+        std::unordered_map<std::string, std::uint64_t> refused;  // by code
+        observe::AccessRing* ring = nullptr;
+    };
+    std::size_t row_of(std::size_t site, Ticket const& ticket) const;
+
+    Parts parts_;
+    std::vector<Row> rows_;  // first one for each site, of what is no route of a service
+    std::unordered_map<RouteDecl const*, std::size_t> row_by_route_;
+    std::unique_ptr<observe::ThreadRows<RouteCells>> counted_;
+    std::vector<std::unique_ptr<ThreadCells>> cells_;
+    mutable std::mutex refused_mutex_;  // of ThreadCells::refused
+};
+
+}  // namespace gantry::runtime
