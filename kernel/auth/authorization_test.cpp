@@ -37,7 +37,8 @@ TEST(Authorization, BasicThatIsTaken) {
 
 TEST(Authorization, BearerThatIsTaken) {
     for (std::string const token : {"abc", "a-._~+/z==", "gnt_x_y", "a.b.c"}) {
-        auto const parsed = parse_authorization("bearer " + token);
+        std::string const header = "bearer " + token;
+        auto const parsed = parse_authorization(header);
         ASSERT_TRUE(parsed) << token;
         EXPECT_EQ(std::get<Bearer>(*parsed).token, token);
         EXPECT_EQ(std::get<Bearer>(*parsed).is_jwt(), token == "a.b.c");

@@ -60,7 +60,7 @@ struct FileCallers::Table {
     ByText<Held> tokens, certificates;
     ByText<Entry const*> names;
     std::string dummy_hash;
-    std::size_t passwords_most = 1;  // of one caller: as often a password is hashed for anyone
+    std::size_t work_most = 0;  // of verifying all passwords of one caller: so much is done for anyone
 
     static Result<std::shared_ptr<Table const>> make(std::string_view text, Table const* before, Reloaded& counts);
     Entry const* find(std::string_view name) const {
@@ -100,18 +100,22 @@ void FileCallers::Table::index() {
     std::string_view like;
     for (auto const& entry : entries) {
         names.emplace(entry.row.name, &entry);
-        std::size_t passwords = 0;
+        std::size_t work = 0;
         for (auto const& credential : entry.row.credentials) {
             if (credential.kind == CredentialKind::token) tokens.emplace(credential.id, Held{&entry, &credential});
-            if (credential.kind == CredentialKind::password && !credential.revoked_at) ++passwords, like = *credential.hash;
+            if (credential.kind == CredentialKind::password && !credential.revoked_at) {
+                work += password_work(*credential.hash);
+                if (password_work(*credential.hash) > password_work(like)) like = *credential.hash;
+            }
             if (credential.kind != CredentialKind::certificate) continue;
             // A name may stand there revoked and given anew: the one that isn't revoked counts.
             auto [at, fresh] = certificates.emplace(*credential.certificate, Held{&entry, &credential});
             if (!fresh && at->second.credential->revoked_at) at->second = {&entry, &credential};
         }
-        passwords_most = std::max(passwords_most, passwords);
+        work_most = std::max(work_most, work);
     }
     dummy_hash = dummy_password_hash(like);
+    work_most = std::max(work_most, password_work(dummy_hash));
 }
 
 FileCallers::FileCallers() = default;
@@ -190,16 +194,16 @@ Result<Identity> FileCallers::by_name(std::string_view name, Time) const {
 Result<Identity> FileCallers::by_password(std::string_view name, std::string_view password, Time now) const {
     auto const known = table();
     auto const* entry = known->find(name);
-    std::size_t tried = 0;
+    std::size_t work = 0;
     CredentialRow const* right = nullptr;
     static std::vector<CredentialRow> const none;
     for (auto const& c : entry ? entry->row.credentials : none) {
         if (c.kind != CredentialKind::password || c.revoked_at) continue;
-        ++tried;
+        work += password_work(*c.hash);
         if (password_matches(*c.hash, password) && (!right || !right->is_active(now))) right = &c;
     }
     // Anyone's wrong password costs what the caller with the most passwords costs.
-    while (tried++ < known->passwords_most) (void)password_matches(known->dummy_hash, password);
+    for (; work < known->work_most; work += password_work(known->dummy_hash)) (void)password_matches(known->dummy_hash, password);
     if (!right) return fail(401, "password_wrong", "The name or the password is wrong.");
     static Codes const codes{refusal(401, "password_expired", "The password has expired."),
                              refusal(401, "password_revoked", "The password was revoked.")};

@@ -22,8 +22,8 @@ struct Origin {
     // False when a trusted proxy said "unknown" or an obfuscated name (RFC 7239 §6.3): `client` is then that proxy, and no list of allowed
     // addresses may let it in.
     bool known = true;
-    bool by_proxy = false;         // the peer is a trusted proxy
-    std::string_view caller_name;  // as the proxy said it, in the caller's bytes; empty: it said none
+    bool by_proxy = false;              // the peer is a trusted proxy
+    std::string_view caller_name = {};  // as the proxy said it, in the caller's bytes; empty: it said none
 };
 
 class OriginRules {

@@ -147,6 +147,11 @@ bool password_matches(std::string_view hash, std::string_view password) {
     return crypto_pwhash_argon2id_str_verify(padded.data(), password.data(), password.size()) == 0;
 }
 
+std::size_t password_work(std::string_view hash) {
+    auto const cost = cost_of(hash);
+    return cost ? cost->passes * cost->memory_bytes : 0;
+}
+
 std::string dummy_password_hash(std::string_view like) {
     auto const cost = cost_of(like);
     return argon_text(cost ? *cost : PasswordCost{}, std::string(salt_bytes, '\0'), std::string(argon_bytes, '\0'));

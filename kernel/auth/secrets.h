@@ -43,6 +43,8 @@ Result<std::string> password_hash(std::string_view password, Random& random, Pas
 // Of this form, and with a cost that verifying can afford (1 GiB, 16 passes).
 bool is_password_hash(std::string_view text);
 bool password_matches(std::string_view hash, std::string_view password);
+// What verifying it takes: passes times bytes; 0 when it is no such hash.
+std::size_t password_work(std::string_view hash);
 // A hash of nothing, with the cost of `like` (a password's hash, or empty): verifying against it takes as long.
 std::string dummy_password_hash(std::string_view like);
 

@@ -40,7 +40,10 @@ TEST_F(SessionsTest, EndWhenUnusedAndInTheEnd) {
     EXPECT_EQ(code("nonsense", noon), "session_unknown");
     EXPECT_EQ(code("", noon), "session_unknown");
     auto now = noon;
-    for (int i = 0; i < 3; ++i) now = now + limits.idle - tick, EXPECT_EQ(code(id, now), "ann");
+    for (int i = 0; i < 3; ++i) {
+        now = now + limits.idle - tick;
+        EXPECT_EQ(code(id, now), "ann");
+    }
     EXPECT_EQ(code(id, noon + limits.absolute - tick), "ann");
     EXPECT_EQ(sessions.find(id, here, noon + limits.absolute - tick)->valid_until, noon + limits.absolute);
     EXPECT_EQ(code(id, noon + limits.absolute), "session_expired");
