@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t text_bytes_max = 8 << 10, fields_max = 255, name_bytes_max = 255;
 constexpr std::string_view cut_mark = "…";
 constexpr auto crash_patience = std::chrono::milliseconds(200);
+thread_local char this_thread = 0;  // its address names the thread
 
 // An entry in memory: the head, module, message, then each field: kind, length of the name, name, and a number or a length and a text.
 struct Head {
@@ -169,7 +170,7 @@ std::size_t LogQueue::finish() {
     return drain_locked(Repeats::Which::all);
 }
 void LogQueue::flush_for_crash() {
-    if (pumping_.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;  // an output failed: nothing is written any more
+    if (pumping_.load(std::memory_order_relaxed) == &this_thread) return;  // an output failed: nothing is written any more
     std::unique_lock lock(pump_, crash_patience);
     if (lock.owns_lock()) drain_locked(Repeats::Which::all);
 }
@@ -190,7 +191,7 @@ LogQueue::Lost LogQueue::lost() const {
 }
 
 std::size_t LogQueue::drain_locked(Repeats::Which which) {
-    pumping_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    pumping_.store(&this_thread, std::memory_order_relaxed);
     std::size_t count = drain_lines(which);
     std::uint64_t dropped = 0;
     for (std::size_t i = 0;; ++i) {
@@ -207,7 +208,7 @@ std::size_t LogQueue::drain_locked(Repeats::Which which) {
     }
     write_lost(dropped - std::exchange(lost_accesses_told_, dropped), "access lines were lost: their queue was full");
     for (auto* output : all_outputs_) which == Repeats::Which::all ? output->finish() : output->flush();
-    pumping_.store({}, std::memory_order_relaxed);
+    pumping_.store(nullptr, std::memory_order_relaxed);
     return count;
 }
 

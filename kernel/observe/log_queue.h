@@ -5,7 +5,6 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "kernel/base/time.h"
@@ -78,11 +77,11 @@ class LogQueue {
     std::deque<AccessRing> rings_;  // grows under mutex_
 
     std::timed_mutex pump_;
-    std::atomic<std::thread::id> pumping_{};  // who holds pump_ to drain
-    std::string draining_;                    // guarded by pump_
-    std::vector<LogField> fields_;            // guarded by pump_
-    Stamps stamps_;                           // guarded by pump_
-    std::uint64_t lost_accesses_told_ = 0;    // guarded by pump_
+    std::atomic<void const*> pumping_{nullptr};  // the thread that drains, by an address of its own
+    std::string draining_;                       // guarded by pump_
+    std::vector<LogField> fields_;               // guarded by pump_
+    Stamps stamps_;                              // guarded by pump_
+    std::uint64_t lost_accesses_told_ = 0;       // guarded by pump_
 };
 
 }  // namespace gantry::observe

@@ -17,6 +17,8 @@
 namespace gantry::observe {
 namespace {
 
+// Of a stream: what the kernel holds when the other side goes away is lost uncounted, so let that be little.
+constexpr int send_buffer_bytes = 64 << 10;
 constexpr std::size_t length_bytes = sizeof(std::uint32_t);
 
 bool is_not_now(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR; }
@@ -116,6 +118,7 @@ bool LogSocket::begin_connecting() {
     int const type = is_stream() ? SOCK_STREAM : SOCK_DGRAM;
     descriptor_ = ::socket(address_.address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor_ < 0) return break_off(), false;
+    if (is_stream()) ::setsockopt(descriptor_, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof(send_buffer_bytes));
     if (::connect(descriptor_, reinterpret_cast<sockaddr const*>(&address_.address), address_.length) == 0) return true;
     if (errno != EINPROGRESS) return break_off(), false;
     connecting_ = true;
