@@ -18,6 +18,8 @@ std::string_view moved(std::string_view text, std::string_view from, std::string
     return inside ? std::string_view(to).substr(std::size_t(text.data() - from.data()), text.size()) : text;
 }
 
+bool is_sample(KeptTracePtr const& t) { return t->because == KeptBecause::sampled || t->because == KeptBecause::share; }
+
 bool fits(KeptTrace const& t, TraceFilter const& f) {
     auto text = [](std::string_view wanted, std::string const& is) { return wanted.empty() || wanted == is; };
     return text(f.site, t.site) && text(f.service, t.service) && text(f.route, t.route) && (!f.because || *f.because == t.because) &&
@@ -91,16 +93,18 @@ KeptTracePtr TraceStore::offer(RequestTrace const& trace, TraceOutcome const& ou
     auto kept = std::make_shared<KeptTrace const>(trace, outcome, *because);
     kept_.fetch_add(1, std::memory_order_relaxed);
     std::lock_guard lock(mutex_);
-    bytes_ += kept->size_bytes();
+    bytes_ += kept->size_bytes(), samples_ += is_sample(kept);
     traces_.push_back(kept);
     drop_beyond_limits();
     return kept;
 }
 
+// The oldest go; where more than half are samples, the oldest sample.
 void TraceStore::drop_beyond_limits() {
     while (!traces_.empty() && (traces_.size() > traces_max_ || bytes_ > bytes_max_)) {
-        bytes_ -= traces_.front()->size_bytes();
-        traces_.pop_front();
+        auto const oldest = 2 * samples_ > traces_.size() ? std::ranges::find_if(traces_, is_sample) : traces_.begin();
+        bytes_ -= (*oldest)->size_bytes(), samples_ -= is_sample(*oldest);
+        traces_.erase(oldest);
     }
 }
 

@@ -11,7 +11,7 @@
 #include "kernel/observe/trace.h"
 
 // The traces that somebody will ask for: of requests that failed, that took long, that their caller wants sampled, and a share of all.
-// The newest ones, in memory, within bounds.
+// The newest ones, in memory, within bounds; and callers who want everything sampled push out no failures.
 namespace gantry::observe {
 
 enum class KeptBecause : std::uint8_t { failed, slow, sampled, share };
@@ -85,7 +85,7 @@ class TraceStore {
     std::atomic<std::uint64_t> kept_{0};
     mutable std::mutex mutex_;
     std::deque<KeptTracePtr> traces_;  // guarded by mutex_, as are those below; the oldest first
-    std::size_t bytes_ = 0, traces_max_ = 0, bytes_max_ = 0;
+    std::size_t bytes_ = 0, samples_ = 0, traces_max_ = 0, bytes_max_ = 0;
 };
 
 // JSON for administration: one trace with its spans, and the line that a list shows of it.

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "kernel/codec/json_check.h"
 #include "kernel/observe/trace_store.h"
@@ -191,6 +193,36 @@ TEST(TraceStore, TheOldestGoAtEitherLimit) {
     EXPECT_EQ(store.size_bytes(), 0u);
     EXPECT_TRUE(offer(store, 1, {.status = 500}));  // seen by whoever offers it, though nothing stays
     EXPECT_EQ(store.count(), 0u);
+}
+
+TEST(TraceStore, SamplesPushOutNoFailures) {
+    TraceStore store({.traces_max = 4});
+    TraceContext const sampled{{1, ~0ull}, {3}, true, true};
+    auto count_of = [&](KeptBecause because) { return store.newest({.because = because}, 9).size(); };
+    offer(store, 1, {.status = 500, .request_id = "f1"}), offer(store, 1, {.status = 500, .request_id = "f2"});
+    for (int i = 0; i < 10; ++i) offer(store, 1, {.status = 200, .request_id = std::to_string(i)}, sampled);
+    EXPECT_EQ(count_of(KeptBecause::failed), 2u);
+    EXPECT_TRUE(store.of_request("9") && store.of_request("8"));
+    for (int i = 0; i < 10; ++i) offer(store, 1, {.status = 500});
+    EXPECT_EQ(count_of(KeptBecause::failed), 4u);
+}
+
+TEST(TraceStore, TakesFromManyThreads) {
+    TraceStore store({.traces_max = 50});
+    {
+        std::vector<std::jthread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([&store] {
+                for (int i = 0; i < 200; ++i) {
+                    offer(store, 1, {.status = 500, .request_id = "r"});
+                    if (i % 20 != 0) continue;
+                    store.set_rules({.traces_max = 50});
+                    EXPECT_LE(store.newest({}, 99).size(), 50u);
+                }
+            });
+    }
+    EXPECT_EQ(store.kept(), 800u);
+    EXPECT_EQ(store.count(), 50u);
 }
 
 TEST(TraceStore, IsSearched) {
