@@ -49,7 +49,7 @@ TEST_F(DoctorData, ModesAndOwners) {
         config::Unprivileged const nobody;
         if (!nobody.is()) GTEST_SKIP() << nobody.why_not();
         if (::getuid() == 0) {
-            EXPECT_TRUE(says(look(), "data directory", "problem: everybody"));
+            EXPECT_TRUE(says(look(), "data directory", "problem: everybody")) << said(look(), "data directory");
             config::DirectoryForTest const mine;
             EXPECT_TRUE(says(check_data(mine.path, machine), "data directory", "warning: everybody on this machine may look"));
             ::chmod(mine.path.c_str(), 0500);

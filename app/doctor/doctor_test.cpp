@@ -47,7 +47,7 @@ TEST_F(DoctorCommand, FaultsOfTheConfigurationAreNamedAndTheRestIsLookedAt) {
     EXPECT_TRUE(has(ran.out, "problem  configuration          " + file + ":2:1: there is no key [server] lisen")) << ran.out;
     EXPECT_TRUE(has(ran.out, file + ":3:1: [server] io_threads")) << ran.out;
     EXPECT_TRUE(has(ran.out, " memory ")) << ran.out;
-    EXPECT_TRUE(has(run({"--server.listen", "nowhere"}).out, "ADDR:PORT"));
+    EXPECT_TRUE(has(gantry({"doctor", "--data", dir / "data", "--listen", "nowhere"}).out, "ADDR:PORT"));
 }
 
 TEST_F(DoctorCommand, ALogInMemoryNeedsNoDisk) {

@@ -13,7 +13,10 @@ constexpr std::string_view file = "data/main/flags.ndjson";
 
 class FlagsTest : public testing::Test {
    protected:
-    FlagsTest() { EXPECT_TRUE(disk_.make_directories("data/main")), restart(); }
+    FlagsTest() {
+        EXPECT_TRUE(disk_.make_directories("data/main"));
+        restart();
+    }
     void restart() {
         flags_.reset();
         auto opened = Flags::open({disk_,
