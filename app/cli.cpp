@@ -20,7 +20,7 @@ namespace {
 constexpr char const* exit_codes =
     "Exit codes:\n"
     "  0  done\n"
-    "  1  failed; standard error says why. rehearse: or the binaries differ\n"
+    "  1  failed; standard error says why. rehearse: or the binaries differ; doctor: or it found a problem\n"
     "  2  wrong usage or configuration; nothing was done\n"
     "  3  done but for malformed input, each place of which was named\n"
     "  4  the data was refused: locked, damaged, of another version, on a network file system\n"
@@ -42,6 +42,8 @@ void declare(CLI::App& app, Action& action) {
     add_call(app, action);
     add_effects(app, action);
     add_followers(app, action);
+    add_doctor(app, action);
+    add_flags(app, action);
     add_new(app, action);
     add_rehearse(app, action);
     add_rehearse_worker(app, action);

@@ -13,12 +13,12 @@ namespace gantry::app {
 Exit exit_of(Problem const& problem) {
     if (problem.code == "server_unreachable") return exit_unreachable;
     if (problem.code == "usage") return exit_usage;
-    constexpr std::array<std::string_view, 18> refused = {
+    constexpr std::array<std::string_view, 19> refused = {
         "data_locked",     "data_format",        "data_on_network",        "log_damaged",
         "log_format",      "clock_behind",       "import_damaged",         "event_schema_malformed",
         "log_exists",      "event_type_unknown", "event_shape_unreadable", "keys_damaged",
         "key_damaged",     "erasures_damaged",   "backup_damaged",         "data_exists",
-        "callers_invalid", "callers_exposed"};
+        "callers_invalid", "callers_exposed", "flags_damaged"};
     return std::ranges::find(refused, problem.code) != refused.end() ? exit_data : exit_failed;
 }
 

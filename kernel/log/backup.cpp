@@ -14,7 +14,7 @@
 namespace gantry::log {
 namespace {
 
-constexpr std::array<std::string_view, 3> key_files = {"request.key", "subject.keys", "erasures.ndjson"};
+constexpr std::array<std::string_view, 4> key_files = {"request.key", "subject.keys", "erasures.ndjson", "flags.ndjson"};
 
 std::unexpected<Problem> exists(std::string detail) { return fail(409, "data_exists", std::move(detail)); }
 std::string chain_text(std::uint64_t chain) { return fmt::format("{:016x}", chain); }
@@ -196,7 +196,11 @@ std::uint64_t BackupManifest::bytes() const {
 }
 
 Result<BackupManifest> back_up(Disk& disk, BackupSource const& source, std::string const& to, BackupProgress const& progress) {
-    return Backup(disk, source, to, progress).run();
+    auto done = Backup(disk, source, to, progress).run();
+    // A note for people: the backup is as good without it.
+    if (done && !source.data.empty())
+        (void)write_file_durably(disk, source.data + "/" + std::string(last_backup_file), codec::to_json(LastBackup{to, done->at}) + "\n");
+    return done;
 }
 
 Result<BackupSource> stopped_source(Disk& disk, std::string const& data) {

@@ -2,6 +2,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/random.h"
@@ -14,7 +15,7 @@
 //
 //     manifest.json                                    written last: without it there is no backup
 //     <site>/<service>/log/<segment>                   as in the data directory, without the zeros behind the last batch
-//     <site>/{request.key,subject.keys,erasures.ndjson}-<time>
+//     <site>/{request.key,subject.keys,erasures.ndjson,flags.ndjson}-<time>
 //
 // A second backup to the same place adds what is new; until its manifest is there, the earlier one stays whole: of a segment that grew only
 // the bytes that the manifest speaks of count.
@@ -49,6 +50,14 @@ struct BackupManifest {
     std::uint64_t bytes() const;
 };
 RECORD(BackupManifest, format, version, at, logs, keys, crc);
+
+// DATA/backup.json: that a backup was finished, for whoever asks how old the last one is.
+inline constexpr std::string_view last_backup_file = "backup.json";
+struct LastBackup {
+    std::string to;
+    Time at{};
+};
+RECORD(LastBackup, to, at);
 
 // What is to be backed up. The logs are durable up to where `at` says they stood at one moment; nothing removes segments meanwhile.
 struct BackupSource {

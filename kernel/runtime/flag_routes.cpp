@@ -5,37 +5,10 @@
 
 #include "kernel/codec/json.h"
 #include "kernel/runtime/binding.h"
-#include "kernel/runtime/flags.h"
+#include "kernel/runtime/flag_answers.h"
 
 namespace gantry::runtime {
 namespace {
-
-struct FlagShown {
-    std::string name;
-    bool declared = true;
-    std::string domain, doc, default_value, owner;
-    std::optional<Time> expires;
-    bool expired = false;
-    bool read_undeclared = false;  // the code reads it, and nobody says what it is
-    std::vector<flags::Rule> rules;
-};
-RECORD(FlagShown, name, declared, domain, doc, default_value, owner, expires, expired, read_undeclared, rules);
-struct FlagsShown {
-    std::uint64_t version = 0;
-    std::vector<FlagShown> items;
-};
-RECORD(FlagsShown, version, items);
-struct OneShown {
-    std::uint64_t version = 0;
-    FlagShown flag;
-};
-RECORD(OneShown, version, flag);
-struct HistoryShown {
-    std::vector<FlagChange> items;      // the newest first
-    std::optional<std::uint64_t> next;  // ?before= of the next page
-    bool complete = true;
-};
-RECORD(HistoryShown, items, next, complete);
 
 struct ListAsked {
     static constexpr bool has_defaults = true;
@@ -49,36 +22,6 @@ struct HistoryAsked {
     Bounded<1, 1000> limit = 100;
 };
 RECORD(HistoryAsked, flag, before, limit);
-struct ChangeAsked {
-    Text<1, 1000> comment;
-    std::vector<flags::FlagRules> flags;
-    std::optional<std::uint64_t> undo, if_version;
-};
-RECORD(ChangeAsked, comment, flags, undo, if_version);
-
-struct SubjectAsked {
-    static constexpr bool has_defaults = true;
-    std::string user;
-    std::vector<std::string> teams;
-    std::string site, service;
-};
-RECORD(SubjectAsked, user, teams, site, service);
-struct DryRunAsked {
-    std::vector<flags::FlagRules> flags;
-    std::vector<SubjectAsked> subjects;
-};
-RECORD(DryRunAsked, flags, subjects);
-struct Affected {
-    std::size_t subject = 0;  // which of those that were asked for, from 0
-    std::string user, flag, before, after, before_scope, after_scope;
-};
-RECORD(Affected, subject, user, flag, before, after, before_scope, after_scope);
-struct DryRun {
-    std::size_t subjects = 0;
-    std::vector<Affected> affected;
-};
-RECORD(DryRun, subjects, affected);
-
 // A query bound as a service's own would be.
 template <class T>
 Result<T> query_of(Admin::Asked const& asked) {
@@ -119,7 +62,7 @@ Result<std::string> show_one(Flags const& flags, std::string const& name, std::o
     auto all = list(flags, as_of);
     std::vector<std::string_view> known;
     for (auto& one : all.items) {
-        if (one.name == name) return codec::to_json(OneShown{all.version, std::move(one)});
+        if (one.name == name) return codec::to_json(FlagShownAlone{all.version, std::move(one)});
         known.push_back(one.name);
     }
     auto const near = codec::nearest(name, known);
@@ -129,7 +72,7 @@ Result<std::string> show_one(Flags const& flags, std::string const& name, std::o
 }
 
 Result<std::string> show_history(Flags const& flags, HistoryAsked const& asked) {
-    HistoryShown out;
+    FlagHistory out;
     auto const all = flags.history();
     for (auto change = all.rbegin(); change != all.rend(); ++change) {
         if (asked.before && change->version >= *asked.before) continue;
@@ -144,7 +87,7 @@ Result<std::string> show_history(Flags const& flags, HistoryAsked const& asked) 
 }
 
 Result<std::string> change(Flags& flags, Admin::Asked const& asked, std::string who) {
-    TRY_ASSIGN(auto wanted, codec::from_json<ChangeAsked>(asked.body));
+    TRY_ASSIGN(auto wanted, codec::from_json<FlagChangeAsked>(asked.body));
     if (wanted.undo && !wanted.flags.empty()) return fail(400, "request_invalid", "expected flags or undo, one of them");
     Flags::Wanted const given{std::move(wanted.flags), wanted.comment.str(), wanted.if_version};
     auto changed = wanted.undo ? flags.undo(*wanted.undo, given, std::move(who)) : flags.change(given, std::move(who));
@@ -153,10 +96,10 @@ Result<std::string> change(Flags& flags, Admin::Asked const& asked, std::string 
 }
 
 Result<std::string> dry_run(Flags const& flags, Admin::Asked const& asked) {
-    TRY_ASSIGN(auto wanted, codec::from_json<DryRunAsked>(asked.body));
+    TRY_ASSIGN(auto wanted, codec::from_json<FlagDryRunAsked>(asked.body));
     TRY_ASSIGN(auto after, flags.would_be({wanted.flags, {}, {}}));
     auto const now = flags.set().with(flags.rules()), then = flags.set().with(after);
-    DryRun out{wanted.subjects.size(), {}};
+    FlagDryRun out{wanted.subjects.size(), {}};
     for (std::size_t i = 0; i < wanted.subjects.size(); ++i) {
         auto const& s = wanted.subjects[i];
         flags::Subject const subject{s.user, s.teams, s.site, s.service};

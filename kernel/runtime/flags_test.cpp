@@ -13,12 +13,15 @@ constexpr std::string_view file = "data/main/flags.ndjson";
 
 class FlagsTest : public testing::Test {
    protected:
-    FlagsTest() { EXPECT_TRUE(disk_.make_directories("data/main")), restart(); }
+    FlagsTest() {
+        EXPECT_TRUE(disk_.make_directories("data/main"));
+        restart();
+    }
     void restart() {
         flags_.reset();
         auto opened = Flags::open({disk_,
-                                   std::string(file),
                                    clock_,
+                                   std::string(file),
                                    {{"rows", "integer", "Rows of a page.", "20", "ann"},
                                     {"old", "boolean", "Was new.", "", "bob", clock_.wall() - Duration::days(1)}},
                                    "moon"});
@@ -62,10 +65,10 @@ TEST_F(FlagsTest, AChangeIsInEffectDurableAndTold) {
     EXPECT_EQ(rows(), 50);
     disk_.crash(), restart();
     EXPECT_EQ(rows(), 50);
-    EXPECT_EQ(
-        call(http::Method::Get, "flags/rows"),
-        R"({"version":1,"flag":{"name":"rows","declared":true,"domain":"integer","doc":"Rows of a page.","default_value":"20","owner":"ann",)"
-        R"("expired":false,"read_undeclared":false,"rules":[{"scope":"default","priority":1,"value":"50"}]}})");
+    EXPECT_EQ(call(http::Method::Get, "flags/rows"),
+              R"({"version":1,"flag":{"name":"rows","declared":true,"domain":"integer","doc":"Rows of a page.","default_value":"20",)"
+              R"("owner":"ann",)"
+              R"("expired":false,"read_undeclared":false,"rules":[{"scope":"default","priority":1,"value":"50"}]}})");
 }
 
 TEST_F(FlagsTest, WhatChangesNothingIsNoChange) {
@@ -148,7 +151,7 @@ TEST_F(FlagsTest, ADamagedFileStopsTheStartWithThePlace) {
     set_rows("1");
     auto text = *log::read_file(disk_, std::string(file));
     ASSERT_TRUE(log::write_file_durably(disk_, std::string(file), text + "{\"version\":\n"));
-    auto opened = Flags::open({disk_, std::string(file), clock_, {}, ""});
+    auto opened = Flags::open({disk_, clock_, std::string(file), {}, ""});
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "flags_damaged");
     EXPECT_TRUE(opened.error().cause.starts_with("data/main/flags.ndjson, line 2: ")) << opened.error().cause;
@@ -156,10 +159,10 @@ TEST_F(FlagsTest, ADamagedFileStopsTheStartWithThePlace) {
 
 TEST_F(FlagsTest, ADryRunSaysWhoWouldGetAnotherValue) {
     set_rows("5");
-    auto const said = call(
-        http::Method::Post, "flags-dry-run",
-        R"({"flags":[{"flag":"rows","rules":[{"scope":"default","priority":1,"value":"5"},{"scope":"team:ops","priority":9,"value":"7"}]}],)"
-        R"("subjects":[{"user":"u_bob"},{"user":"u_eve","teams":["ops"]},{"teams":["ops"],"site":"main"}]})");
+    auto const said = call(http::Method::Post, "flags-dry-run",
+                           R"({"flags":[{"flag":"rows","rules":[{"scope":"default","priority":1,"value":"5"},)"
+                           R"({"scope":"team:ops","priority":9,"value":"7"}]}],)"
+                           R"("subjects":[{"user":"u_bob"},{"user":"u_eve","teams":["ops"]},{"teams":["ops"],"site":"main"}]})");
     EXPECT_EQ(said,
               R"({"subjects":3,"affected":[{"subject":1,"user":"u_eve","flag":"rows","before":"5","after":"7","before_scope":"default",)"
               R"("after_scope":"team:ops"},{"subject":2,"user":"","flag":"rows","before":"5","after":"7","before_scope":"default",)"
