@@ -72,10 +72,13 @@ format:  ## rewrite the C++ files as .clang-format says
 test-fresh:  ## both commands of the README in a debootstrap chroot that has never seen the project (needs root)
 	@tests/fresh/run.sh
 
-package: setup build  ## build/package/gantry_VERSION_ARCH.deb, and its symbols beside it (VERSION= what the program says)
+package: setup  ## build/package/gantry_VERSION_ARCH.deb, and its symbols beside it (VERSION= what the program says)
+	$(call configure,build,release)
+	@$(call compile,build) --target gantry
 	@packaging/deb/build.sh build build/package '$(VERSION)'
 
 test-package: package  ## the package: its parts, and its life in a debootstrap chroot (needs root)
+	@$(call compile,build) --target under_filters
 	@python3 tests/package/package_test.py build || [ $$? = 77 ]
 	@python3 tests/package/chroot_test.py build build/tests/package/under_filters || [ $$? = 77 ]
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The package's life in a Debian that has nothing else: chroot_test.py BUILD_DIR UNDER_FILTERS [TEST…]. Needs root; exit 77 where it can't run."""
+"""The package's life in a Debian that has nothing else: chroot_test.py BUILD_DIR UNDER_FILTERS [TEST…].
+
+Needs root; exit 77 where it can't run."""
 import json
 import os
 import pathlib
@@ -60,7 +62,7 @@ class Reporting(threading.Thread):
 
 
 def make_package(version):
-    subprocess.run([SOURCE / "packaging/deb/build.sh", BUILD, DEBS, version], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([SOURCE / "packaging/deb/build.sh", BUILD, DEBS, version], check=True, stdout=subprocess.DEVNULL)
     return DEBS / f"gantry_{version}_amd64.deb"
 
 
@@ -80,10 +82,11 @@ class Packaged(unittest.TestCase):
         self.addCleanup(self.root.close)
         self.at = self.root.path
 
-    def install(self, deb, check=True):
+    def install(self, deb):
         shutil.copy(deb, self.at / "root")
-        return self.root.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", "--allow-downgrades", "-o",
-                              "Dpkg::Options::=--force-confold", "-o", f"DPkg::Path={debian.CLEAN['PATH']}", f"/root/{deb.name}"], check=check, host_net=True)[1]
+        options = ["--no-install-recommends", "--allow-downgrades", "-o", "Dpkg::Options::=--force-confold", "-o",
+                   f"DPkg::Path={debian.CLEAN['PATH']}"]
+        return self.root.run(["apt-get", "install", "-q", "-y", *options, f"/root/{deb.name}"], host_net=True)[1]
 
     def manager(self):
         """Where systemd would stand: what the maintainer scripts ask of it is written to a file."""
@@ -202,7 +205,8 @@ class Life(Packaged):
         self.assertTrue(any((self.at / "var/backups/gantry").iterdir()))
 
     def process_is_limited(self, process):
-        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if ":\t" in line)
+        lines = pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
         self.assertIn("gantry", pathlib.Path(f"/proc/{process.pid}/comm").read_text())
         self.assertEqual({name: status[name] for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapEff", "CapPrm", "CapInh", "CapAmb")},
                          {"NoNewPrivs": "1", "Seccomp": "2", **{f"Cap{set}": "0" * 16 for set in ("Bnd", "Eff", "Prm", "Inh", "Amb")}})

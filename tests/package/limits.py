@@ -132,5 +132,5 @@ def command_under(unit, root, inside, command):
     limits += [f"--core={unit.last('LimitCORE')}"] if unit.last("LimitCORE") else []
     became = ["setpriv", f"--reuid={unit.last('User')}", f"--regid={unit.last('Group')}", "--init-groups", "--no-new-privs",
               "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", f"{inside}/under_filters", *files, "--", *command]
-    script = " && ".join(steps) + f" && umask {unit.last('UMask')} && exec prlimit {' '.join(limits)} chroot {q(str(root))} {shlex.join(became)}"
-    return ["unshare", "--mount", "--ipc", "--propagation", "private", "sh", "-c", script]
+    steps += [f"umask {unit.last('UMask')}", f"exec prlimit {' '.join(limits)} chroot {q(str(root))} {shlex.join(became)}"]
+    return ["unshare", "--mount", "--ipc", "--propagation", "private", "sh", "-c", " && ".join(steps)]

@@ -65,11 +65,13 @@ class Package(unittest.TestCase):
         listed = run("dpkg-deb", "--contents", self.deb).splitlines()
         self.assertEqual({line.split()[1] for line in listed}, {"root/root"})
         files = {line.split()[5].removeprefix(".") for line in listed if not line.startswith("d")}
-        docs = {page.name for page in (SOURCE / "docs").glob("*.md")} - {"plan.md"} | {"README.md", "CHANGELOG.md", "changelog.gz", "copyright"}
+        docs = {page.name for page in (SOURCE / "docs").glob("*.md")} - {"plan.md"}
+        docs |= {"README.md", "CHANGELOG.md", "changelog.gz", "copyright"}
         rules = {page.name for page in (SOURCE / "packaging/prometheus").glob("*")}
         self.assertEqual(files, {
-            "/usr/bin/gantry", "/etc/gantry/gantry.toml", "/usr/share/man/man1/gantry.1.gz", "/usr/share/bash-completion/completions/gantry",
-            "/usr/share/zsh/vendor-completions/_gantry", "/usr/share/fish/vendor_completions.d/gantry.fish",
+            "/usr/bin/gantry", "/etc/gantry/gantry.toml", "/usr/share/man/man1/gantry.1.gz",
+            "/usr/share/bash-completion/completions/gantry", "/usr/share/zsh/vendor-completions/_gantry",
+            "/usr/share/fish/vendor_completions.d/gantry.fish",
             *(f"/usr/lib/systemd/system/{unit}" for unit in UNITS), *(f"/usr/share/doc/gantry/{name}" for name in docs),
             *(f"/usr/share/gantry/prometheus/{name}" for name in rules)})
 

@@ -111,7 +111,8 @@ def base(deb):
     (making.path / "etc/dpkg/dpkg.cfg.d/quick").write_text("force-unsafe-io\n")
     shutil.copy(deb, making.path / "gantry.deb")
     making.mount()
-    making.run("apt-get update -qq && apt-get install -qq --download-only --no-install-recommends ./gantry.deb && rm gantry.deb", host_net=True)
+    making.run("apt-get update -qq && apt-get install -qq --download-only --no-install-recommends ./gantry.deb", host_net=True)
+    (making.path / "gantry.deb").unlink()
     for place in sorted(making.mounted(), reverse=True):
         subprocess.run(["umount", place], check=True)
     making.path.rename(done)
