@@ -1,7 +1,7 @@
 # The verbs of the project: the same on the desk and in CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash
+.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash package test-package
 
 JOBS    ?= $(shell nproc)
 SEEDS   ?= 1000
@@ -10,6 +10,7 @@ ROUNDS  ?= 100
 SEED    ?= 1
 PEERS   ?= 0
 BEFORE  ?=
+VERSION ?=
 DATA    ?= ./data
 LISTEN  ?= 127.0.0.1:8080
 
@@ -70,6 +71,16 @@ format:  ## rewrite the C++ files as .clang-format says
 
 test-fresh:  ## both commands of the README in a debootstrap chroot that has never seen the project (needs root)
 	@tests/fresh/run.sh
+
+package: setup  ## build/package/gantry_VERSION_ARCH.deb, and its symbols beside it (VERSION= what the program says)
+	$(call configure,build,release)
+	@$(call compile,build) --target gantry
+	@packaging/deb/build.sh build build/package '$(VERSION)'
+
+test-package: package  ## the package: its parts, and its life in a debootstrap chroot (needs root)
+	@$(call compile,build) --target under_filters
+	@python3 tests/package/package_test.py build || [ $$? = 77 ]
+	@python3 tests/package/chroot_test.py build build/tests/package/under_filters || [ $$? = 77 ]
 
 clean:  ## remove every build directory
 	rm -rf build build-dev build-asan build-tsan build-fuzz

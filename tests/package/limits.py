@@ -6,6 +6,7 @@ import ctypes.util
 import errno
 import functools
 import os
+import resource
 import shlex
 import socket
 import subprocess
@@ -111,6 +112,11 @@ def write_filters(unit, directory):
     return ["arguments.bpf", "calls.bpf"]
 
 
+def files_open_max(unit):
+    """What the unit says, or what this machine lets root have."""
+    return min(int(unit.last("LimitNOFILE")), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
 def command_under(unit, root, inside, command):
     """`command` in the chroot `root` as the unit would run it. `inside`: where under_filters and the filters lie, a path in the chroot."""
     q = shlex.quote
@@ -122,9 +128,9 @@ def command_under(unit, root, inside, command):
     steps += [f"mount -t tmpfs -o mode=1777 tmpfs {q(f'{root}/{place}')}" for place in ("tmp", "var/tmp")]
     steps += [f"mount -t proc -o hidepid={unit.last('ProtectProc')},subset={unit.last('ProcSubset')} proc {q(f'{root}/proc')}"]
     files = [f"{inside}/{name}" for name in write_filters(unit, root / inside.lstrip("/"))]
-    limits = [f"--nofile={unit.last('LimitNOFILE')}"] if unit.last("LimitNOFILE") else []
+    limits = [f"--nofile={files_open_max(unit)}"] if unit.last("LimitNOFILE") else []
     limits += [f"--core={unit.last('LimitCORE')}"] if unit.last("LimitCORE") else []
     became = ["setpriv", f"--reuid={unit.last('User')}", f"--regid={unit.last('Group')}", "--init-groups", "--no-new-privs",
               "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", f"{inside}/under_filters", *files, "--", *command]
-    script = " && ".join(steps) + f" && umask {unit.last('UMask')} && exec prlimit {' '.join(limits)} chroot {q(str(root))} {shlex.join(became)}"
-    return ["unshare", "--mount", "--ipc", "--propagation", "private", "sh", "-c", script]
+    steps += [f"umask {unit.last('UMask')}", f"exec prlimit {' '.join(limits)} chroot {q(str(root))} {shlex.join(became)}"]
+    return ["unshare", "--mount", "--ipc", "--propagation", "private", "sh", "-c", " && ".join(steps)]

@@ -42,7 +42,8 @@ class Root:
         self.started = []
 
     def mounted(self):
-        return [line.split()[1] for line in open("/proc/mounts") if line.split()[1].startswith(f"{self.path}/")]
+        places = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        return [place for place in places if place == str(self.path) or place.startswith(f"{self.path}/")]
 
     def mount(self):
         for place, options in (("proc", ["-t", "proc"]), ("dev", ["-t", "tmpfs", "-o", "mode=755"])):
@@ -82,7 +83,7 @@ class Root:
                     stream.close()
         for place in sorted(self.mounted(), reverse=True):
             subprocess.run(["umount", place], check=True)
-        shutil.rmtree(self.path)
+        shutil.rmtree(self.path.parent)
 
 
 def base(deb):
@@ -103,14 +104,15 @@ def base(deb):
     (making.path / "etc/apt/sources.list").unlink(missing_ok=True)
     for name in APT_OF_HOST:
         source, target = pathlib.Path("/", name), making.path / name
-        if source.is_dir():
-            shutil.copytree(source, target, symlinks=False, ignore_dangling_symlinks=True, dirs_exist_ok=True)
-        elif source.exists():
+        if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
+            # What links to nothing, or is its own target by now, stays away.
+            subprocess.run(["cp", "-rLT", "--remove-destination", str(source), str(target)], check=False, stderr=subprocess.DEVNULL)
+    (making.path / "etc/dpkg/dpkg.cfg.d/quick").write_text("force-unsafe-io\n")
     shutil.copy(deb, making.path / "gantry.deb")
     making.mount()
-    making.run("apt-get update -qq && apt-get install -qq --download-only --no-install-recommends ./gantry.deb && rm gantry.deb", host_net=True)
+    making.run("apt-get update -qq && apt-get install -qq --download-only --no-install-recommends ./gantry.deb", host_net=True)
+    (making.path / "gantry.deb").unlink()
     for place in sorted(making.mounted(), reverse=True):
         subprocess.run(["umount", place], check=True)
     making.path.rename(done)
@@ -118,9 +120,15 @@ def base(deb):
 
 
 def fresh(deb):
-    directory = tempfile.mkdtemp(prefix="gantry-package.", dir="/var/tmp")
-    os.chmod(directory, 0o755)
-    subprocess.run(["cp", "-a", f"{base(deb)}/.", directory], check=True)
-    root = Root(directory)
+    """A root of its own: what is written goes to a layer over the base, or to a copy where the kernel has no layers here."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="gantry-package.", dir="/var/tmp"))
+    directory.chmod(0o755)
+    for name in ("root", "upper", "work"):
+        (directory / name).mkdir()
+    lower = base(deb)
+    layers = f"lowerdir={lower},upperdir={directory}/upper,workdir={directory}/work"
+    if subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", str(directory / "root")], capture_output=True).returncode != 0:
+        subprocess.run(["cp", "-a", f"{lower}/.", str(directory / "root")], check=True)
+    root = Root(directory / "root")
     root.mount()
     return root
