@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ class Child {
         words.push_back(nullptr);
         process_ = ::fork();
         if (process_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // not even a killed test leaves it behind
         int const null = ::open("/dev/null", O_RDWR);
         ::dup2(null, 0), ::dup2(null, 1), ::dup2(null, 2);
         if (int const status = before(); status != 0) ::_exit(status);
