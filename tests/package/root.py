@@ -1,5 +1,6 @@
 """A Debian 12 in a directory: debootstrap once, kept with what apt has downloaded, and a copy of it for each test."""
 import ctypes
+import fcntl
 import os
 import pathlib
 import shutil
@@ -8,9 +9,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 CLEAN = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "dumb", "LANG": "C.UTF-8",
          "DEBIAN_FRONTEND": "noninteractive"}
+KEPT_DAYS, LOCKS = 14, []
 KEPT = pathlib.Path(os.environ.get("GANTRY_PACKAGE_BASE", "/var/tmp/gantry-package-base"))
 APT_OF_HOST = ["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/keyrings", "etc/apt/auth.conf.d",
                "usr/share/keyrings", "etc/resolv.conf", "etc/hosts", "etc/ssl/certs"]
@@ -87,13 +90,28 @@ class Root:
 
 
 def base(deb):
-    """Makes it, if it isn't there, with what the package needs downloaded."""
+    """Makes it, if it isn't there or apt's lists in it are old, with what the package needs downloaded. Others may use it meanwhile."""
+    KEPT.mkdir(mode=0o700, exist_ok=True)
+    assert KEPT.stat().st_uid == 0, f"{KEPT} isn't root's"
+    lock = LOCKS[0] if LOCKS else os.open(KEPT / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    LOCKS[:] = [lock]  # held until this program ends
+    fcntl.flock(lock, fcntl.LOCK_SH)
     done = KEPT / "root"
-    if done.exists():
-        assert done.stat().st_uid == 0 and KEPT.stat().st_uid == 0, f"{KEPT} isn't root's"
-        return done
-    shutil.rmtree(KEPT, ignore_errors=True)
-    KEPT.mkdir(mode=0o700)
+    if not usable(done):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not usable(done):  # nobody made it while this waited
+            make_base(deb, done)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+    return done
+
+
+def usable(done):
+    return done.exists() and time.time() - done.stat().st_mtime < KEPT_DAYS * 86400
+
+
+def make_base(deb, done):
+    for former in (KEPT / "making", done):
+        subprocess.run(["rm", "-rf", "--one-file-system", str(former)], check=True)
     mirror = subprocess.run("apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT) $(CREATED_BY)' | "
                             "awk '$2 == \"bookworm\" && $3 == \"main\" && $4 == \"Packages\" { print $1; exit }'",
                             shell=True, text=True, capture_output=True).stdout.strip() or "http://deb.debian.org/debian"
@@ -116,7 +134,6 @@ def base(deb):
     for place in sorted(making.mounted(), reverse=True):
         subprocess.run(["umount", place], check=True)
     making.path.rename(done)
-    return done
 
 
 def fresh(deb):
