@@ -79,7 +79,7 @@ int examine(GivenSettings const& given, bool json) {
     std::string out;
     std::array<std::size_t, 3> count{};
     for (auto const& check : examined.checks) out += lines_of(check), ++count[std::size_t(check.verdict)];
-    out += fmt::format("\n{} problems, {} warnings, {} checks are fine\n", count[2], count[1], count[0]);
+    out += fmt::format("\n{} fine, {} to look at, {} wrong\n", count[0], count[1], count[2]);
     if (!print(json ? codec::to_json(examined) + "\n" : out)) return exit_failed;
     return examined.ok ? exit_ok : exit_failed;
 }

@@ -1,13 +1,16 @@
 #pragma once
 // What tests of files share: a directory that lives as long as the object, and a user whom permissions bind.
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gantry::config {
 
@@ -39,17 +42,24 @@ class DirectoryForTest {
 class Unprivileged {
    public:
     Unprivileged() : was_root_(::geteuid() == 0) {
-        if (was_root_) is_ = ::seteuid(65534) == 0;
+        if (!was_root_) return;
+        groups_.resize(std::size_t(std::max(0, ::getgroups(0, nullptr))));
+        is_ = ::getgroups(int(groups_.size()), groups_.data()) >= 0 && ::setgroups(0, nullptr) == 0 && ::setegid(nobody) == 0 &&
+              ::seteuid(nobody) == 0;
+        if (!is_) restore();
     }
-    ~Unprivileged() {
-        if (was_root_ && is_) EXPECT_EQ(::seteuid(0), 0);
-    }
+    ~Unprivileged() { restore(); }
     Unprivileged(Unprivileged const&) = delete;
     bool is() const { return is_; }
     static constexpr char const* why_not() { return "runs as root and can't become another user"; }
 
    private:
+    static constexpr unsigned nobody = 65534;
+    void restore() const {
+        if (was_root_) EXPECT_TRUE(::seteuid(0) == 0 && ::setegid(0) == 0 && (!is_ || ::setgroups(groups_.size(), groups_.data()) == 0));
+    }
     bool was_root_, is_ = true;
+    std::vector<gid_t> groups_;
 };
 
 }  // namespace gantry::config

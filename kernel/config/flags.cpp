@@ -142,9 +142,10 @@ bool Rules::active(Ready const& rule, std::string_view flag, Subject const& subj
 std::optional<Verdict> Rules::evaluate(std::string_view flag, Subject const& subject) const {
     auto const found = flags_.find(flag);
     if (found == flags_.end()) return {};
+    bool const declared = found->second.decl != nullptr;
     for (auto const& rule : found->second.rules)
-        if (active(rule, flag, subject)) return Verdict{rule.rule.value, rule.rule.scope};
-    return Verdict{found->second.decl ? found->second.decl->fallback : std::string(), {}};
+        if (active(rule, flag, subject)) return Verdict{rule.rule.value, rule.rule.scope, declared};
+    return Verdict{declared ? found->second.decl->fallback : std::string(), {}, declared};
 }
 
 FlagSet::FlagSet(std::vector<FlagDecl> decls, std::string server) : decls_(std::move(decls)), server_(std::move(server)) {
@@ -163,7 +164,7 @@ FlagSet::~FlagSet() {
 
 Verdict FlagSet::evaluate(std::string_view flag, Subject const& subject) const {
     auto verdict = rules_.read([&](Rules const& rules) { return rules.evaluate(flag, subject); });
-    if (!decl(flag)) note_undeclared(flag);
+    if (!verdict || !verdict->declared) note_undeclared(flag);
     return verdict ? std::move(*verdict) : Verdict{};
 }
 

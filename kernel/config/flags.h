@@ -56,7 +56,8 @@ struct Subject {
 };
 struct Verdict {
     std::string value;
-    std::string scope;  // of the rule that gave it; empty: no rule was active
+    std::string scope = {};  // of the rule that gave it; empty: no rule was active
+    bool declared = false;
 };
 
 // The rules of all flags, made ready for evaluation; constant.

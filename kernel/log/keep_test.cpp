@@ -1,4 +1,5 @@
 // Erasures, backups and the scrub of logs on a disk that fails.
+#include "kernel/codec/json.h"
 #include "kernel/log/backup.h"
 #include "kernel/log/file/tools.h"
 #include "kernel/log/scrub.h"
@@ -47,6 +48,21 @@ TEST_F(Keep, ABackupEndsWhereTheLogStoodAndNotBehindIt) {
     EXPECT_EQ(other->status().end, 200u);
     EXPECT_EQ(count_events(*other), 200u);
     EXPECT_EQ(log->status().end, 400u);
+}
+
+TEST_F(Keep, TheFlagsOfASiteGoAlongAndTheDataSaysWhenItWasBackedUp) {
+    open();
+    fill(10);
+    ASSERT_TRUE(write_file_durably(disk, "/data/main/flags.ndjson", "{\"version\":1}\n"));
+    EXPECT_FALSE(disk.exists("/data/backup.json").value());
+    ASSERT_TRUE(backed_up(log->status()));
+    ASSERT_TRUE(restored());
+    EXPECT_EQ(read_file(disk, "/again/main/flags.ndjson").value(), "{\"version\":1}\n");
+    auto const last = codec::from_json<LastBackup>(read_file(disk, "/data/backup.json").value());
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->to, to);
+    EXPECT_EQ(last->at, clock.wall());
+    log->close();
 }
 
 TEST_F(Keep, ARestoredLogTellsTheHistoryThatItCameFrom) {
