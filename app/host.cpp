@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/notify.h"
 #include "app/problems.h"
 #include "app/services.h"
 #include "app/settings.h"
@@ -13,7 +14,7 @@
 #include "console/console.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/server.h"
-#include "kernel/observe/log_line.h"
+#include "kernel/observe/log_setup.h"
 #include "kernel/runtime/process.h"
 #include "kernel/runtime/sites.h"
 
@@ -47,6 +48,40 @@ http::Limits limits_of(HttpSettings const& settings) {
     limits.head_timeout = settings.head_timeout, limits.body_timeout = settings.body_timeout;
     limits.idle_timeout = settings.idle_timeout, limits.write_timeout = settings.write_timeout;
     return limits;
+}
+
+runtime::FrontSettings front_of(config::Config const& config) {
+    auto const auth = config.get<AuthSettings>("auth");
+    auto const observe = config.get<ObserveSettings>("observe");
+    runtime::FrontSettings out;
+    out.addresses = auth.allow, out.origin.trusted_proxies = auth.proxies;
+    out.origin.address_header = auth.proxy_address_header.str(), out.origin.caller_header = auth.proxy_caller_header.str();
+    out.jwt_issuer = auth.jwt_issuer.str(), out.jwt_keys_url = auth.jwt_keys.str(), out.jwt_audiences = auth.jwt_audiences;
+    out.jwt_scopes = auth.jwt_scopes, out.jwt_scopes_max = auth.jwt_scopes_max, out.jwt_name_claim = auth.jwt_name_claim.str();
+    out.jwt_name_prefix = auth.jwt_name_prefix.str(), out.jwt_keys_every = auth.jwt_keys_every;
+    out.traces.slow_after = observe.trace_slow, out.traces.share = observe.trace_share;
+    out.traces.traces_max = std::size_t(observe.traces_max), out.otlp_url = observe.otlp_url.str();
+    return out;
+}
+
+observe::LogOptions log_of(config::Config const& config) {
+    auto const settings = config.get<ObserveSettings>("observe");
+    return {.sinks = settings.log_to,
+            .access_sinks = settings.access_log_to,
+            .format = settings.log_format.str(),
+            .access_format = settings.access_log_format.str(),
+            .levels = config.get<ServerSettings>("server").log_level.str()};
+}
+
+// Reads the configuration again: what may change at once does, and what can't is said.
+Result<runtime::FrontSettings> read_again(config::Config& config, GivenSettings const& given) {
+    TRY_ASSIGN(auto const changes, reload_config(config, given));
+    for (auto const& change : changes)
+        observe::log_line(observe::Level::info, "config",
+                          change.when == config::Change::at_once ? "changed" : "changed, and takes effect with the next start",
+                          {{"key", change.key->path()}, {"old", change.before}, {"new", change.after}});
+    TRY_VOID(observe::set_levels(observe::process_logger(), config.get<ServerSettings>("server").log_level.view()));
+    return front_of(config);
 }
 
 std::span<runtime::StaticFile const> console_files() {
@@ -87,24 +122,27 @@ std::vector<config::Section> service_sections() {
 
 Result<void> check_settings(config::Config const& config) {
     auto const server = config.get<ServerSettings>("server");
-    if (auto r = observe::set_levels(observe::process_logger(), server.log_level.view()); !r) return wrong(config, "log_level", r.error());
+    if (auto r = observe::parse_levels(server.log_level.view()); !r) return wrong(config, "log_level", r.error());
     if (auto r = check_log(server.log.view()); !r) return wrong(config, "log", r.error());
     if (auto r = check_services(server.services); !r) return wrong(config, "services", r.error());
     if (auto r = runtime::check_site_names(server.sites); !r) return wrong(config, "sites", r.error());
     if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
+    if (auto r = runtime::check_front(front_of(config)); !r) return std::unexpected(std::move(r.error()));
+    for (auto const& sink : log_of(config).sinks)
+        if (auto r = observe::parse_sink(sink); !r) return std::unexpected(std::move(r.error()));
     for (auto const& one : server.elsewhere)
         if (auto r = parse_elsewhere(one); !r) return wrong(config, "elsewhere", r.error());
     return {};
 }
 
-int host_services(config::Config const& config, std::vector<std::string> const& services) {
+int host_services(config::Config& config, GivenSettings const& given, std::vector<std::string> const& services) {
     auto const server = config.get<ServerSettings>("server");
     auto const http = config.get<HttpSettings>("http");
     auto const address = parse_listen(server.listen.view());
     if (!address) return complain(address.error()), exit_usage;
     runtime::ProcessOptions options;
     options.data_dir = server.data.str(), options.log = server.log.str();
-    options.tls = {http.tls_certificate.str(), http.tls_key.str()};
+    options.tls = {http.tls_certificate.str(), http.tls_key.str(), http.tls_client_ca.str()};
     options.listen = {address->host, address->port, !options.tls.certificate_file.empty()};
     options.io_threads = int(server.io_threads), options.effect_threads = int(server.effect_threads),
     options.stop_timeout = server.stop_timeout;
@@ -121,7 +159,24 @@ int host_services(config::Config const& config, std::vector<std::string> const& 
     for (auto& decl : all_services())
         if (services.empty() || std::ranges::find(services, decl.name) != services.end()) options.services.push_back(std::move(decl));
     if (!server.sites.empty()) options.sites = server.sites;
-    options.on_ready = [](std::string_view url) { print(fmt::format("listening {}\n", url)); };
+    options.on_ready = [](std::string_view url) {
+        print(fmt::format("listening {}\n", url));
+        notify_ready(url);
+    };
+    options.on_stopping = notify_stopping;
+    options.on_reload = [&] {
+        notify_reloading();
+        return read_again(config, given);
+    };
+    options.on_reloaded = notify_ready;
+    options.front = front_of(config);
+    auto lines = observe::ProcessLog::open(system_clock(), log_of(config));
+    if (!lines) return complain(lines.error()), exit_usage;
+    observe::set_process_logger(&(*lines)->logger());
+    options.log_queue = &(*lines)->queue();
+    struct BackToPlain {
+        ~BackToPlain() { observe::set_process_logger(nullptr); }
+    } const back_to_plain;
     ::umask(077);  // what lies in the data directory is nobody else's business
     auto served = runtime::serve(std::move(options));
     if (served) return exit_ok;

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "app/settings.h"
 #include "kernel/base/result.h"
 #include "kernel/config/config.h"
 
@@ -17,6 +18,6 @@ Result<void> check_settings(config::Config const& config);
 
 // Serves until SIGTERM or SIGINT, and gives the exit code. `services`: names, each known; empty: all. Prints "listening http://ADDR:PORT"
 // on standard output once the server is ready.
-int host_services(config::Config const& config, std::vector<std::string> const& services);
+int host_services(config::Config& config, GivenSettings const& given, std::vector<std::string> const& services);
 
 }  // namespace gantry::app

@@ -18,7 +18,7 @@ Exit exit_of(Problem const& problem) {
         "log_format",      "clock_behind",       "import_damaged",         "event_schema_malformed",
         "log_exists",      "event_type_unknown", "event_shape_unreadable", "keys_damaged",
         "key_damaged",     "erasures_damaged",   "backup_damaged",         "data_exists",
-        "callers_invalid", "callers_exposed", "flags_damaged"};
+        "callers_invalid", "callers_exposed",    "flags_damaged"};
     return std::ranges::find(refused, problem.code) != refused.end() ? exit_data : exit_failed;
 }
 

@@ -37,19 +37,56 @@ config::Section server_section() {
 
 config::Section http_section() {
     using S = HttpSettings;
-    return config::section<S>("http",
-                              {{&S::target_bytes, "Longest path and query; beyond: 414.", "bytes"},
-                               {&S::head_bytes, "Longest request line and headers; beyond: 431.", "bytes"},
-                               {&S::header_count, "Most headers of a request; beyond: 431."},
-                               {&S::inflate_ratio, "Most that a compressed body may grow; beyond: 413."},
-                               {&S::pipelined, "Most requests of one connection in flight; beyond: reading pauses."},
-                               {&S::connections, "Most connections; beyond: 503."},
-                               {&S::head_timeout, "Longest time from a request's first byte to its last header; beyond: 408."},
-                               {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
-                               {&S::idle_timeout, "Longest time that a connection stays open without a request."},
-                               {&S::write_timeout, "Longest time without a byte of the answer taken by the client."},
-                               {&S::tls_certificate, "PEM file of the certificate and its chain; set: HTTPS only. SIGHUP reads it again."},
-                               {&S::tls_key, "PEM file of the certificate's key."}});
+    return config::section<S>(
+        "http", {{&S::target_bytes, "Longest path and query; beyond: 414.", "bytes"},
+                 {&S::head_bytes, "Longest request line and headers; beyond: 431.", "bytes"},
+                 {&S::header_count, "Most headers of a request; beyond: 431."},
+                 {&S::inflate_ratio, "Most that a compressed body may grow; beyond: 413."},
+                 {&S::pipelined, "Most requests of one connection in flight; beyond: reading pauses."},
+                 {&S::connections, "Most connections; beyond: 503."},
+                 {&S::head_timeout, "Longest time from a request's first byte to its last header; beyond: 408."},
+                 {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
+                 {&S::idle_timeout, "Longest time that a connection stays open without a request."},
+                 {&S::write_timeout, "Longest time without a byte of the answer taken by the client."},
+                 {&S::tls_certificate, "PEM file of the certificate and its chain; set: HTTPS only. SIGHUP reads it again."},
+                 {&S::tls_key, "PEM file of the certificate's key."},
+                 {&S::tls_client_ca, "PEM file of the certificates that vouch for clients; set: a client may show one of theirs."}});
+}
+
+config::Section auth_section() {
+    using S = AuthSettings;
+    auto const at_once = config::Change::at_once;
+    return config::section<S>(
+        "auth", {{&S::allow, "Addresses and blocks (CIDR) from which requests are let in; none named: all.", "", at_once},
+                 {&S::proxies, "Addresses and blocks of proxies in front, whose word about clients is taken.", "", at_once},
+                 {&S::proxy_address_header,
+                  "Header in which such a proxy says the client's address: X-Forwarded-For, Forwarded, or one with a single "
+                  "address. From anyone else it is refused.",
+                  "", at_once},
+                 {&S::proxy_caller_header, "Header in which such a proxy says which caller it recognised; empty: none.", "", at_once},
+                 {&S::jwt_issuer, "URL of an identity provider whose tokens (JWT) are taken; empty: none."},
+                 {&S::jwt_keys, "URL or absolute path of its keys (JWKS); empty: as its discovery document says."},
+                 {&S::jwt_audiences, "Who a token must be for: one of these."},
+                 {&S::jwt_scopes, "Scopes of a token that says none."},
+                 {&S::jwt_scopes_max, "The most that a token may allow: scopes like tracker:read, tracker:*."},
+                 {&S::jwt_name_claim, "The claim that names the caller."},
+                 {&S::jwt_name_prefix, "Put in front of that name, so that it meets no other."},
+                 {&S::jwt_keys_every, "Time between two readings of the keys; a token by an unknown key causes one, too."}});
+}
+
+config::Section observe_section() {
+    using S = ObserveSettings;
+    auto const at_once = config::Change::at_once;
+    return config::section<S>(
+        "observe",
+        {{&S::log_to, "Where log lines go: stderr, stdout, file:PATH, syslog, syslog:udp:HOST:PORT, syslog:tcp:HOST:PORT, journald."},
+         {&S::access_log_to, "Where the access log goes; none named: where log lines go; none: nowhere."},
+         {&S::log_format, "json, logfmt; auto: logfmt on a terminal, else json."},
+         {&S::access_log_format, "json, logfmt, combined (of NCSA); auto: as log lines."},
+         {&S::trace_slow, "Traces of requests that take so long are kept, as are those that fail.", "", at_once},
+         {&S::trace_share, "Share of all other traces that is kept, from 0 to 1.", "", at_once},
+         {&S::traces_max, "Most traces in memory; the newest stay.", "", at_once},
+         {&S::otlp_url, "URL of a collector that takes traces as OTLP over HTTP, without /v1/traces; empty: none."}});
 }
 
 config::Section log_section() {
@@ -65,6 +102,12 @@ std::vector<std::string> process_environment() {
     return out;
 }
 
+config::Sources sources_of(GivenSettings const& given) {
+    config::Sources sources{{}, process_environment(), given.flags};
+    if (!given.file.empty()) sources.file = given.file;
+    return sources;
+}
+
 }  // namespace
 
 config::Config declared_config() {
@@ -72,14 +115,16 @@ config::Config declared_config() {
     config.declare(server_section());
     config.declare(http_section());
     config.declare(log_section());
+    config.declare(auth_section());
+    config.declare(observe_section());
     for (auto& section : service_sections()) config.declare(std::move(section));
     return config;
 }
 
-Result<void> try_load_config(config::Config& config, GivenSettings const& given) {
-    config::Sources sources{{}, process_environment(), given.flags};
-    if (!given.file.empty()) sources.file = given.file;
-    return config.load(sources);
+Result<void> try_load_config(config::Config& config, GivenSettings const& given) { return config.load(sources_of(given)); }
+
+Result<std::vector<config::ChangedKey>> reload_config(config::Config& config, GivenSettings const& given) {
+    return config.reload(sources_of(given), [](config::Config const& next) { return check_settings(next); });
 }
 
 bool load_config(config::Config& config, GivenSettings const& given) {

@@ -44,9 +44,10 @@ struct HttpSettings {
     Duration write_timeout = Duration::seconds(30);
     Text<0, 4000> tls_certificate;
     Text<0, 4000> tls_key;
+    Text<0, 4000> tls_client_ca;
 };
 RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout,
-       idle_timeout, write_timeout, tls_certificate, tls_key);
+       idle_timeout, write_timeout, tls_certificate, tls_key, tls_client_ca);
 
 // [log]: what keeps the logs on the disk sound.
 struct LogSettings {
@@ -54,6 +55,34 @@ struct LogSettings {
     Bounded<1, 1 << 20> scrub_max_mib_s = 16;
 };
 RECORD(LogSettings, scrub_every, scrub_max_mib_s);
+
+// [auth]: who may come in, besides what DATA/<site>/callers.json says.
+struct AuthSettings {
+    std::vector<std::string> allow, proxies;
+    Text<0, 100> proxy_address_header = "X-Forwarded-For";
+    Text<0, 100> proxy_caller_header;
+    Text<0, 1000> jwt_issuer, jwt_keys;
+    std::vector<std::string> jwt_audiences, jwt_scopes;
+    std::vector<std::string> jwt_scopes_max = {"*"};
+    Text<1, 100> jwt_name_claim = "sub";
+    Text<0, 30> jwt_name_prefix;
+    Duration jwt_keys_every = Duration::hours(1);
+};
+RECORD(AuthSettings, allow, proxies, proxy_address_header, proxy_caller_header, jwt_issuer, jwt_keys, jwt_audiences, jwt_scopes,
+       jwt_scopes_max, jwt_name_claim, jwt_name_prefix, jwt_keys_every);
+
+// [observe]: log lines, the access log and traces.
+struct ObserveSettings {
+    std::vector<std::string> log_to = {"stderr"};
+    std::vector<std::string> access_log_to;
+    Text<1, 20> log_format = "auto";
+    Text<1, 20> access_log_format = "auto";
+    Duration trace_slow = Duration::seconds(1);
+    double trace_share = 0;
+    Bounded<1, 1'000'000> traces_max = 1000;
+    Text<0, 1000> otlp_url;
+};
+RECORD(ObserveSettings, log_to, access_log_to, log_format, access_log_format, trace_slow, trace_share, traces_max, otlp_url);
 
 // Every key that this program knows: its own sections, then those of the services.
 config::Config declared_config();
@@ -64,7 +93,9 @@ struct GivenSettings {
     std::vector<config::Flag> flags;
 };
 Result<void> try_load_config(config::Config& config, GivenSettings const& given);
-// The same; false, after each fault was said on standard error.
+// For a running server: what may change at once is in effect, and what changed is told.
+Result<std::vector<config::ChangedKey>> reload_config(config::Config& config, GivenSettings const& given);
+// The same as try_load_config; false, after each fault was said on standard error.
 bool load_config(config::Config& config, GivenSettings const& given);
 
 struct ListenAddress {

@@ -19,7 +19,7 @@ int serve(GivenSettings const& given, std::vector<std::string> services) {
     if (auto fine = check_settings(config); !fine) return complain(config::explain(fine.error())), exit_usage;
     if (auto known = check_services(services); !known) return complain(known.error()), exit_usage;
     if (services.empty()) services = config.get<ServerSettings>("server").services;
-    return host_services(config, services);
+    return host_services(config, given, services);
 }
 
 }  // namespace

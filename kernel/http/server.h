@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -319,6 +320,9 @@ struct TlsFiles {
     std::string key_file;             // PEM
     std::string client_ca_file = {};  // PEM; set: a client may show a certificate, which must be of one of these
 };
+
+// When the first certificate of a PEM file ends; nothing when it can't be read.
+std::optional<Time> certificate_ends(std::string const& certificate_file);
 
 struct ListenAddress {
     std::string address = "127.0.0.1";  // an IP address; "::" and "0.0.0.0" for all

@@ -1,6 +1,7 @@
 #include "kernel/http/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "kernel/base/assert.h"
@@ -52,6 +53,16 @@ Result<TlsContext> load_tls(TlsFiles const& files) {
     static constexpr unsigned char session_context[] = "gantry";
     SSL_CTX_set_session_id_context(context.get(), session_context, sizeof session_context - 1);
     return context;
+}
+
+std::optional<Time> certificate_ends(std::string const& certificate_file) {
+    std::unique_ptr<BIO, decltype(&BIO_free)> const file(BIO_new_file(certificate_file.c_str(), "r"), BIO_free);
+    std::unique_ptr<X509, decltype(&X509_free)> const found(file ? PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr) : nullptr,
+                                                            X509_free);
+    ERR_clear_error();
+    std::tm ends{};
+    if (!found || ASN1_TIME_to_tm(X509_get0_notAfter(found.get()), &ends) != 1) return {};
+    return Time{std::int64_t(::timegm(&ends)) * 1'000'000};
 }
 
 TlsFilter::TlsFilter(TlsContext context)

@@ -11,6 +11,7 @@
 
 #include "kernel/base/result.h"
 #include "kernel/base/time.h"
+#include "kernel/observe/metrics.h"
 
 namespace gantry::log {
 
@@ -158,6 +159,8 @@ class Log {
     virtual Result<void> cut(Position below, Time now) = 0;
 
     virtual Status status() const = 0;
+    // How long the disk took for each group of batches, since the log was opened; nothing where there is no disk.
+    virtual void add_syncs(observe::LatencySum& sum) const { (void)sum; }
     // As far back as segments are left.
     virtual std::vector<Era> eras() const {
         auto const now = status();

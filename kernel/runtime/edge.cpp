@@ -478,6 +478,7 @@ std::string Edge::report_if_ours(Host& host, Request const& request, Problem con
 }
 
 std::string Edge::report(Host& host, Request const& request, Problem const& problem) {
+    host.note_failure();
     if (!options_.reports) return {};
     Failure failure{.service = host.decl().name,
                     .request_id = request.request_id,

@@ -62,6 +62,7 @@ class Front {
     // For the routes of every site: sessions are the gate's own.
     std::vector<Admin::Route> routes();
     void write_metrics(observe::MetricsWriter& writer) const;
+    RequestBook::Totals requests_of(std::string_view site, std::string_view service) const { return book_->totals(site, service); }
     observe::TraceStore& traces() { return traces_; }
     // With whom the operator's own commands call: a token of this run.
     std::string const& operator_token() const { return operator_token_; }

@@ -251,6 +251,18 @@ Position Host::rests_on(state::Reading const& reading) const {
     return looked_up <= durable() ? durable() : applied();
 }
 
+bool Host::stopped() {
+    lock_.lock_shared();
+    bool const stopped = stopped_;
+    lock_.unlock_shared();
+    return stopped;
+}
+
+std::optional<Time> Host::snapshot_time() const {
+    auto const us = snapshot_us_.load(std::memory_order_relaxed);
+    return us == 0 ? std::nullopt : std::optional(Time{us});
+}
+
 std::uint64_t Host::digest() {
     lock_.lock_shared();
     auto value = decl_.state.digest(state_.service.get());

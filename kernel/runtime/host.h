@@ -255,6 +255,13 @@ class Host {
     Time now() const { return parts_.clock.wall(); }
     // The state as it lies there, for tools and tests that know that nothing else runs.
     void const* state_for_tools() const { return state_.service.get(); }
+    // Three folds in a row broke their promise: nothing is answered until a restart.
+    bool stopped();
+    Position since_snapshot() const { return applied() - std::min(applied(), snapshot_at_.load()); }
+    std::optional<Time> snapshot_time() const;  // of the newest event in the newest snapshot
+    // Failures of ours since the start.
+    void note_failure() { failures_.fetch_add(1, std::memory_order_relaxed); }
+    std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     log::Log& log() { return parts_.log; }
     std::string const& incarnation() const { return incarnation_text_; }
@@ -313,6 +320,8 @@ class Host {
     bool stopped_ = false;     // under lock_: apply broke its promise three times in a row
     int broken_promises_ = 0;  // under lock_
     std::atomic<Position> snapshot_at_ = 0;
+    std::atomic<std::int64_t> snapshot_us_ = 0;
+    std::atomic<std::uint64_t> failures_ = 0;
     Time started_{};
     std::vector<bool> stuck_timers_;
     std::atomic<std::int64_t> next_due_us_ = no_due;

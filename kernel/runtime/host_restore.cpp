@@ -20,7 +20,7 @@ Result<Folded> Host::restore(Progress const& progress) {
         TRY_ASSIGN(loaded, load_baseline(sources(), *newest));
     }
     Folded state = loaded ? std::move(*loaded) : Folded::empty(decl_);
-    snapshot_at_ = state.last;
+    snapshot_at_ = state.last, snapshot_us_ = state.last == 0 ? 0 : state.last_time.us;
     auto told = [&](Folded const& at, Position end) {
         replayed_.store(at.last, std::memory_order_relaxed);
         return !progress || progress(at.last, end);
@@ -65,7 +65,7 @@ Result<void> Host::save_snapshot() {
     auto const status = parts_.log.status();
     TRY_VOID(save(sources(), view, {view.last, status.incarnation, decl_.state.fingerprint, view.last_time, status.chain},
                   {parts_.snapshot_bytes_max}));
-    snapshot_at_ = view.last;
+    snapshot_at_ = view.last, snapshot_us_ = view.last_time.us;
     return {};
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <csignal>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <deque>
 #include <optional>
 
+#include "kernel/codec/json.h"
 #include "kernel/codec/schema.h"
 #include "kernel/codec/seal.h"
 #include "kernel/log/data_dir.h"
@@ -19,18 +22,13 @@
 #include "kernel/log/subject_keys_file.h"
 #include "kernel/net/net.h"
 #include "kernel/observe/log_line.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/backups.h"
-#include "kernel/runtime/edge.h"
-#include "kernel/runtime/effect_runner.h"
-#include "kernel/runtime/erasing.h"
-#include "kernel/runtime/follower.h"
-#include "kernel/runtime/gate.h"
-#include "kernel/runtime/host.h"
+#include "kernel/runtime/front.h"
 #include "kernel/runtime/log_stream.h"
-#include "kernel/runtime/reports.h"
+#include "kernel/runtime/process_metrics.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/stop_signal.h"
+#include "kernel/runtime/tenant.h"
 #include "kernel/runtime/upgrade.h"
 #include "kernel/runtime/workers.h"
 
@@ -57,42 +55,27 @@ Result<codec::HashKey> site_key(log::Disk& disk, std::string const& path, Random
     return key;
 }
 
-// One service with all that is its own.
-struct Served {
-    std::string_view site;
-    std::optional<AnyValue> settings;
-    std::unique_ptr<log::Log> log;
-    std::unique_ptr<log::Snapshots> snapshots;
-    std::unique_ptr<Host> host;
-    net::Timer due;                         // on the worker's thread
-    std::unique_ptr<Followers> followers;   // null: it has none
-    std::unique_ptr<EffectRunner> effects;  // null: the service has none
-    std::unique_ptr<std::atomic<bool>> effects_asked = std::make_unique<std::atomic<bool>>(false);
+struct WantedLevels {
+    std::string levels;
 };
-
-// One site with all that is its own: nothing of it is shared with another but threads, the disk and its committer.
-struct Tenant {
-    std::string name;
-    codec::HashKey hash_key{};
-    std::unique_ptr<codec::SubjectKeys> keys;
-    codec::Sealer sealer;
-    std::optional<Reports> reports;
-    std::optional<Erasing> erasing;
-    std::optional<Admin> admin;
-    std::deque<Served> served;
-    std::unique_ptr<Edge> edge;
-};
+RECORD(WantedLevels, levels);
 
 class Process {
    public:
     explicit Process(ProcessOptions options) : options_(std::move(options)) {}
-    ~Process() { end_serving(); }
+    ~Process() {
+        end_serving();
+        end_log();
+    }
 
     Result<void> run() {
-        TRY_VOID(check_address());
+        if (options_.listen.address == "localhost") options_.listen.address = "127.0.0.1";
         TRY_VOID(open_data());
         threads_.emplace(options_.io_threads);
         worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
+        start_log();
+        TRY_ASSIGN(front_, Front::make(front_parts(), options_.sites));
+        TRY_VOID(check_address());
         TRY_VOID(watch_signals());
         for (auto& tenant : tenants_) {
             make_reports(tenant);
@@ -102,6 +85,7 @@ class Process {
         auto served = start_services();
         if (served && !stop_.asked()) {
             for (auto& tenant : tenants_) start_followers(tenant);
+            TRY_VOID(announce());
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
@@ -116,11 +100,56 @@ class Process {
     bool in_memory() const { return options_.log == "memory:"; }
 
     Result<void> check_address() {
-        if (options_.listen.address == "localhost") options_.listen.address = "127.0.0.1";
-        if (is_loopback(options_.listen.address)) return {};
-        return fail(
-            400, "listen_refused",
-            options_.listen.address + " is reachable from elsewhere, and no credentials are configured: listen on 127.0.0.1 or [::1]");
+        if (is_loopback(options_.listen.address) || !front_->is_open()) return {};
+        return fail(400, "listen_refused",
+                    options_.listen.address +
+                        " is reachable from elsewhere, and no credentials are configured: make some (gantry auth add), or listen on "
+                        "127.0.0.1 or [::1]");
+    }
+    // From here on a thread of its own writes what is logged; nobody waits for it.
+    void start_log() {
+        if (!options_.log_queue) return;
+        scribe_.emplace(1);
+        options_.log_queue->set_wake([this] { scribe_->post(0, [this] { options_.log_queue->drain(); }); });
+        scribe_->every(0, Duration::millis(20), [this] { options_.log_queue->drain(); });
+        options_.log_queue->set_pumped(true);
+    }
+    void end_log() {
+        if (!scribe_) return;
+        options_.log_queue->set_pumped(false);
+        scribe_->stop();
+        options_.log_queue->drain();
+    }
+    Front::Parts front_parts() {
+        return {disk_,         clock_, random_, *threads_, in_memory() ? "" : options_.data_dir, options_.version, options_.log_queue,
+                options_.front};
+    }
+    // For the operator's own commands on this machine: where the server is, and a token of this run. Who can read the data may do all.
+    Result<void> announce() {
+        if (in_memory()) return {};
+        auto const text = fmt::format("{{\"url\":\"{}\",\"token\":\"{}\",\"pid\":{}}}\n", url_, front_->operator_token(), ::getpid());
+        return log::write_file_durably(disk_, server_file(), text, log::Open::create_private);
+    }
+    std::string server_file() const { return options_.data_dir + "/server.json"; }
+    Measured measured() {
+        return {.tenants = tenants_,
+                .server = *server_,
+                .front = *front_,
+                .clock = clock_,
+                .data_dir = in_memory() ? "" : options_.data_dir,
+                .version = options_.version,
+                .memory_bytes_max = options_.memory_bytes_max,
+                .log = options_.log_queue,
+                .scrubs = scrubs_ ? &*scrubs_ : nullptr,
+                .tls_certificate_file = options_.tls.certificate_file};
+    }
+    void answer_metrics(http::Exchange& exchange) {
+        auto const format = observe::choose_metrics_format(exchange.head().header("Accept"));
+        slow_->post(0, [this, format, held = exchange.defer()]() mutable {
+            std::move(held).complete([format, text = metrics_text(measured(), format)](http::Response& response) {
+                response.begin(200).header("Content-Type", observe::content_type(format)).header("Cache-Control", "no-store").body(text);
+            });
+        });
     }
     Result<void> open_data() {
         if (!in_memory()) {
@@ -150,7 +179,12 @@ class Process {
         tenant.erasing.emplace(
             Erasing::Parts{*tenant.keys, std::move(erasures), tenant.hash_key, clock_, [&tenant] { return hosts_of(tenant); }});
         tenant.sealer = codec::make_sealer(*tenant.keys, random_);
+        TRY_ASSIGN(tenant.flags, Flags::open({disk_, clock_, in_memory() ? "" : directory_of(tenant) + "/flags.ndjson", {}, host_name()}));
         return {};
+    }
+    static std::string host_name() {
+        char name[256] = "";
+        return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
     }
     std::string directory_of(Tenant const& tenant) const { return options_.data_dir + "/" + tenant.name; }
     Result<void> watch_signals() {
@@ -159,16 +193,29 @@ class Process {
                 if (stop_.asked()) std::_Exit(1);  // asked twice: what was acknowledged is durable anyway
                 stop_.ask();
             }));
-        if (options_.listen.tls)
-            TRY_VOID(threads_->on_signal(SIGHUP, [this] {
-                worker_->post(0, [this] {
-                    auto done = listening_ ? server_->reload_tls() : Result<void>();
-                    observe::log_line(done ? Level::info : Level::error, "http",
-                                      done ? "certificate read again" : "the old certificate stays",
-                                      {{"cause", done ? std::string() : done.error().detail}});
-                });
-            }));
-        return {};
+        return threads_->on_signal(SIGHUP, [this] { worker_->post(0, [this] { reload(); }); });
+    }
+    // What can be read again is; what is wrong with one leaves that one as it was.
+    void reload() {
+        if (!listening_) return;
+        if (options_.on_reload) {
+            auto front = options_.on_reload();
+            auto taken = front ? front_->set(*front) : std::unexpected(std::move(front.error()));
+            if (!taken) complain_of("config", "the configuration stays as it was", taken.error());
+        }
+        if (auto done = front_->reload_callers(); !done) complain_of("auth", "the callers stay as they were", done.error());
+        if (options_.log_queue)
+            if (auto done = options_.log_queue->reopen(); !done) complain_of("log", "a log file can't be opened again", done.error());
+        if (options_.listen.tls) {
+            if (auto done = server_->reload_tls(); !done)
+                complain_of("http", "the old certificate stays", done.error());
+            else
+                observe::log_line(Level::info, "http", "certificate read again");
+        }
+        if (options_.on_reloaded) options_.on_reloaded(url_);
+    }
+    static void complain_of(std::string_view module, std::string_view what, Problem const& problem) {
+        observe::log_line(Level::error, module, what, {{"code", problem.code}, {"cause", problem.detail + " " + problem.cause}});
     }
     void make_reports(Tenant& tenant) {
         std::string directory = in_memory() ? "" : directory_of(tenant) + "/failures.d";  // no service has a dot in its name
@@ -255,16 +302,34 @@ class Process {
             add(routes_of(LogStreams{disk_, directory_of, [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); },
                                      [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
         }
+        add(front_->routes()), add(flag_routes(*tenant.flags, [](Admin::Asked const& asked) { return asked.who; }));
+        add(log_level_routes());
+        routes.push_back({http::Method::Get, "status", Admin::Where::house,
+                          [this](Admin::Asked const&) -> Result<std::string> { return status_json(measured()); }});
         routes.push_back({http::Method::Get, "live", Admin::Where::house,
                           [&tenant](Admin::Asked const&) -> Result<std::string> { return tell(tenant.edge->live_counts()); }});
         tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    }
+    static std::vector<Admin::Route> log_level_routes() {
+        auto told = [] {
+            std::string out = R"({"levels":)";
+            codec::append_json_string(out, observe::to_text(observe::process_logger().levels()));
+            return out + "}";
+        };
+        return {
+            {http::Method::Get, "log-levels", Admin::Where::at_once, [told](Admin::Asked const&) -> Result<std::string> { return told(); }},
+            {http::Method::Put, "log-levels", Admin::Where::at_once, [told](Admin::Asked const& asked) -> Result<std::string> {
+                 TRY_ASSIGN(auto const wanted, codec::from_json<WantedLevels>(asked.body));
+                 TRY_VOID(observe::set_levels(observe::process_logger(), wanted.levels));
+                 return told();
+             }}};
     }
     static std::string tell(Edge::LiveCounts const& counts) {
         return fmt::format(R"({{"readers":{},"behind":{},"evaluations":{}}})", counts.readers, counts.behind, counts.evaluations);
     }
     Result<void> listen() {
         make_care();
-        std::vector<GateSite> sites;
+        std::vector<Edge*> edges;
         for (auto& tenant : tenants_) {
             make_admin(tenant);
             tenant.edge = std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
@@ -273,10 +338,10 @@ class Process {
                                                                                .admin = &*tenant.admin,
                                                                                .reports = &*tenant.reports,
                                                                                .threads = &*threads_});
-            sites.push_back({tenant.name, tenant.edge.get(), nullptr});
+            edges.push_back(tenant.edge.get());
         }
-        gate_.emplace(std::move(sites), GateOptions{.threads = &*threads_});
-        server_.emplace(*threads_, *gate_, http::ServerConfig{options_.limits, options_.tls});
+        auto& gate = front_->stand_before(std::move(edges), [this](http::Exchange& exchange) { answer_metrics(exchange); });
+        server_.emplace(*threads_, gate, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         listening_ = true;
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
@@ -341,6 +406,7 @@ class Process {
         });
         if (!started && started.error().code == "stopped") return {};
         if (!started) return std::unexpected(in_service(tenant, served.host->decl(), std::move(started.error())));
+        served.replay_ns = clock_.steady_ns() - began;
         observe::log_line(Level::info, "runtime", "ready",
                           {{"site", tenant.name},
                            {"service", name},
@@ -387,6 +453,7 @@ class Process {
                           {{"site", served.site}, {"service", served.host->decl().name}, {"code", problem.code}, {"cause", problem.cause}});
     }
     void keep_house() {
+        front_->keep_house();
         each_served([this](Served& served) {
             if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
             fire_due(served);
@@ -400,8 +467,11 @@ class Process {
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
+        if (options_.on_stopping) options_.on_stopping();
+        if (!in_memory()) (void)disk_.remove(server_file());  // what stays behind speaks of a server that has gone
         for (auto& tenant : tenants_) tenant.edge->announce_stop();
         bool const clean = server_->stop(options_.stop_timeout);
+        front_->stop();
         backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
         if (following_) following_->stop();
@@ -421,6 +491,7 @@ class Process {
         end_serving();
         threads_->stop();
         observe::log_line(Level::info, "runtime", "stopped", {{"ms", (clock_.steady_ns() - began) / 1'000'000}});
+        end_log();
         if (!clean) return fail(503, "stop_timeout", "not all requests ended within [server] stop_timeout; the rest was cut off");
         return outcome;
     }
@@ -446,9 +517,9 @@ class Process {
     std::optional<Workers> workers_;          // that run effects
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
-    std::optional<Gate> gate_;
-    // That serve; that keep house; that rebuild; that follow; that copy and check.
-    std::optional<net::IoThreads> threads_, worker_, slow_, following_, care_;
+    // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check.
+    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, care_;
+    std::unique_ptr<Front> front_;
     std::optional<http::Server> server_;
 };
 

@@ -10,6 +10,7 @@
 #include "kernel/base/time.h"
 #include "kernel/config/config.h"
 #include "kernel/http/server.h"
+#include "kernel/runtime/front.h"
 #include "kernel/runtime/service_decl.h"
 #include "kernel/runtime/static_file.h"
 
@@ -41,7 +42,13 @@ struct ProcessOptions {
     std::uint64_t scrub_bytes_a_second = 16u << 20;
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
+    FrontSettings front = {};
+    observe::LogQueue* log_queue = nullptr;  // is drained while the process serves; null: lines are written at once, and no access log
     std::function<void(std::string_view url)> on_ready;
+    std::function<void()> on_stopping = {};
+    // SIGHUP: reads the configuration again, and gives what may change at once. Then `on_reloaded`.
+    std::function<Result<FrontSettings>()> on_reload = {};
+    std::function<void(std::string_view url)> on_reloaded = {};
 };
 
 // Serves until SIGTERM or SIGINT, then stops in order: refuses new work, finishes what runs, saves a snapshot, closes the logs. Fails

@@ -82,6 +82,24 @@ void RequestBook::refused(int io_thread, http::Peer const& peer, int status, std
     cells.ring->add(record);
 }
 
+RequestBook::Totals RequestBook::totals(std::string_view site, std::string_view service) const {
+    Totals totals;
+    observe::LatencySum latency;
+    std::array<std::uint64_t, observe::status_classes> codes{};
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        if (rows_[i].site != site || rows_[i].service != service) continue;
+        counted_->each(i, [&](RouteCells const& cells) { cells.status.add_to(codes), cells.latency.add_to(latency); });
+    }
+    for (auto count : codes) totals.answered += count;
+    totals.failed = codes[std::size_t(observe::StatusClass::server_error)];
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < observe::latency_bounds_ns.size() && latency.count() > 0; ++i) {
+        below += latency.counts[i], totals.p99_ms = double(observe::latency_bounds_ns[i]) / 1e6;
+        if (below * 100 >= latency.count() * 99) break;
+    }
+    return totals;
+}
+
 void RequestBook::write(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     w.family(MetricKind::counter, "gantry_http_requests_total", "Requests that were answered.");

@@ -42,7 +42,13 @@ class RequestBook {
     // A request that no handler saw.
     void refused(int io_thread, http::Peer const& peer, int status, std::string_view code);
 
-    // gantry_http_… and gantry_auth_failures_total.
+    struct Totals {
+        std::uint64_t answered = 0, failed = 0;  // failed: by a status from 500 on
+        double p99_ms = 0;
+    };
+    // Of all routes of one service, since the start.
+    Totals totals(std::string_view site, std::string_view service) const;
+    // gantry_http_…
     void write(observe::MetricsWriter& writer) const;
 
    private:

@@ -39,6 +39,7 @@ class FileLog final : public Log, private Committer::Client {
     Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override;
+    void add_syncs(observe::LatencySum& sum) const override { syncs_.add_to(sum); }
     std::vector<Era> eras() const override;
     Result<void> close() override;
 
@@ -135,6 +136,7 @@ class FileLog final : public Log, private Committer::Client {
     std::mutex cut_mutex_;            // taken before mutex_
     std::deque<std::string> doomed_;  // segments that were cut and are still there
 
+    observe::LatencyCells syncs_;             // of the committer's thread
     std::atomic<std::uint64_t> arrived_ = 0;  // batches, a hint for gather()
 
     mutable std::mutex mutex_;

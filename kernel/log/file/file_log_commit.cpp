@@ -83,7 +83,9 @@ Result<void> FileLog::commit_taken() {
         at += padded(header.length);
     }
     TRY_VOID(write_group(std::string_view(taken_).substr(taken_at_, bytes)));
+    auto const began = clock_.steady_ns();
     TRY_VOID(active_file_->sync());
+    syncs_.add(clock_.steady_ns() - began);
     write_at_ += bytes, taken_at_ += bytes;
     committed_batches_ += batches, last_group_batches_ = batches;
     publish(marks, batches, bytes);
