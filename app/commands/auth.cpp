@@ -76,7 +76,7 @@ Result<std::string> read_callers(AuthOptions const& o) {
     if (::stat(path.c_str(), &found) != 0 && errno == ENOENT) return std::string();
     if (found.st_mode & 077)
         return fail(409, "callers_exposed",
-                    fmt::format("{} can be read or written by others than its owner; run: chmod 600 {}", path, path));
+                    fmt::format("{} can be read or written by others than its owner, run: chmod 600 {}", path, path));
     return log::read_file(log::system_disk(), path);
 }
 
