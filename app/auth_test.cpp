@@ -210,6 +210,20 @@ TEST_F(Auth, EverySiteHasItsOwn) {
     EXPECT_FALSE(std::filesystem::exists(file()));
 }
 
+TEST_F(Auth, WhatRootMakesBelongsToTheOwnerOfTheData) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+    std::filesystem::create_directory(dir / "data");
+    ASSERT_EQ(::chown((dir / "data").c_str(), 12345, 12346), 0);
+    add({"ann"});
+    for (auto const* name : {"data/main", "data/main/callers.json", "data/main/callers.lock"}) {
+        struct stat found{};
+        ASSERT_EQ(::stat((dir / name).c_str(), &found), 0) << name;
+        EXPECT_EQ(found.st_uid, 12345u) << name;
+        EXPECT_EQ(found.st_gid, 12346u) << name;
+    }
+    EXPECT_EQ(auth({"add", "bob"}).code, exit_ok);
+}
+
 TEST_F(Auth, TwoAtOnceDoNotOverwriteEachOther) {
     add({"ann"});
     auto const lock = log::system_disk().lock(dir / "data/main/callers.lock");

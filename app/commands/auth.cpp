@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -76,7 +78,7 @@ Result<std::string> read_callers(AuthOptions const& o) {
     if (::stat(path.c_str(), &found) != 0 && errno == ENOENT) return std::string();
     if (found.st_mode & 077)
         return fail(409, "callers_exposed",
-                    fmt::format("{} can be read or written by others than its owner; run: chmod 600 {}", path, path));
+                    fmt::format("{} can be read or written by others than its owner, run: chmod 600 {}", path, path));
     return log::read_file(log::system_disk(), path);
 }
 
@@ -87,6 +89,18 @@ Result<void> check_file(AuthOptions const& o, std::string const& text) {
     auto problem = std::move(file.error());
     problem.detail = fmt::format("{} is malformed", path_of(o));
     return fail(std::move(problem));
+}
+
+// What root makes belongs to whoever the data belongs to: the server must read it.
+Result<void> hand_over(AuthOptions const& o) {
+    struct stat data{};
+    if (::geteuid() != 0 || ::stat(o.data.c_str(), &data) != 0 || data.st_uid == 0) return {};
+    auto const site = fmt::format("{}/{}", o.data, o.site);
+    for (auto const& path : {site, site + "/callers.json", site + "/callers.lock"})
+        if (::lchown(path.c_str(), data.st_uid, data.st_gid) != 0 && errno != ENOENT)
+            return fail(
+                Problem{500, "disk_failed", fmt::format("{} can't be given to the owner of {}", path, o.data), {}, std::strerror(errno)});
+    return {};
 }
 
 using Edit = std::function<Result<auth::Edited>(std::string const& text)>;
@@ -105,6 +119,7 @@ Result<auth::Edited> edit_file(AuthOptions const& o, Edit const& edit) {
         return edited;
     }
     TRY_VOID(log::write_file_durably(disk, path_of(o), edited->text, log::Open::create_private));
+    TRY_VOID(hand_over(o));
     return edited;
 }
 

@@ -149,8 +149,8 @@ void apply(CallerChange const& change, CallerRow& row) {
     if (change.teams) row.teams = *change.teams;
     if (change.addresses) row.addresses = *change.addresses;
     if (change.sees_all) row.sees_all = *change.sees_all;
-    if (change.rate) row.rate = *change.rate;
-    if (change.concurrent) row.concurrent = *change.concurrent;
+    if (change.rate) row.rate = change.rate;
+    if (change.concurrent) row.concurrent = change.concurrent;
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Result<void> FailedLogins::check(IpAddress const& address, std::string_view name
         if (!name.empty()) wait = std::max(wait, wait_ns(key_of(name), now_ns));
     }
     if (wait == 0) return {};
-    Problem p{429, "too_many_failures", "Signing in failed too often; wait before the next try."};
+    Problem p{429, "too_many_failures", "Signing in failed too often: wait before the next try."};
     p.retry_after_s = retry_after_s(wait);
     return fail(std::move(p));
 }

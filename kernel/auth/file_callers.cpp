@@ -40,11 +40,6 @@ bool lost_nothing(CallerRow const& before, CallerRow const& now) {
     });
 }
 
-struct Codes {
-    Problem expired, revoked;
-};
-Problem refusal(int status, std::string_view code, std::string_view detail) { return {status, std::string(code), std::string(detail)}; }
-
 }  // namespace
 
 struct FileCallers::Table {
@@ -68,10 +63,10 @@ struct FileCallers::Table {
         return at == names.end() ? nullptr : at->second;
     }
     // Who shows a credential that is right.
-    static Result<Identity> recognised(Held const& held, Time now, Codes const& codes) {
+    static Result<Identity> recognised(Held const& held, Time now, Problem const& expired, Problem const& revoked) {
         auto const& c = *held.credential;
-        if (c.revoked_at && *c.revoked_at <= now) return fail(codes.revoked);
-        if (c.expires_at && *c.expires_at <= now) return fail(codes.expired);
+        if (c.revoked_at && *c.revoked_at <= now) return fail(revoked);
+        if (c.expires_at && *c.expires_at <= now) return fail(expired);
         if (held.entry->row.disabled) return fail(401, "caller_disabled", "The caller is disabled.");
         return Identity{held.entry->caller, c.id, std::min(c.expires_at.value_or(never), c.revoked_at.value_or(never))};
     }
@@ -162,9 +157,9 @@ Result<Identity> FileCallers::by_token(std::string_view token, Time now) const {
     static std::string const no_hash = "sha256:" + std::string(64, '0');
     bool const right = token_matches(at == known->tokens.end() ? no_hash : *at->second.credential->hash, parts->secret);
     if (!right || at == known->tokens.end()) return fail(401, "token_unknown", "The token is not known.");
-    static Codes const codes{refusal(401, "token_expired", "The token has expired."),
-                             refusal(401, "token_revoked", "The token was revoked.")};
-    return Table::recognised(at->second, now, codes);
+    static Problem const expired{401, "token_expired", "The token has expired."};
+    static Problem const revoked{401, "token_revoked", "The token was revoked."};
+    return Table::recognised(at->second, now, expired, revoked);
 }
 
 Result<Identity> FileCallers::by_certificate(std::span<std::string_view const> names, Time now) const {
@@ -178,9 +173,9 @@ Result<Identity> FileCallers::by_certificate(std::span<std::string_view const> n
         if (!found || !found->credential->is_active(now)) found = &at->second;
     }
     if (!found) return fail(401, "certificate_unknown", "No caller goes by a name of the certificate.");
-    static Codes const codes{refusal(401, "certificate_expired", "The certificate's credential has expired."),
-                             refusal(401, "certificate_revoked", "The certificate's credential was revoked.")};
-    return Table::recognised(*found, now, codes);
+    static Problem const expired{401, "certificate_expired", "The certificate's credential has expired."};
+    static Problem const revoked{401, "certificate_revoked", "The certificate's credential was revoked."};
+    return Table::recognised(*found, now, expired, revoked);
 }
 
 Result<Identity> FileCallers::by_name(std::string_view name, Time) const {
@@ -205,9 +200,8 @@ Result<Identity> FileCallers::by_password(std::string_view name, std::string_vie
     // Anyone's wrong password costs what the caller with the most passwords costs.
     for (; work < known->work_most; work += password_work(known->dummy_hash)) (void)password_matches(known->dummy_hash, password);
     if (!right) return fail(401, "password_wrong", "The name or the password is wrong.");
-    static Codes const codes{refusal(401, "password_expired", "The password has expired."),
-                             refusal(401, "password_revoked", "The password was revoked.")};
-    return Table::recognised({entry, right}, now, codes);
+    static Problem const expired{401, "password_expired", "The password has expired."};
+    return Table::recognised({entry, right}, now, expired, expired);
 }
 
 }  // namespace gantry::auth
