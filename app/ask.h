@@ -2,6 +2,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/server_option.h"
 #include "kernel/base/result.h"
 #include "kernel/codec/json.h"
 
@@ -10,11 +11,14 @@ namespace gantry::app {
 // One request to a server, its answer's JSON. A problem document comes as a Problem with its status and code, and all that it says as the
 // detail; without an answer "server_unreachable", with what to do.
 struct Ask {
-    std::string server, method, target, body = {};
+    ServerOption const& server;
+    std::string method, target, body = {};
     std::int64_t timeout_s = 60;  // 0: none
     bool has_data = false;        // the command takes --data instead
 };
 Result<std::string> ask(Ask const& ask);
+// The same of a server that was found.
+Result<std::string> ask_at(ServerFound const& server, Ask const& ask);
 
 // What an answer says; a later server may say more. "answer_unreadable".
 template <class T>

@@ -49,6 +49,9 @@ void declare(CLI::App& app, Action& action) {
     add_rehearse_worker(app, action);
     add_config(app, action);
     add_completions(app, action);
+    add_status(app, action);
+    add_drain(app, action);
+    add_why(app, action);
     add_upgrade(app, action);
     add_version(app, action);
     add_help(app, action);

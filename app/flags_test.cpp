@@ -26,7 +26,7 @@ class FlagsCommandTest : public testing::Test, public http::Handler {
         url_ = fmt::format("http://127.0.0.1:{}", port.value_or(0));
     }
     http::BodyPlan plan(http::RequestHead const&) override { return runtime::Admin::plan(); }
-    void handle(http::Exchange& exchange) override { admin_->handle(exchange); }
+    void handle(http::Exchange& exchange) override { admin_->handle(exchange, *runtime::local_caller()); }
     Ran flags(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "flags");
         arguments.insert(arguments.end(), {"--server", url_});

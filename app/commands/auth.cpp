@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/password_prompt.h"
 #include "app/problems.h"
@@ -135,9 +136,20 @@ int tell(AuthOptions const& o, auth::Edited const& edited, std::string const& sa
     return print(edited.secret + "\n") ? exit_ok : exit_failed;
 }
 
+// A server that runs on the data takes the change before this ends.
 int change(AuthOptions const& o, Edit const& edit, std::function<std::string(auth::Edited const&)> const& said) {
     auto edited = edit_file(o, edit);
-    return edited ? tell(o, *edited, said(*edited)) : failed(edited.error());
+    if (!edited) return failed(edited.error());
+    if (auto const server = server_on(o.data)) {
+        ServerOption const at;
+        auto taken = ask_at(*server, {.server = at, .method = "POST", .target = "/_gantry/v1/callers/reload", .body = "{}"});
+        if (!taken) {
+            tell(o, *edited, said(*edited));
+            complain("the file is changed, and the server that runs on it has not taken it: " + taken.error().detail);
+            return exit_failed;
+        }
+    }
+    return tell(o, *edited, said(*edited));
 }
 
 Result<std::optional<Time>> parse_expiry(std::string const& text, Time now) {

@@ -10,6 +10,7 @@
 #include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "app/version.h"
 #include "kernel/codec/json.h"
@@ -20,7 +21,8 @@ namespace gantry::app {
 namespace {
 
 struct BackupOptions {
-    std::string to, data, check, server = "http://127.0.0.1:8080";
+    std::string to, data, check;
+    ServerOption server;
     std::uint64_t mib_s_max = 0;
     bool json = false;
 };
@@ -166,8 +168,7 @@ void add_backup(CLI::App& app, Action& action) {
     auto o = std::make_shared<BackupOptions>();
     command->add_option("--to", o->to, "Absent or empty, or an earlier backup, to which what is new is added.")->type_name("DIR");
     command->add_option("--check", o->check, "Instead: read a backup and say whether it is whole.")->type_name("DIR");
-    auto* server =
-        command->add_option("--server", o->server, "The running server, on this machine.")->type_name("URL")->capture_default_str();
+    auto* server = add_server_option(*command, o->server, "The running server, on this machine.");
     command->add_option("--data", o->data, "Instead: the data directory of a server that is stopped.")->type_name("DIR")->excludes(server);
     command->add_option("--mib-s-max", o->mib_s_max, "Most that the server reads a second; 0: no limit.")
         ->type_name("MIB")

@@ -12,6 +12,8 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/problem_document.h"
+#include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/gantry/client.h"
@@ -20,7 +22,7 @@ namespace gantry::app {
 namespace {
 
 struct CallOptions {
-    std::string server = "http://127.0.0.1:8080";
+    ServerOption server;
     std::string method, path, body;
     std::vector<std::string> headers;
     bool json = false, stream = false, include = false;
@@ -82,8 +84,8 @@ void show_head(client::Reply const& reply) {
 }
 
 // What no server answered.
-int unanswered(CallOptions const& o, client::Error const& error) {
-    complain(fmt::format("{}: {}", o.server, error.detail.empty() ? error.code : error.detail));
+int unanswered(std::string const& server, client::Error const& error) {
+    complain(fmt::format("{}: {}", server, error.detail.empty() ? error.code : error.detail));
     if (error.code == "invalid_request") return exit_usage;
     return error.code == "connect_failed" || error.code == "timeout" || error.code == "tls_failed" ? exit_unreachable : exit_failed;
 }
@@ -110,12 +112,15 @@ int call(CallOptions const& o) {
     bool written = true;
     if (!pretty) request.download = [&](std::string_view bytes) { return written = print(bytes); };
     request.total_timeout_ms = stream ? 0 : o.timeout_s * 1000;
-    client::Session session(o.server);
+    auto const server = find_server(o.server);
+    if (!server) return complain(server.error()), exit_of(server.error());
+    client::Session session(server->url);
+    if (!server->token.empty() && !find(request.headers, "authorization")) session.set_bearer(server->token);
     auto reply = session.send(std::move(request));
     if (!written) return exit_failed;
     if (upload->error) return complain(fmt::format("{}: {}", upload->path, std::strerror(upload->error))), exit_failed;
     if (o.include && reply.status) show_head(reply);
-    if (reply.status == 0 || (reply.error && reply.status < 400)) return unanswered(o, *reply.error);
+    if (reply.status == 0 || (reply.error && reply.status < 400)) return unanswered(server->url, *reply.error);
     if (reply.status >= 400) return refused(o, reply);
     if (!pretty) return print(reply.body) ? exit_ok : exit_failed;
     auto text = codec::pretty_json(reply.body);
@@ -131,7 +136,7 @@ void add_call(CLI::App& app, Action& action) {
     command->add_option("PATH", o->path, "Path and query.")->required();
     command->add_option("BODY", o->body,
                         "The body itself, @FILE, or - for standard input. JSON unless -H says otherwise; @….ndjson is NDJSON.");
-    command->add_option("--server", o->server, "The server.")->type_name("URL")->capture_default_str();
+    add_server_option(*command, o->server, "The server.");
     command->add_option("-H,--header", o->headers, "'Name: value'; may be repeated.")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

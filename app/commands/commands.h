@@ -26,6 +26,9 @@ void add_rehearse(CLI::App& app, Action& action);
 void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts
 void add_config(CLI::App& app, Action& action);
 void add_completions(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_drain(CLI::App& app, Action& action);
+void add_why(CLI::App& app, Action& action);
 void add_upgrade(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_help(CLI::App& app, Action& action);

@@ -9,6 +9,7 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/runtime/effects.h"
 
@@ -16,7 +17,7 @@ namespace gantry::app {
 namespace {
 
 struct EffectsOptions {
-    std::string server = "http://127.0.0.1:8080";
+    ServerOption server;
     std::string service, kind, note;
     std::vector<std::string> ids;
     bool dead = false, all = false, json = false;
@@ -30,7 +31,7 @@ Result<void> each(EffectsOptions const& o, bool only_dead, std::function<bool(Pe
                                         o.kind.empty() ? "" : "&kind=" + o.kind, cursor.empty() ? "" : "&cursor=" + cursor);
         auto const answer = ask({o.server, "GET", target});
         if (!answer && answer.error().code == "route_not_found")
-            return fail(404, "no_effects", fmt::format("{} has no service '{}' with effects", o.server, o.service));
+            return fail(404, "no_effects", fmt::format("the server has no service '{}' with effects", o.service));
         if (!answer) return fail(answer.error());
         TRY_ASSIGN(auto page, read_answer<Page<PendingEffect>>(*answer));
         for (auto const& effect : page.items)
@@ -82,7 +83,7 @@ int order(EffectsOptions const& o, std::string_view verb) {
 CLI::App* add(CLI::App& parent, EffectsOptions& o, std::string const& name, std::string const& what) {
     auto* command = parent.add_subcommand(name, what);
     command->add_option("SERVICE", o.service, "Whose effects.")->required();
-    command->add_option("--server", o.server, "The server.")->type_name("URL")->capture_default_str();
+    add_server_option(*command, o.server, "The server.");
     command->add_option("--kind", o.kind, "Of this kind alone.");
     return command;
 }

@@ -6,6 +6,7 @@
 #include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/keyed_hash.h"
@@ -17,7 +18,8 @@ namespace gantry::app {
 namespace {
 
 struct EraseOptions {
-    std::string subject, name, data, server = "http://127.0.0.1:8080", site = "main";
+    std::string subject, name, data, site = "main";
+    ServerOption server;
     bool json = false;
 };
 struct EraseBody {
@@ -75,7 +77,7 @@ void add_erase(CLI::App& app, Action& action) {
     auto o = std::make_shared<EraseOptions>();
     command->add_option("SUBJECT", o->subject, "The subject: \"s_\" and 32 hexadecimal digits, as gantry log cat shows it.");
     command->add_option("--name", o->name, "Instead of SUBJECT: what the person goes by, mostly a mail address.")->type_name("TEXT");
-    auto* server = command->add_option("--server", o->server, "The running server.")->type_name("URL")->capture_default_str();
+    auto* server = add_server_option(*command, o->server);
     command->add_option("--data", o->data, "Instead: the data directory of a server that is stopped.")->type_name("DIR")->excludes(server);
     command->add_option("--site", o->site, "Site, with --data.")->capture_default_str();
     command->add_flag("--json", o->json, "For programs: one JSON object.");

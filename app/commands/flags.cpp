@@ -8,6 +8,7 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
 #include "kernel/runtime/flag_answers.h"
@@ -16,7 +17,7 @@ namespace gantry::app {
 namespace {
 
 struct FlagsOptions {
-    std::string server = "http://127.0.0.1:8080";
+    ServerOption server;
     std::string name, value, scope = "default", comment, as_of, site, service;
     std::vector<std::string> users, teams;
     std::optional<std::int64_t> priority;
@@ -197,7 +198,7 @@ class Commands {
     CLI::App* add(std::string const& name, std::string const& about, int (*run)(FlagsOptions const&)) {
         auto* sub = parent_.add_subcommand(name, about);
         auto o = options;
-        sub->add_option("--server", o->server, "The running server.")->type_name("URL")->capture_default_str();
+        add_server_option(*sub, o->server);
         sub->add_flag("--json", o->json, "For programs: JSON.");
         sub->callback([&action = action_, o, run] { action = [o, run] { return run(*o); }; });
         return sub;

@@ -7,6 +7,7 @@
 #include "app/commands/commands.h"
 #include "app/exit_codes.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
 #include "kernel/runtime/follower.h"
@@ -51,7 +52,8 @@ struct MoveAsked {
 };
 
 struct Asked {
-    std::string server = "http://127.0.0.1:8080", service, source, to;
+    ServerOption server;
+    std::string service, source, to;
     std::int64_t position = 0;
     bool json = false, all = false;
 };
@@ -146,7 +148,7 @@ int about_letters(Asked const& asked, std::string_view what) {
 
 CLI::App* add(CLI::App& followers, Asked& asked, std::string name, std::string doc) {
     auto* command = followers.add_subcommand(std::move(name), std::move(doc));
-    command->add_option("--server", asked.server, "The server.")->type_name("URL")->capture_default_str();
+    add_server_option(*command, asked.server, "The server.");
     command->add_flag("--json", asked.json, "The answer as it came.");
     return command;
 }

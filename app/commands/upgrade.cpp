@@ -5,6 +5,7 @@
 #include "app/ask.h"
 #include "app/commands/commands.h"
 #include "app/problems.h"
+#include "app/server_option.h"
 #include "app/terminal.h"
 #include "kernel/codec/json.h"
 
@@ -12,7 +13,7 @@ namespace gantry::app {
 namespace {
 
 struct UpgradeOptions {
-    std::string server = "http://127.0.0.1:8080";
+    ServerOption server;
     bool json = false;
 };
 struct OfService {
@@ -48,7 +49,7 @@ void add_upgrade(CLI::App& app, Action& action) {
     auto o = std::make_shared<UpgradeOptions>();
     auto add = [&](std::string const& name, std::string const& doc, std::string method, std::string target) {
         auto* sub = command->add_subcommand(name, doc);
-        sub->add_option("--server", o->server, "The running server.")->type_name("URL")->capture_default_str();
+        add_server_option(*sub, o->server);
         sub->add_flag("--json", o->json, "For programs: one JSON object.");
         sub->callback([&action, o, method, target] { action = [o, method, target] { return upgrade(*o, method, target); }; });
     };

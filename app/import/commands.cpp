@@ -69,7 +69,7 @@ class Run {
             return failed(
                 {400, "import_name_invalid", fmt::format("--name '{}': expected 1 to 100 of A-Z a-z 0-9 . _ -", summary_.import)});
         std::unique_ptr<Transport> http;
-        if (!around_.transport) http = http_transport(options_.server);
+        if (!around_.transport) http = http_transport(options_.server, options_.token);
         SendOptions send;
         send.import_name = summary_.import, send.give_up_after = options_.give_up_after;
         send.sleep = [](Duration d) { ::poll(nullptr, 0, int(d.us / 1000)); };  // a signal ends it

@@ -17,9 +17,10 @@ constexpr int exit_failed = 1;     // it could not go on: unreadable input, unkn
 constexpr int exit_malformed = 3;  // everything is in but what was malformed (each place was named)
 
 struct CommonOptions {
-    std::string server = "http://127.0.0.1:8080";  // --server URL
-    std::string name;                              // --name; "": the default of each command, with this host's name
-    bool json = false;                             // --json
+    std::string server = "http://127.0.0.1:8080";
+    std::string token = {};  // to show there; "": none
+    std::string name;        // --name; "": the default of each command, with this host's name
+    bool json = false;       // --json
     Duration give_up_after = Duration::seconds(120);
 };
 

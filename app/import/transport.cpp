@@ -11,7 +11,9 @@ namespace {
 
 class HttpTransport final : public Transport {
    public:
-    explicit HttpTransport(std::string const& url) : session_(url, options()) {}
+    HttpTransport(std::string const& url, std::string const& token) : session_(url, options()) {
+        if (!token.empty()) session_.set_bearer(token);
+    }
     Answer get(std::string const& path) override { return answer(session_.get(path)); }
     Answer post(std::string const& path, std::string const& json) override { return answer(session_.post(path, json)); }
 
@@ -35,6 +37,8 @@ class HttpTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> http_transport(std::string const& server_url) { return std::make_unique<HttpTransport>(server_url); }
+std::unique_ptr<Transport> http_transport(std::string const& server_url, std::string const& token) {
+    return std::make_unique<HttpTransport>(server_url, token);
+}
 
 }  // namespace gantry::import

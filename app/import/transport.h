@@ -23,6 +23,6 @@ class Transport {
 };
 
 // Over HTTP, to "http://127.0.0.1:8080". Each call is tried once: the sender repeats.
-std::unique_ptr<Transport> http_transport(std::string const& server_url);
+std::unique_ptr<Transport> http_transport(std::string const& server_url, std::string const& token = {});
 
 }  // namespace gantry::import

@@ -14,7 +14,7 @@
 namespace gantry::log {
 namespace {
 
-constexpr std::array<std::string_view, 4> key_files = {"request.key", "subject.keys", "erasures.ndjson", "flags.ndjson"};
+constexpr std::array<std::string_view, 5> key_files = {"request.key", "subject.keys", "erasures.ndjson", "flags.ndjson", "callers.json"};
 
 std::unexpected<Problem> exists(std::string detail) { return fail(409, "data_exists", std::move(detail)); }
 std::string chain_text(std::uint64_t chain) { return fmt::format("{:016x}", chain); }

@@ -15,7 +15,7 @@
 //
 //     manifest.json                                    written last: without it there is no backup
 //     <site>/<service>/log/<segment>                   as in the data directory, without the zeros behind the last batch
-//     <site>/{request.key,subject.keys,erasures.ndjson,flags.ndjson}-<time>
+//     <site>/{request.key,subject.keys,erasures.ndjson,flags.ndjson,callers.json}-<time>
 //
 // A second backup to the same place adds what is new; until its manifest is there, the earlier one stays whole: of a segment that grew only
 // the bytes that the manifest speaks of count.

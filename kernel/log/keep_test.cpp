@@ -50,14 +50,16 @@ TEST_F(Keep, ABackupEndsWhereTheLogStoodAndNotBehindIt) {
     EXPECT_EQ(log->status().end, 400u);
 }
 
-TEST_F(Keep, TheFlagsOfASiteGoAlongAndTheDataSaysWhenItWasBackedUp) {
+TEST_F(Keep, FlagsAndCallersOfASiteGoAlongAndTheDataSaysWhenItWasBackedUp) {
     open();
     fill(10);
     ASSERT_TRUE(write_file_durably(disk, "/data/main/flags.ndjson", "{\"version\":1}\n"));
+    ASSERT_TRUE(write_file_durably(disk, "/data/main/callers.json", "{\"callers\":[]}\n", Open::create_private));
     EXPECT_FALSE(disk.exists("/data/backup.json").value());
     ASSERT_TRUE(backed_up(log->status()));
     ASSERT_TRUE(restored());
     EXPECT_EQ(read_file(disk, "/again/main/flags.ndjson").value(), "{\"version\":1}\n");
+    EXPECT_EQ(read_file(disk, "/again/main/callers.json").value(), "{\"callers\":[]}\n");
     auto const last = codec::from_json<LastBackup>(read_file(disk, "/data/backup.json").value());
     ASSERT_TRUE(last);
     EXPECT_EQ(last->to, to);

@@ -35,6 +35,16 @@ bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c
 
 }  // namespace
 
+std::optional<TraceId> trace_id_of_bytes(std::string_view bytes) {
+    if (bytes.size() != 16) return {};
+    TraceId id;
+    for (std::size_t i = 0; i < 8; ++i) {
+        id.high = id.high << 8 | static_cast<unsigned char>(bytes[i]);
+        id.low = id.low << 8 | static_cast<unsigned char>(bytes[8 + i]);
+    }
+    return id ? std::optional(id) : std::nullopt;
+}
+
 TraceId fresh_trace_id(Random& random) {
     TraceId id;
     while (!id) id = {random.next(), random.next()};

@@ -16,6 +16,12 @@ struct TraceId {
     std::uint64_t high = 0, low = 0;
     auto operator<=>(TraceId const&) const = default;
     explicit operator bool() const { return (high | low) != 0; }
+    // As logs keep it: 16 bytes, the first the highest.
+    std::array<char, 16> bytes() const {
+        std::array<char, 16> out;
+        for (std::size_t i = 0; i < 8; ++i) out[i] = char(high >> (56 - 8 * i)), out[8 + i] = char(low >> (56 - 8 * i));
+        return out;
+    }
 };
 struct SpanId {
     std::uint64_t n = 0;
@@ -23,6 +29,8 @@ struct SpanId {
     explicit operator bool() const { return n != 0; }
 };
 
+// Of 16 bytes, as bytes() gives them; nothing for others, and for zeros.
+std::optional<TraceId> trace_id_of_bytes(std::string_view bytes);
 // Never zero.
 TraceId fresh_trace_id(Random& random);
 SpanId fresh_span_id(Random& random);

@@ -41,6 +41,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
                         .viewer = asked.caller->viewer,
                         .bind = bind,
                         .request_id = asked.request_id,
+                        .trace_id = asked.trace_id(),
                         .idempotency_key = key,
                         .target = asked.head.target,
                         .body = json};

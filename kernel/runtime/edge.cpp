@@ -201,11 +201,16 @@ bool Edge::answer_health(http::Exchange& exchange) {
     bool const asks = head.path == "/health/live" || head.path == "/health/ready" || head.path == "/health/writer";
     if (!asks || (head.method != http::Method::Get && head.method != http::Method::Head)) return false;
     bool const live = head.path == "/health/live";
-    bool const ready = std::ranges::all_of(hosts_, [](Host* host) { return host->ready(); });
+    bool const started = std::ranges::all_of(hosts_, [](Host* host) { return host->ready(); });
+    bool const draining = options_.draining_since && *options_.draining_since != 0, ready = started && !draining;
     auto response = exchange.response();
     response.begin(live || ready ? 200 : 503).header("Content-Type", "application/json").header("Cache-Control", "no-store");
     response.body_with([&](std::string& out) {
-        fmt::format_to(std::back_inserter(out), R"({{"status":"{}","services":[)", ready ? "ready" : live ? "live" : "starting");
+        fmt::format_to(std::back_inserter(out), R"({{"status":"{}","services":[)",
+                       ready      ? "ready"
+                       : live     ? "live"
+                       : draining ? "draining"
+                                  : "starting");
         for (Host* host : hosts_)
             fmt::format_to(std::back_inserter(out), R"({}{{"name":"{}","ready":{},"events":{},"of":{}}})",
                            host == hosts_.front() ? "" : ",", host->decl().name, host->ready(),
@@ -242,6 +247,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
                 .ticket = ticket,
                 .query = head.query};
     if (ticket) asked.deadline_us = ticket->deadline_us;
+    if (ticket && ticket->trace) asked.trace = ticket->trace->id().bytes();
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = id_of(asked);
     auto refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, id_of(asked), {}); };
@@ -319,7 +325,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
-    Request request{.route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id};
+    Request request{
+        .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
@@ -333,16 +340,22 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                asked.request_id,
                std::string(target.route->command ? std::string_view() : asked.head.header("If-None-Match")),
                {}};
+    auto* const trace = asked.ticket ? asked.ticket->trace : nullptr;
+    auto const began_ns = trace ? system_clock().steady_ns() : 0;
     auto outcome = call(
         host, request,
         [&]() -> Done {
-            return [to, direct = request.lane >= 0, deferred = defer()](Result<Answer> answer) mutable {
+            auto const decided_ns = trace ? system_clock().steady_ns() : 0;
+            return [to, direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
+                if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
+                    later->trace->add("durable", decided_ns, system_clock().steady_ns());
                 if (direct) return write_outcome(deferred.response(), to, answer);
                 std::move(deferred).complete(
                     [to, answer = std::move(answer)](http::Response& response) { write_outcome(response, to, answer); });
             };
         },
         to.oops_id);
+    if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, system_clock().steady_ns());
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
     if (!*outcome || target.route->command) return write_outcome(respond(), to, *outcome);

@@ -33,6 +33,8 @@ struct EdgeOptions {
     Random* random = &system_random();
     // Who calls, instead of whom the gate found; a problem is the answer. Null and no gate: everyone is "u_local" (DESIGN §9).
     std::function<Result<Viewer>(http::RequestHead const&)> viewer = {};
+    // Since when the process is being drained (wall time in µs; 0: it isn't): it is not ready any more, and goes on answering. Null: never.
+    std::atomic<std::int64_t> const* draining_since = nullptr;
     Duration after_wait_max = Duration::seconds(5);
     std::uint64_t body_bytes_max = 8 << 20;      // of a command's body
     std::uint64_t bulk_bytes_max = 64ull << 30;  // of an NDJSON stream

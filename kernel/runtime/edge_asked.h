@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct Edge::Asked {
     LiveForm live = LiveForm::none;
     std::string request_id = {};   // empty: not asked for yet (Edge::id_of)
     std::int64_t deadline_us = 0;  // of the steady clock; 0: none
+    std::array<char, 16> trace = {};
+    std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
 
@@ -44,7 +47,7 @@ struct Edge::AskedLater {
         match_ = table.match(http::method_name(head_.method), path_);
         view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
                             as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
-                            asked.deadline_us});
+                            asked.deadline_us, asked.trace});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;

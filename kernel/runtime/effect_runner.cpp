@@ -97,13 +97,44 @@ void EffectRunner::run(Due const& due) {
                             return stopping_;
                         },
                     .now = [this] { return parts_.clock.wall(); }};
+    if (parts_.keep_trace)
+        act_traced(ran, outside);
+    else
+        act(ran, outside);
+    settle(std::move(ran));
+}
+
+void EffectRunner::act(Unsettled& ran, Outside& outside) {
     try {
-        ran.done = due.decl->run(*due.decl, ran.event->get(), outside);
+        ran.done = ran.due.decl->run(*ran.due.decl, ran.event->get(), outside);
     } catch (std::exception const& e) {
         ran.done = fail(500, "effect_failed", "what does this effect failed inside");
         ran.done.error().cause = e.what();
     }
-    settle(std::move(ran));
+}
+
+void EffectRunner::act_traced(Unsettled& ran, Outside& outside) {
+    std::optional<observe::TraceContext> from;
+    std::string request_id;
+    (void)parts_.host.log().find(ran.due.row.position, [&](log::BatchView const& batch) {
+        request_id = batch.request_id;
+        if (auto const id = observe::trace_id_of_bytes(batch.trace_id)) from = observe::TraceContext{.trace = *id};
+        return false;
+    });
+    auto const trace = std::make_unique<observe::RequestTrace>();
+    trace->begin("effect", observe::SpanKind::consumer, from, parts_.clock.wall(), system_clock().steady_ns(), system_random());
+    trace->set(observe::RequestTrace::Handle::root, "effect.kind", ran.due.decl->kind);
+    trace->set(observe::RequestTrace::Handle::root, "effect.attempt", outside.attempt);
+    auto const parent = observe::format_traceparent(trace->context());
+    outside.traceparent.assign(parent.data(), parent.size());
+    outside.called = [&trace](std::int64_t began_ns, std::int64_t ended_ns, int status) {
+        auto const call = trace->add("call", began_ns, ended_ns, observe::SpanKind::client);
+        trace->set(call, "http.response.status_code", std::int64_t(status));
+    };
+    act(ran, outside);
+    int const status = ran.done ? 200 : std::max(ran.done.error().status, 500);
+    trace->end(system_clock().steady_ns(), ran.done ? observe::SpanStatus::ok : observe::SpanStatus::error);
+    parts_.keep_trace(*trace, {status, request_id, parts_.site, parts_.host.decl().name, "EFFECT", ran.due.decl->kind});
 }
 
 EffectOutcome EffectRunner::outcome_of(Due const& due, Done const& done) const {
@@ -124,7 +155,8 @@ EffectOutcome EffectRunner::outcome_of(Due const& due, Done const& done) const {
 
 Result<void> EffectRunner::record(Unsettled const& ran, EffectOutcome const& outcome, bool with_the_service) {
     void const* event = ran.event && with_the_service ? ran.event->get() : nullptr;
-    return parts_.host.run_kernel([&](Call& call) { return ran.due.decl->settle(*ran.due.decl, call, outcome, event, ran.done); });
+    return parts_.host.run_kernel([&](Call& call) { return ran.due.decl->settle(*ran.due.decl, call, outcome, event, ran.done); },
+                                  ran.due.row.position);
 }
 
 // The disk may be full, or the service stopped: then the effect isn't done again, only its outcome is recorded later.

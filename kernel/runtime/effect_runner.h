@@ -8,6 +8,7 @@
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/effects.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/keep_trace.h"
 
 namespace gantry::runtime {
 
@@ -20,6 +21,8 @@ class EffectRunner {
         std::function<client::Reply(client::Request)> send;
         // Runs a task on a worker that is free; false: none is.
         std::function<bool(std::move_only_function<void()>)> run;
+        std::string_view site = {};
+        KeepTrace keep_trace = {};  // null: effects aren't traced
     };
     explicit EffectRunner(Parts parts) : parts_(std::move(parts)) {}
     ~EffectRunner() { stop(); }
@@ -44,6 +47,9 @@ class EffectRunner {
     };
     std::vector<Due> choose() const;
     void run(Due const& due);
+    void act(Unsettled& ran, Outside& outside);
+    // Goes on from the trace of the request that asked for the effect.
+    void act_traced(Unsettled& ran, Outside& outside);
     void settle(Unsettled ran);
     Result<void> record(Unsettled const& ran, EffectOutcome const& outcome, bool with_the_service);
     EffectOutcome outcome_of(Due const& due, Done const& done) const;

@@ -51,7 +51,7 @@ std::optional<Duration> Follower::advance(FollowPlace const& place) {
 }
 
 std::optional<Duration> Follower::bring(FollowTurn turn) {
-    auto const turned = host_.follow(turn);
+    auto const turned = keep_trace_ ? follow_traced(turn) : host_.follow(turn);
     if (!turned) return failed(turned.error());
     failures_ = 0;
     if (turned->is_void) return has_chunk_ = false, Duration{};
@@ -71,6 +71,19 @@ std::optional<Duration> Follower::bring(FollowTurn turn) {
     }
     say(FollowerState::running);
     return Duration{};
+}
+
+Result<FollowTurned> Follower::follow_traced(FollowTurn const& turn) {
+    auto const began_ns = system_clock().steady_ns();
+    auto turned = host_.follow(turn);
+    auto const ended_ns = system_clock().steady_ns();
+    auto const trace = std::make_unique<observe::RequestTrace>();
+    trace->begin("follow", observe::SpanKind::consumer, {}, clock_.wall(), began_ns, random_);
+    trace->set(observe::RequestTrace::Handle::root, "follow.after", std::int64_t(turn.after));
+    trace->set(observe::RequestTrace::Handle::root, "follow.events", std::int64_t(turned ? turned->taken : 0));
+    trace->end(ended_ns, turned ? observe::SpanStatus::ok : observe::SpanStatus::error);
+    keep_trace_(*trace, {turned ? 200 : std::max(turned.error().status, 500), {}, site_, host_.decl().name, "FOLLOW", decl_.source});
+    return turned;
 }
 
 std::optional<Duration> Follower::retry(FollowPlace const& place, Position position) {
@@ -206,7 +219,8 @@ struct Followers::Running {
     net::Timer alarm;  // on the thread
 };
 
-Followers::Followers(Host& host, net::IoThreads& threads, int thread, SourceOf const& source_of, Clock& clock, Random& random)
+Followers::Followers(Host& host, net::IoThreads& threads, int thread, SourceOf const& source_of, Clock& clock, Random& random,
+                     std::string_view site, KeepTrace const& keep_trace)
     : host_(host), threads_(threads), thread_(thread) {
     for (auto const& decl : host.decl().followers) {
         auto running = std::make_shared<Running>();
@@ -214,6 +228,7 @@ Followers::Followers(Host& host, net::IoThreads& threads, int thread, SourceOf c
             if (auto held = weak.lock()) schedule(held);
         };
         running->follower = std::make_unique<Follower>(host, decl, source_of(decl, std::move(wake)), clock, random);
+        if (keep_trace) running->follower->trace_to(site, keep_trace);
         running_.push_back(std::move(running));
     }
 }

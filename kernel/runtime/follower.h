@@ -10,6 +10,7 @@
 #include "kernel/base/record.h"
 #include "kernel/net/net.h"
 #include "kernel/runtime/follow_source.h"
+#include "kernel/runtime/keep_trace.h"
 
 namespace gantry::runtime {
 
@@ -59,6 +60,8 @@ class Follower {
 
     // No more backing off: something changed.
     void try_now() { back_at_ns_ = 0; }
+    // Turns that fail or take long are traced. Before the first step.
+    void trace_to(std::string_view site, KeepTrace keep) { site_ = site, keep_trace_ = std::move(keep); }
     // It has brought more than its own log could make durable so far.
     bool waits_for_own_log() const { return host_.applied() > host_.durable() + ahead_max; }
 
@@ -75,8 +78,11 @@ class Follower {
     bool checkpoint_due() const;
     void say(FollowerState state, Problem const* why = nullptr, std::optional<Time> retry_at = {});
 
+    Result<FollowTurned> follow_traced(FollowTurn const& turn);
     Host& host_;
     FollowDecl const& decl_;
+    std::string_view site_;
+    KeepTrace keep_trace_;
     std::unique_ptr<FollowSource> source_;
     Clock& clock_;
     Random& random_;
@@ -108,7 +114,8 @@ class FollowerDesk {
 class Followers final : public FollowerDesk {
    public:
     using SourceOf = std::function<std::unique_ptr<FollowSource>(FollowDecl const&, std::function<void()> wake)>;
-    Followers(Host& host, net::IoThreads& threads, int thread, SourceOf const& source_of, Clock& clock, Random& random);
+    Followers(Host& host, net::IoThreads& threads, int thread, SourceOf const& source_of, Clock& clock, Random& random,
+              std::string_view site = {}, KeepTrace const& keep_trace = {});
     ~Followers() override;
     void start();
     // Ends what runs and records the cursors. Not on the thread itself.

@@ -124,7 +124,7 @@ Result<std::shared_ptr<GateRules const>> Front::rules_of(FrontSettings const& se
     return rules;
 }
 
-http::Handler& Front::stand_before(std::vector<Edge*> edges, std::function<void(http::Exchange&)> metrics) {
+http::Handler& Front::stand_before(std::vector<Edge*> edges, Answer metrics, Answer drain) {
     RequestBook::Parts book{.sites = {}, .threads = parts_.threads.count(), .clock = parts_.clock, .log = parts_.log};
     book.traces = &traces_, book.exporter = exporter_.get();
     std::vector<GateSite> behind;
@@ -136,7 +136,7 @@ http::Handler& Front::stand_before(std::vector<Edge*> edges, std::function<void(
     book_ = std::make_unique<RequestBook>(std::move(book));
     GateOptions options{.rules = *rules_of(parts_.settings), .operator_token = operator_token_};
     options.book = book_.get(), options.threads = &parts_.threads, options.verifiers = &verifiers_, options.clock = &parts_.clock;
-    options.random = &parts_.random, options.metrics = std::move(metrics);
+    options.random = &parts_.random, options.metrics = std::move(metrics), options.drain = std::move(drain);
     options.fetch_keys = [this](auth::JwtCallers&) { fetch_keys(); };
     gate_ = std::make_unique<Gate>(std::move(behind), std::move(options));
     return *gate_;

@@ -48,8 +48,10 @@ class Front {
 
     // Whether nobody could be recognised at one of the sites: it answers on loopback alone.
     bool is_open() const;
-    // Puts the gate before the edges, in the order of the sites. `metrics` answers /metrics.
-    http::Handler& stand_before(std::vector<Edge*> edges, std::function<void(http::Exchange&)> metrics);
+    // Puts the gate before the edges, in the order of the sites. `metrics` answers /metrics, `drain`
+    // /health/drain.
+    using Answer = std::function<void(http::Exchange&)>;
+    http::Handler& stand_before(std::vector<Edge*> edges, Answer metrics, Answer drain);
 
     // Reads the callers of all sites again: what is wrong with one leaves that one as it was.
     Result<void> reload_callers();
@@ -62,8 +64,13 @@ class Front {
     // For the routes of every site: sessions are the gate's own.
     std::vector<Admin::Route> routes();
     void write_metrics(observe::MetricsWriter& writer) const;
+    std::uint64_t in_flight() const { return book_->in_flight(); }
     RequestBook::Totals requests_of(std::string_view site, std::string_view service) const { return book_->totals(site, service); }
     observe::TraceStore& traces() { return traces_; }
+    // Of work that no request waits for.
+    void keep(observe::RequestTrace const& trace, observe::TraceOutcome const& outcome) {
+        if (auto const kept = traces_.offer(trace, outcome); kept && exporter_) exporter_->add(*kept);
+    }
     // With whom the operator's own commands call: a token of this run.
     std::string const& operator_token() const { return operator_token_; }
 

@@ -25,7 +25,10 @@ constexpr Duration timeout_max = Duration::hours(24);
 
 bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-bool is_health(std::string_view path) { return path.starts_with("/health/"); }
+// What everyone may ask: whether the server is well. Draining it is an operator's.
+bool is_health(http::RequestHead const& head) {
+    return head.path.starts_with("/health/") && (head.method == http::Method::Get || head.method == http::Method::Head);
+}
 
 // In constant time.
 bool same_secret(std::string_view a, std::string_view b) {
@@ -245,6 +248,12 @@ void Gate::answer_metrics(http::Exchange& exchange, Pass& pass) {
     options_.metrics(exchange);
 }
 
+void Gate::answer_drain(http::Exchange& exchange, Pass& pass) {
+    if (!pass.quiet && !pass.caller->allows("gantry:admin"))
+        return refuse_caller(exchange, *pass.caller, "gantry:admin", pass.request_id());
+    options_.drain(exchange);
+}
+
 http::BodyPlan Gate::plan(http::RequestHead const& head) {
     auto const* site = site_of(head.host);
     return site ? site->edge->plan(head) : http::BodyPlan::none();
@@ -274,6 +283,7 @@ void Gate::handle(http::Exchange& exchange) {
     auto& pass = static_cast<Pass&>(*exchange.ticket());
     if (!pass.refusal) {
         auto const path = exchange.head().path;
+        if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
         if (path == "/metrics" && options_.metrics) return answer_metrics(exchange, pass);
         if (path == "/_gantry/v1/session") return answer_session(exchange, pass);
         if (path == "/_gantry/v1/sessions") return answer_sessions(exchange, pass);
@@ -300,7 +310,7 @@ void Gate::note(http::Arrival& arrival, Pass& pass, Shown const& shown) {
         write_request_id(pass.id.data(), pass.arrived.us, here.random);
         pass.id_size = request_id_bytes;
     }
-    pass.quiet = is_health(head.path);
+    pass.quiet = is_health(head);
     pass.tells_timing = !shown.timing.empty();
     auto caller = observe::parse_traceparent(shown.traceparent);
     if (!caller) caller = observe::parse_sentry_trace(shown.sentry_trace);

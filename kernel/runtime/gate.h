@@ -46,6 +46,7 @@ struct GateOptions {
     net::IoThreads* verifiers = nullptr;                     // that verify passwords, which takes a tenth of a second; null: nobody does
     std::function<void(auth::JwtCallers&)> fetch_keys = {};  // must not block
     std::function<void(http::Exchange&)> metrics = {};       // answers /metrics for those who may; null: there is none
+    std::function<void(http::Exchange&)> drain = {};         // answers /health/drain for those who may; null: there is none
     Clock* clock = &system_clock();
     Random* random = &system_random();
 };
@@ -92,6 +93,7 @@ class Gate final : public http::Handler {
     void answer_session(http::Exchange& exchange, Pass& pass);
     void answer_sessions(http::Exchange& exchange, Pass& pass);
     void answer_metrics(http::Exchange& exchange, Pass& pass);
+    void answer_drain(http::Exchange& exchange, Pass& pass);
     auth::VerifiedPasswords& verified(GateSite const& site) { return *verified_[std::size_t(&site - sites_.data())]; }
     Result<void> limit(Pass& pass);
 

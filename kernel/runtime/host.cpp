@@ -107,9 +107,10 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
     return answer;
 }
 
-Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run) {
+Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause) {
     Viewer const kernel{Str("gantry"), true};
     HostCall call(*this, kernel, nullptr);
+    if (cause) call.set_cause(log::CauseView{decl_.name, *cause});
     try {
         return run(call);
     } catch (std::exception const& e) {

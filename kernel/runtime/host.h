@@ -84,6 +84,7 @@ struct Request {
     Viewer const& viewer;
     Bind bind;
     std::string_view request_id = {};
+    std::string_view trace_id = {};             // 16 bytes, or empty
     std::string_view idempotency_key = {};      // empty: none
     std::string_view target = {}, body = {};    // what is compared when a key comes again
     std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none
@@ -185,7 +186,8 @@ class Host {
     // until the next start, and its failure is told once ("timer_stuck").
     Result<std::size_t> fire_due(std::size_t at_most = ~std::size_t{0});
     // A command of the kernel's own: all that `run` does between begin_write and end_write. For effects, timers and the like.
-    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run);
+    // `cause`: the event of this log that it comes of.
+    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause = {});
     Time log_time();  // the clock's, and never before an event
     // When the next timer is due; nothing when none is set.
     std::optional<Time> next_due() const;

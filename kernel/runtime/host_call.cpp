@@ -134,12 +134,13 @@ void HostCall::applying() {
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
     log::BatchView batch;
     batch.count = count_, batch.time = ctx_.now, batch.caller = ctx_.caller(), batch.events = events_;
-    if (request_) batch.request_id = request_->request_id;
+    if (request_) batch.request_id = request_->request_id, batch.trace_id = request_->trace_id;
     std::string stored;
     if (request_ && !request_->idempotency_key.empty()) {
         stored = encode_stored_reply(reply, value, status, sealer());
         batch.idempotency = {bytes_of(key_hash_).substr(0, sizeof(ShortHash)), bytes_of(body_hash_), stored};
     }
+    if (cause_) batch.cause = cause_;
     complete(batch);
     TRY_ASSIGN(Position first, host_.parts_.log.append(batch));
     GANTRY_ASSERT(first == ctx_.next, "a log gives positions in the order of appending");

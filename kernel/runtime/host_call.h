@@ -38,6 +38,7 @@ class HostCall : public Call {
     // A refusal rests on the state that it saw, if it came to see one.
     Position rests_on() const { return rests_on_; }
     Position repeat_of() const { return repeat_of_; }
+    void set_cause(std::optional<log::CauseView> cause) { cause_ = cause; }
 
    protected:
     enum class Held { none, shared, exclusive };
@@ -57,6 +58,7 @@ class HostCall : public Call {
     std::optional<state::Writing> writing_;
     std::vector<state::KeyHash> touched_;
     Ctx ctx_;
+    std::optional<log::CauseView> cause_;
     Held held_ = Held::none;
     bool applying_ = false;
     std::string payload_, events_;

@@ -30,6 +30,7 @@
 #include "kernel/runtime/stop_signal.h"
 #include "kernel/runtime/tenant.h"
 #include "kernel/runtime/upgrade.h"
+#include "kernel/runtime/why.h"
 #include "kernel/runtime/workers.h"
 
 namespace gantry::runtime {
@@ -142,6 +143,25 @@ class Process {
                 .log = options_.log_queue,
                 .scrubs = scrubs_ ? &*scrubs_ : nullptr,
                 .tls_certificate_file = options_.tls.certificate_file};
+    }
+    // POST: nothing new is to come here (the health checks of what stands in front say so), and live readers go elsewhere; what comes is
+    // answered all the same. DELETE takes it back.
+    void answer_drain(http::Exchange& exchange) {
+        auto const method = exchange.head().method;
+        bool const starts = method == http::Method::Post, ends = method == http::Method::Delete;
+        if (!starts && !ends && method != http::Method::Get && method != http::Method::Head)
+            return exchange.response().problem({405, "method_not_allowed", "this path takes GET, POST, DELETE"});
+        worker_->post(0, [this, starts, ends, held = exchange.defer()]() mutable {
+            if (starts && draining_since_us_ == 0) {
+                draining_since_us_ = clock_.wall().us;
+                observe::log_line(Level::info, "runtime", "draining");
+                for (auto& tenant : tenants_) tenant.edge->announce_stop();
+            }
+            if (ends && draining_since_us_.exchange(0) != 0) observe::log_line(Level::info, "runtime", "no longer draining");
+            std::move(held).complete([text = drain_json(measured(), Time{draining_since_us_})](http::Response& response) {
+                response.begin(200).header("Content-Type", "application/json").header("Cache-Control", "no-store").body(text);
+            });
+        });
     }
     void answer_metrics(http::Exchange& exchange) {
         auto const format = observe::choose_metrics_format(exchange.head().header("Accept"));
@@ -303,12 +323,25 @@ class Process {
                                      [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
         }
         add(front_->routes()), add(flag_routes(*tenant.flags, [](Admin::Asked const& asked) { return asked.who; }));
-        add(log_level_routes());
+        add(log_level_routes()), add(why_routes(tenant));
         routes.push_back({http::Method::Get, "status", Admin::Where::house,
                           [this](Admin::Asked const&) -> Result<std::string> { return status_json(measured()); }});
         routes.push_back({http::Method::Get, "live", Admin::Where::house,
                           [&tenant](Admin::Asked const&) -> Result<std::string> { return tell(tenant.edge->live_counts()); }});
         tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+    }
+    std::vector<Admin::Route> why_routes(Tenant& tenant) {
+        WhyParts parts{hosts_of(tenant), &front_->traces(), [&tenant](std::string_view id) { return tenant.reports->find(id); }};
+        auto answer = [this, parts = std::move(parts)](Admin::Asked const& asked, http::Exchange& exchange) {
+            slow_->post(0, [parts, id = asked.rest, held = exchange.defer()]() mutable {
+                std::move(held).complete([told = why(parts, id)](http::Response& response) {
+                    if (!told) return response.problem(told.error());
+                    response.begin(200).header("Content-Type", "application/json").header("Cache-Control", "no-store");
+                    response.body(codec::to_json(*told));
+                });
+            });
+        };
+        return {{http::Method::Get, "why/", Admin::Where::at_once, {}, std::move(answer)}};
     }
     static std::vector<Admin::Route> log_level_routes() {
         auto told = [] {
@@ -337,10 +370,13 @@ class Process {
                                                                                .version = options_.version,
                                                                                .admin = &*tenant.admin,
                                                                                .reports = &*tenant.reports,
-                                                                               .threads = &*threads_});
+                                                                               .threads = &*threads_,
+                                                                               .draining_since = &draining_since_us_});
             edges.push_back(tenant.edge.get());
         }
-        auto& gate = front_->stand_before(std::move(edges), [this](http::Exchange& exchange) { answer_metrics(exchange); });
+        auto& gate = front_->stand_before(
+            std::move(edges), [this](http::Exchange& exchange) { answer_metrics(exchange); },
+            [this](http::Exchange& exchange) { answer_drain(exchange); });
         server_.emplace(*threads_, gate, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
         listening_ = true;
@@ -372,7 +408,7 @@ class Process {
                     if (name == decl.source) return follow_feed(url, decl, std::string(host.decl().name), std::move(wake));
                 return nullptr;
             };
-            served.followers = std::make_unique<Followers>(host, *following_, 0, source_of, clock_, random_);
+            served.followers = std::make_unique<Followers>(host, *following_, 0, source_of, clock_, random_, tenant.name, keep_trace());
             served.followers->start();
         }
         for (auto& source : tenant.served) keep_for_followers(tenant, *source.host);
@@ -436,9 +472,12 @@ class Process {
     void make_effects(Served& served) {
         if (!workers_) workers_.emplace(options_.effect_threads, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
         if (!outside_) outside_.emplace("", client::Options{.retries = 0});
-        served.effects = std::make_unique<EffectRunner>(
-            EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
-                                [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }});
+        served.effects = std::make_unique<EffectRunner>(EffectRunner::Parts{
+            *served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
+            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace()});
+    }
+    KeepTrace keep_trace() {
+        return [this](observe::RequestTrace const& trace, observe::TraceOutcome const& outcome) { front_->keep(trace, outcome); };
     }
     // Many asks before the worker has its turn are one.
     void ask_for_effects(Served& served) {
@@ -508,6 +547,7 @@ class Process {
     Clock& clock_ = system_clock();
     Random& random_ = system_random();
     StopSignal stop_;
+    std::atomic<std::int64_t> draining_since_us_ = 0;
     std::atomic<bool> listening_ = false;  // server_ is there: a signal may come before
     std::string url_;
     std::optional<log::DataDirectory> data_, logs_;

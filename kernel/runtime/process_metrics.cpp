@@ -183,6 +183,13 @@ struct ProcessStatus {
 };
 RECORD(ProcessStatus, version, now, started_at, resident_bytes, connections, live_readers, cpu_seconds, disk_free_bytes, sites);
 
+struct DrainStatus {
+    bool draining = false;
+    std::optional<Time> since;
+    std::uint64_t connections = 0, in_flight = 0, live_readers = 0;  // the question itself among them
+};
+RECORD(DrainStatus, draining, since, connections, in_flight, live_readers);
+
 ServiceStatus status_of(Measured const& m, Tenant const& tenant, Served const& served) {
     auto& host = *served.host;
     auto const log = host.log().status();
@@ -230,6 +237,14 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     observe::write_process_metrics(w, observe::read_process_figures());
     w.finish();
     return out;
+}
+
+std::string drain_json(Measured const& m, Time since) {
+    DrainStatus out{.draining = since.us != 0};
+    if (out.draining) out.since = since;
+    out.connections = m.server.stats().connections_open, out.in_flight = m.front.in_flight();
+    for (auto& tenant : m.tenants) out.live_readers += tenant.edge->live_counts().readers;
+    return codec::to_json(out);
 }
 
 std::string status_json(Measured const& m) {

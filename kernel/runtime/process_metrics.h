@@ -29,4 +29,7 @@ std::string metrics_text(Measured const& measured, observe::MetricsFormat format
 // {"version":…,"sites":[{"name":…,"services":[{…}]}],…}: `gantry status`. By no IO thread.
 std::string status_json(Measured const& measured);
 
+// {"draining":true,"since":…,"connections":…,"in_flight":…,"live_readers":…}: GET /health/drain. `since`: 0: it isn't drained.
+std::string drain_json(Measured const& measured, Time since);
+
 }  // namespace gantry::runtime

@@ -82,6 +82,13 @@ Reports::Reports(log::Disk& disk, std::string directory, Clock& clock, Random& r
       version_(std::move(version)),
       background_(std::move(background)) {}
 
+std::optional<std::string> Reports::find(std::string_view id) const {
+    auto const plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; };
+    if (directory_.empty() || !std::ranges::all_of(id, plain)) return {};
+    auto text = log::read_file(disk_, directory_ + "/" + std::string(id) + ".json");
+    return text ? std::optional(std::move(*text)) : std::nullopt;
+}
+
 std::string Reports::add(Failure const& failure) {
     auto const now = clock_.wall();
     auto id = fresh_id("oops_", now.us, random_);

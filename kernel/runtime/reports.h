@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,8 @@ class Reports {
     Reports(log::Disk& disk, std::string directory, Clock& clock, Random& random, std::string version, Background background);
     // The id of the report ("oops_…"), which is written soon after.
     std::string add(Failure const& failure);
+    // The JSON of a report that is still there.
+    std::optional<std::string> find(std::string_view id) const;
 
    private:
     bool within_rate();

@@ -100,6 +100,12 @@ RequestBook::Totals RequestBook::totals(std::string_view site, std::string_view 
     return totals;
 }
 
+std::uint64_t RequestBook::in_flight() const {
+    std::uint64_t began = 0, ended = 0;
+    for (auto const& cells : cells_) ended += cells->ended.value(), began += cells->began.value();
+    return began - std::min(began, ended);
+}
+
 void RequestBook::write(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     w.family(MetricKind::counter, "gantry_http_requests_total", "Requests that were answered.");
@@ -124,15 +130,12 @@ void RequestBook::write(observe::MetricsWriter& w) const {
         auto const& row = rows_[i];
         if (sum.count() > 0) w.sample({{"site", row.site}, {"service", row.service}, {"route", row.route}, {"method", row.method}}, sum);
     }
-    std::uint64_t began = 0, ended = 0;
     std::unordered_map<std::string, std::uint64_t> refused;
     for (auto const& cells : cells_) {
-        ended += cells->ended.value(), began += cells->began.value();
         std::lock_guard lock(refused_mutex_);
         for (auto const& [code, count] : cells->refused) refused[code] += count;
     }
-    w.single(MetricKind::gauge, "gantry_http_requests_in_flight", "Requests that are being answered, streams among them.",
-             began - std::min(began, ended));
+    w.single(MetricKind::gauge, "gantry_http_requests_in_flight", "Requests that are being answered, streams among them.", in_flight());
     std::vector<std::pair<std::string, std::uint64_t>> sorted(refused.begin(), refused.end());
     std::ranges::sort(sorted);
     w.family(MetricKind::counter, "gantry_http_refused_total", "Requests that were refused before they reached a service, by the reason.");

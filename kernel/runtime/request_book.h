@@ -48,6 +48,7 @@ class RequestBook {
     };
     // Of all routes of one service, since the start.
     Totals totals(std::string_view site, std::string_view service) const;
+    std::uint64_t in_flight() const;
     // gantry_http_…
     void write(observe::MetricsWriter& writer) const;
 
