@@ -113,7 +113,7 @@ void add_effects(ServiceDecl& decl) {
     static_assert(std::is_constructible_v<Event, EffectOutcome>, "a service with effects lists EffectOutcome among its events");
     for (EffectDecl& effect : Service::effects()) decl.effects.push_back(effect);
     decl.outbox = [](void const* state) -> Outbox const& { return outbox_of(*static_cast<State const*>(state)); };
-    Scope const read{"effects:read"}, write{"effects:write"};
+    Scope const read{":read"}, write{":operate"};
     decl.routes.push_back(
         route<Service>(V1, "GET", "/effects", &effects_page<State>, read, Doc{"What is to be done outside, and what failed."}));
     decl.routes.push_back(route<Service>(V1, "GET", "/effects/{id}", &effect_row<State>, read, Doc{"One that is not done yet."}));

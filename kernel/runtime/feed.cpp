@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
+#include <set>
+
 #include <algorithm>
 
 #include "kernel/base/varint.h"
@@ -41,13 +44,21 @@ std::string subject_of(codec::Type const& event_variant, void const* event) {
     return subject;
 }
 
+void name_scopes(ServiceDecl& decl) {
+    static std::mutex mutex;
+    static std::set<std::string, std::less<>> names;
+    std::lock_guard lock(mutex);
+    for (auto& route : decl.routes)
+        if (route.scope.starts_with(':')) route.scope = *names.insert(std::string(decl.name) + std::string(route.scope)).first;
+}
+
 RouteDecl feed_route() {
     return {.version = V1,
             .verb = "GET",
             .path = "/events",
             .page = true,
             .feed = true,
-            .scope = "events:read",
+            .scope = ":read",
             .doc = "What was recorded, in order, as CloudEvents; also as application/x-ndjson and as text/event-stream.",
             .input = &codec::type_of<FeedInput>(),
             .reply = &codec::type_of<Page<CloudEvent>>()};

@@ -216,7 +216,7 @@ RouteDecl kernel_route(std::string_view verb, std::string_view path, RunKernelRo
             .verb = verb,
             .path = path,
             .command = command,
-            .scope = command ? "followers:write" : "followers:read",
+            .scope = command ? ":operate" : ":read",
             .doc = doc,
             .input = &codec::type_of<Input>(),
             .reply = &codec::type_of<Reply>(),

@@ -145,6 +145,7 @@ ServiceDecl declare() {
         if constexpr (requires(typename Service::Settings const& s) { Service::retention(s); })
             decl.retention = [](void const* s) { return Service::retention(*static_cast<typename Service::Settings const*>(s)); };
     }
+    name_scopes(decl);
     return decl;
 }
 
