@@ -44,6 +44,7 @@ void declare(CLI::App& app, Action& action) {
     add_followers(app, action);
     add_doctor(app, action);
     add_flags(app, action);
+    add_proxy_config(app, action);
     add_new(app, action);
     add_rehearse(app, action);
     add_rehearse_worker(app, action);

@@ -21,6 +21,7 @@ void add_effects(CLI::App& app, Action& action);
 void add_followers(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_flags(CLI::App& app, Action& action);
+void add_proxy_config(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_rehearse(CLI::App& app, Action& action);
 void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts

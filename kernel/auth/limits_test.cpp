@@ -216,6 +216,15 @@ TEST(FailedLogins, WaitDoubles) {
     EXPECT_TRUE(logins.check(a, "", now)) << "forgotten after an hour";
 }
 
+TEST(FailedLogins, OneFailureBlocksNobodyOnAMachineThatIsUpForLong) {
+    SeededRandom random(1);
+    FailedLogins logins(random);
+    std::int64_t const now = 40'000 * second_ns;
+    logins.failed(ip("192.0.2.1"), "ann", now);
+    EXPECT_TRUE(logins.check(ip("192.0.2.1"), "ann", now));
+    EXPECT_TRUE(logins.check(ip("192.0.2.1"), "", now + second_ns));
+}
+
 TEST(FailedLogins, CountForTheNameFromEverywhere) {
     SeededRandom random(1);
     FailedLogins logins(random, {.free_failures = 2});
