@@ -18,7 +18,7 @@ std::uint64_t FailedLogins::key_of(std::string_view name) const { return hash64(
 
 std::int64_t FailedLogins::wait_ns(std::uint64_t key, std::int64_t now_ns) {
     auto const at = entries_.find(key);
-    return at == entries_.end() ? 0 : std::max<std::int64_t>(0, at->second.blocked_until_ns - now_ns);
+    return at == entries_.end() || at->second.blocked_until_ns <= now_ns ? 0 : at->second.blocked_until_ns - now_ns;
 }
 
 Result<void> FailedLogins::check(IpAddress const& address, std::string_view name, std::int64_t now_ns) {

@@ -216,6 +216,15 @@ TEST(FailedLogins, WaitDoubles) {
     EXPECT_TRUE(logins.check(a, "", now)) << "forgotten after an hour";
 }
 
+TEST(FailedLogins, TheFirstOnesAreFreeWhateverTheClockSays) {
+    SeededRandom random(1);
+    FailedLogins logins(random);
+    for (std::int64_t const now : {std::int64_t(1), 3600 * second_ns, INT64_MAX / 2}) {
+        logins.failed(ip("192.0.2.1"), "ann", now);
+        EXPECT_TRUE(logins.check(ip("192.0.2.1"), "ann", now)) << now;
+    }
+}
+
 TEST(FailedLogins, CountForTheNameFromEverywhere) {
     SeededRandom random(1);
     FailedLogins logins(random, {.free_failures = 2});
