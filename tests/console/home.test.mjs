@@ -64,7 +64,7 @@ describe("the home page", { timeout: 120000 }, () => {
     const before = { requests: await line("requests"), events: await line("events") };
     for (let n = 0; n < 20; ++n) await program.report({ package: "hello", version: String(n), stage: "queued" });
     await page.waitForFunction(() => /[1-9]/.test(document.querySelector('[data-figure="requests"] dd').textContent));
-    await page.waitForFunction(() => document.querySelector('[data-figure="position"] dd').textContent === "20");
+    await page.waitForFunction(() => Number(document.querySelector('[data-figure="position"] dd').textContent) >= 20);
     assert.notEqual(await line("requests"), before.requests);
     assert.notEqual(await line("events"), before.events);
     await keep("home");
@@ -155,11 +155,12 @@ describe("the home page", { timeout: 120000 }, () => {
 
   it("says that what it shows is old while the server is away, and goes on when it is back", async () => {
     await tracker().waitFor();
+    const events = await figure("position").locator("dd").textContent();
     await program.stop();
     await page.locator(".home.old").waitFor();
     await page.getByText("The server doesn't answer. What stands here is old").waitFor();
     await page.locator(".connection.offline").waitFor();
-    assert.equal(await figure("position").locator("dd").first().textContent(), "20", "what was shown stays");
+    assert.equal(await figure("position").locator("dd").textContent(), events, "what was shown stays");
     await keep("home-old");
     await program.start(new URL(url).host);
     await live();
