@@ -1,8 +1,10 @@
 // The public HTTP API as the pages see it: GETs that stay up to date while somebody looks.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { store } from "./store.js";
 
 const POLL_MS = 1000;
 const STREAM_WAIT_MS = 3000;
+const ANSWER_WAIT_MS = 10000;
 const BACKOFF_MAX_MS = 10000;
 const REMEMBERED_MAX = 200;
 
@@ -15,7 +17,11 @@ export async function get(url, signal) {
   if (before) headers["if-none-match"] = before.etag;
   const reply = await fetch(url, { headers, signal, cache: "no-store" });
   if (reply.status === 304 && before) return before.data;
-  if (!reply.ok) throw await refusal(reply);
+  if (!reply.ok) {
+    const error = await refusal(reply);
+    if (error.status === 401) unauthorized(error);
+    throw error;
+  }
   const data = await reply.json();
   remembered.delete(url);
   const etag = reply.headers.get("etag");
@@ -24,11 +30,21 @@ export async function get(url, signal) {
   return data;
 }
 
-async function refusal(reply) {
+export const forgetAnswers = () => remembered.clear();
+
+// What an answer that refuses says, as an error with the problem's `status` and `code`, and how long to wait where it says so.
+export async function refusal(reply) {
   const problem = await reply.json().catch(() => ({}));
-  const error = new Error(problem.detail || problem.title || `The server answered ${reply.status}.`);
-  return Object.assign(error, { status: reply.status, code: problem.code });
+  const wait_s = Number(reply.headers.get("retry-after")) || undefined;
+  return refused({ ...problem, status: reply.status }, wait_s);
 }
+function refused({ detail, title, status, code }, wait_s) {
+  return Object.assign(new Error(detail || title || `The server answered ${status}.`), { status, code, wait_s });
+}
+
+// Called with every 401 that a GET meets.
+let unauthorized = () => {};
+export const whenUnauthorized = (act) => (unauthorized = act);
 
 // The address of a GET: absent and empty parameters are left out.
 export function address(path, parameters = {}) {
@@ -37,27 +53,15 @@ export function address(path, parameters = {}) {
 }
 
 // Whether the server answers: "connecting", "live", "offline" or "paused". Pages report to it, the header shows it.
-const watchers = new Set();
-let connection = document.hidden ? "paused" : "connecting";
-function report(state) {
-  if (state === connection) return;
-  connection = state;
-  for (const watcher of watchers) watcher(state);
-}
-export function useConnection() {
-  const [state, setState] = useState(connection);
-  useEffect(() => {
-    watchers.add(setState);
-    setState(connection);
-    return () => watchers.delete(setState);
-  }, []);
-  return state;
-}
-document.addEventListener("visibilitychange", () => report(document.hidden ? "paused" : "connecting"));
+const connection = store(document.hidden ? "paused" : "connecting");
+export const report = (state) => connection.set(document.hidden ? "paused" : state);
+export const useConnection = () => connection.use();
+document.addEventListener("visibilitychange", () => report("connecting"));
 
 // One GET, live: `onData(data)` with the answer and each changed one, by a stream of merge patches. A browser opens few connections to one
-// server: where no stream comes in time, the answer is asked for once a second. Nothing is open while the tab is hidden.
-export function follow(url, onData, onError) {
+// server: where no stream comes in time, or the route has none (`streams`), the answer is asked for once a second. Nothing is open while the
+// tab is hidden.
+export function follow(url, onData, onError, streams = true) {
   let source, timer, data;
   let failures = 0;
   let stopped = false;
@@ -77,22 +81,22 @@ export function follow(url, onData, onError) {
     report("live");
     onData(next);
   };
-  const refused = (error) => {
+  const failed = (error) => {
     if (stopped) return;
     // An answer that refuses is an answer; silence and 5xx mean that the server is away.
     const away = !error.status || error.status >= 500;
     failures = away ? failures + 1 : 0;
-    report(document.hidden ? "paused" : away ? "offline" : "live");
+    report(away ? "offline" : "live");
     onError(error, away);
   };
   // What a stream can't tell is asked for: why there is none, or the answer itself.
   const ask = async () => {
     try {
-      const answer = await get(url, absent.signal);
+      const answer = await get(url, AbortSignal.any([absent.signal, AbortSignal.timeout(ANSWER_WAIT_MS)]));
       if (!stopped) told(answer);
       return true;
     } catch (error) {
-      refused(error);
+      failed(error);
       return false;
     }
   };
@@ -107,6 +111,7 @@ export function follow(url, onData, onError) {
   const open = () => {
     close();
     if (stopped || document.hidden) return;
+    if (!streams) return void poll();
     source = new EventSource(`${url}${url.includes("?") ? "&" : "?"}live=patch`);
     later(STREAM_WAIT_MS, () => {
       close();
@@ -124,8 +129,9 @@ export function follow(url, onData, onError) {
     });
     on("patch", (event) => told(patched(data, JSON.parse(event.data))));
     on("problem", (event) => {
-      const problem = JSON.parse(event.data);
-      refused(Object.assign(new Error(problem.detail || problem.title), { status: problem.status, code: problem.code }));
+      const error = refused(JSON.parse(event.data));
+      if (error.status === 401) unauthorized(error);
+      failed(error);
     });
     on("moved", (event) => reopen(JSON.parse(event.data).retry_ms));
     on("error", async () => {

@@ -3,15 +3,22 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useConnection } from "./api.js";
 import { pages } from "./pages.js";
-import { html } from "./ui.js";
+import { findSession, useSession } from "./session.js";
+import { Account, SignIn } from "./signin.js";
+import { html, Problem } from "./ui.js";
 
-// "#/packages/hello" → { page: tracker, path: ["packages", "hello"] }. The first page has no name in the hash.
+// "#/tracker/packages/hello" → { page: tracker, path: ["packages", "hello"] }. The first page has no name in the hash.
 function route(hash) {
   const path = hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decode);
   const named = pages.find((page) => page.name === path[0]);
   return named ? { page: named, path: path.slice(1) } : { page: pages[0], path };
 }
-const home = (page) => (page === pages[0] ? "#/" : `#/${page.name}`);
+const start = (page) => (page === pages[0] ? "#/" : `#/${page.name}`);
+// From within a page to its start, from there to the first page.
+function back(hash) {
+  const { page, path } = route(hash);
+  return path.length ? start(page) : "#/";
+}
 function decode(part) {
   try {
     return decodeURIComponent(part);
@@ -48,8 +55,8 @@ function useKeys(box, clear) {
       const typing = event.target.matches("input, textarea, select");
       if (event.key === "Escape") {
         clear();
-        box.current.blur();
-        location.hash = "#/";
+        box.current?.blur();
+        location.hash = back(location.hash);
       } else if (event.key === "ArrowDown" && event.target === box.current) {
         event.preventDefault();
         step(1);
@@ -57,8 +64,8 @@ function useKeys(box, clear) {
         return;
       } else if (event.key === "/") {
         event.preventDefault();
-        box.current.focus();
-        box.current.select();
+        box.current?.focus();
+        box.current?.select();
       } else if (event.key === "j" || event.key === "k") {
         event.preventDefault();
         step(event.key === "j" ? 1 : -1);
@@ -90,6 +97,7 @@ function useRested(text, rest_ms = 150) {
 }
 
 function App() {
+  const session = useSession();
   const hash = useHash();
   const [text, setText] = useState("");
   const query = useRested(text.trim());
@@ -97,23 +105,28 @@ function App() {
   useKeys(box, () => setText(""));
   useEffect(() => setText(""), [hash]);
   const { page, path } = route(hash);
+  const isIn = session && !session.anonymous && !session.refused;
   useEffect(() => {
-    document.title = [...path.slice(1), page.title, "Gantry"].join(" · ");
-  }, [hash]);
+    document.title = [...(isIn ? [...path.slice(1), page.title] : session?.anonymous ? ["Sign in"] : []), "Gantry"].join(" · ");
+  }, [hash, session]);
   return html`
     <header>
       <a class="brand" href="#/">Gantry</a>
-      <nav aria-label="Services">
-        ${pages.map((p) => html`<a href=${home(p)} aria-current=${p === page ? "page" : undefined}>${p.title}</a>`)}
+      ${isIn && html`<nav aria-label="Pages">
+        ${pages.map((p) => html`<a href=${start(p)} aria-current=${p === page ? "page" : undefined}>${p.title}</a>`)}
       </nav>
       <form role="search" onSubmit=${(event) => (event.preventDefault(), step(1))}>
         <input ref=${box} type="search" aria-label=${page.find} placeholder=${`${page.find}  ( / )`} value=${text} maxlength="200"
           autocomplete="off" autocapitalize="off" spellcheck="false" onInput=${(event) => setText(event.target.value)} />
-      </form>
+      </form>`}
       <${Connection} />
+      ${isIn && !session.open && html`<${Account} key=${session.caller} session=${session} />`}
     </header>
     <main>
-      <${page.Page} path=${path} query=${query} />
+      ${!session && html`<p class="empty">Loading…</p>`}
+      ${session?.refused && html`<${Problem} error=${session.refused} />`}
+      ${session?.anonymous && html`<${SignIn} why=${session.why} />`}
+      ${isIn && html`<${page.Page} key=${page.name} path=${path} query=${query} pages=${pages} />`}
     </main>
     <footer>
       <span><kbd>/</kbd> search</span> <span><kbd>j</kbd> <kbd>k</kbd> next, previous row</span> <span><kbd>Enter</kbd> open</span>
@@ -124,3 +137,4 @@ function App() {
 const root = document.getElementById("app");
 root.replaceChildren();
 render(html`<${App} />`, root);
+findSession();

@@ -10,7 +10,7 @@ const RESULT_PAGE = 30;
 const HOURS_SHOWN = 168;
 const HOUR_MS = 3600000;
 
-const packageLink = (name) => `#/packages/${encodeURIComponent(name)}`;
+const packageLink = (name) => `#/tracker/packages/${encodeURIComponent(name)}`;
 
 function Page({ path, query }) {
   if (query) return html`<${Search} query=${query} />`;
@@ -84,8 +84,8 @@ function Stages({ stages, chosen }) {
   if (chosen && !names.includes(chosen)) names.push(chosen);
   return html`
     <ul class="chips" aria-label="Stages">
-      <li><a class="chip" href="#/" aria-current=${chosen ? undefined : "true"}>all</a></li>
-      ${names.map((name) => html`<li key=${name}><a class="chip" href=${`#/stages/${encodeURIComponent(name)}`}
+      <li><a class="chip" href="#/tracker" aria-current=${chosen ? undefined : "true"}>all</a></li>
+      ${names.map((name) => html`<li key=${name}><a class="chip" href=${`#/tracker/stages/${encodeURIComponent(name)}`}
         aria-current=${name === chosen ? "true" : undefined}>${name} <b><${Count} value=${stages?.[name] ?? 0} /></b></a></li>`)}
     </ul>`;
 }
@@ -166,7 +166,7 @@ function Package({ name }) {
   const { data, error } = useLive(address(`${API}/packages/${encodeURIComponent(name)}`));
   return html`
     <article class="package">
-      <p><a href="#/">← all packages</a></p>
+      <p><a href="#/tracker">← all packages</a></p>
       <h2>${name}</h2>
       ${error && html`<${Problem} error=${error} />`}
       ${!data && !error && html`<p class="empty">Loading…</p>`}

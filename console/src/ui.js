@@ -50,5 +50,6 @@ export function More({ list, noun }) {
 }
 
 export function Problem({ error }) {
-  return html`<p class="problem" role="alert">${error.message}${error.code ? html` <code>${error.code}</code>` : ""}</p>`;
+  return html`<p class="problem" role="alert">${error.message}${error.code ? html` <code>${error.code}</code>` : ""}
+    ${error.code === "scope_missing" && " Who runs the server can give you this scope."}</p>`;
 }

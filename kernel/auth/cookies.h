@@ -8,7 +8,7 @@
 // The cookie that carries a session's id (RFC 6265bis).
 namespace gantry::auth {
 
-// Secure: by TLS, or on localhost, which browsers trust as much.
+// Secure: by TLS.
 enum class CookieOver { secure, plain };
 // "__Host-gantry" where it is secure: no other host and no plain page can set one by that name.
 std::string_view session_cookie_name(CookieOver over);

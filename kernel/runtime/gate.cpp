@@ -37,10 +37,9 @@ bool same_secret(std::string_view a, std::string_view b) {
     return differ == 0;
 }
 
-// A browser keeps a cookie that is marked Secure where it came by TLS, or of localhost.
-auth::CookieOver cookie_over(http::RequestHead const& head, bool tls) {
-    return tls || http::is_loopback_authority(head.host) ? auth::CookieOver::secure : auth::CookieOver::plain;
-}
+// Every browser keeps a cookie that is marked Secure where it came by TLS. Of http://localhost and http://127.0.0.1 Chromium and Firefox do,
+// WebKit doesn't (bug 281149).
+auth::CookieOver cookie_over(bool tls) { return tls ? auth::CookieOver::secure : auth::CookieOver::plain; }
 
 std::unexpected<Problem> unauthorized(std::string_view code, std::string_view detail) { return fail(401, code, std::string(detail)); }
 
@@ -409,7 +408,7 @@ Result<auth::Identity> Gate::recognise(http::Arrival& arrival, Pass& pass, Shown
 
 // One that is over makes nobody of its reader, who can still see the page to sign in.
 Result<auth::Identity> Gate::by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies) {
-    auto const id = auth::session_of_cookies(cookie_over(arrival.head(), arrival.tls()), cookies);
+    auto const id = auth::session_of_cookies(cookie_over(arrival.tls()), cookies);
     if (!id) return auth::Identity{};
     auto found = pass.site->sessions->find(*id, pass.client, pass.arrived);
     if (found) return found;
@@ -514,7 +513,7 @@ void tell(http::Exchange& exchange, int status, std::string const& json) {
 void Gate::answer_session(http::Exchange& exchange, Pass& pass) {
     auto const& head = exchange.head();
     auto const refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, pass.request_id(), {}); };
-    auto const over = cookie_over(head, exchange.tls());
+    auto const over = cookie_over(exchange.tls());
     SessionTold told{std::string(pass.caller->viewer.id.view()), pass.site->is_open(), pass.caller->anonymous, {}};
     if (pass.caller->caller) told.scopes = pass.caller->caller->scopes().patterns();
     if (head.method == http::Method::Get || head.method == http::Method::Head) return tell(exchange, 200, codec::to_json(told));
@@ -537,7 +536,7 @@ void Gate::answer_sessions(http::Exchange& exchange, Pass& pass) {
     auto const& head = exchange.head();
     auto const refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, pass.request_id(), {}); };
     if (!pass.site->sessions || !pass.caller->caller) return refuse_caller(exchange, *pass.caller, "gantry:session", pass.request_id());
-    auto const current = auth::session_of_cookies(cookie_over(head, exchange.tls()), head.header("Cookie")).value_or("");
+    auto const current = auth::session_of_cookies(cookie_over(exchange.tls()), head.header("Cookie")).value_or("");
     auto const& name = pass.caller->caller->name();
     if (head.method == http::Method::Delete) {
         pass.site->sessions->end_all(name, pass.arrived, current);

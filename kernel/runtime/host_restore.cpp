@@ -134,12 +134,11 @@ Result<void> Host::retain() {
 }
 
 Result<void> Host::measure_memory() {
-    if (parts_.memory_bytes_max == 0) return {};
     lock_.lock_shared();
     auto const bytes = state_.memory_bytes(decl_);
     lock_.unlock_shared();
     memory_bytes_.store(bytes, std::memory_order_relaxed);
-    bool const full = bytes > parts_.memory_bytes_max;
+    bool const full = parts_.memory_bytes_max != 0 && bytes > parts_.memory_bytes_max;
     if (full != memory_full_.exchange(full))
         observe::log_line(full ? observe::Level::error : observe::Level::info, "runtime",
                           full ? "the state is at its memory limit: commands are refused" : "the state is below its memory limit again",

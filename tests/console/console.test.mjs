@@ -1,13 +1,12 @@
-// The console in a real browser against the real program. GANTRY names the program, SCREENSHOTS where pictures are kept.
+// The tracker's pages in a real browser against the real program.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { gantry, here, openBrowser, Program, scratchDirectory } from "./program.mjs";
+import { gantry, here, openBrowser, Program, scratchDirectory, screenshots } from "./program.mjs";
 
-const screenshots = resolve(process.env.SCREENSHOTS ?? join(here, "../../build/screenshots"));
 const scratch = scratchDirectory();
 const program = new Program(join(scratch, "data"));
 const report = (fields) => program.report(fields);
@@ -38,7 +37,7 @@ describe("the tracker's page", { timeout: 120000 }, () => {
     complaints = [];
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
-    await page.goto(url);
+    await page.goto(`${url}/#/tracker`);
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
@@ -127,7 +126,7 @@ describe("the tracker's page", { timeout: 120000 }, () => {
     const chosen = await focusedRow();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 2, name: chosen, exact: true }).waitFor();
-    assert.equal(new URL(page.url()).hash, `#/packages/${chosen}`);
+    assert.equal(new URL(page.url()).hash, `#/tracker/packages/${chosen}`);
     await page.keyboard.press("Escape");
     await page.locator("#flight").waitFor();
     assert.deepEqual(complaints, []);
@@ -135,13 +134,13 @@ describe("the tracker's page", { timeout: 120000 }, () => {
 
   it("tells a package's whole history", async () => {
     await report({ package: "hello", version: "2.12-1", stage: "unpacked", note: "<b>bold</b>", url: "https://ci.example.org/1" });
-    await page.goto(`${url}/#/packages/hello`);
+    await page.goto(`${url}/#/tracker/packages/hello`);
     await page.locator(".history").nth(1).waitFor();
     assert.match(await page.locator(".history").nth(0).textContent(), /2\.12-1.*unpacked.*<b>bold<\/b>/s, "newest first, notes as text");
     assert.match(await page.locator(".history").nth(1).textContent(), /2\.10-3.*installed.*half-installed.*unpacked.*half-configured/s);
     assert.equal(await page.locator(".stages a").getAttribute("href"), "https://ci.example.org/1");
     await keep("package");
-    await page.goto(`${url}/#/packages/no-such-package`);
+    await page.goto(`${url}/#/tracker/packages/no-such-package`);
     await page.getByRole("alert").waitFor();
     assert.match(await page.getByRole("alert").textContent(), /package_not_found/);
   });
@@ -156,7 +155,7 @@ describe("the tracker's page", { timeout: 120000 }, () => {
 
   it("pages on by a button", async () => {
     for (let n = 0; n < 60; ++n) await report({ package: `many-${n}`, version: "1", stage: "queued" });
-    await page.goto(`${url}/#/stages/queued`);
+    await page.goto(`${url}/#/tracker/stages/queued`);
     const rows = page.locator("section[aria-labelledby=flight] tbody tr");
     await rows.nth(49).waitFor();
     assert.equal(await rows.count(), 50);

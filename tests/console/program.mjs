@@ -1,12 +1,13 @@
-// The program and the browser that the tests of this folder share. GANTRY names the program.
-import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+// The program and the browser that the tests of this folder share. GANTRY names the program, SCREENSHOTS where pictures are kept.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
 export const here = import.meta.dirname;
 export const gantry = resolve(process.env.GANTRY ?? join(here, "../../build/gantry"));
+export const screenshots = resolve(process.env.SCREENSHOTS ?? join(here, "../../build/screenshots"));
 export const PATIENCE_MS = 15000;
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const browserFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -18,7 +19,7 @@ export class Program {
     this.data = data;
   }
   start(listen = "127.0.0.1:0") {
-    this.process = spawn(gantry, ["serve", "--listen", listen, "--data", this.data], { stdio: ["ignore", "pipe", "inherit"] });
+    this.process = spawn(gantry, ["serve", "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"], { stdio: ["ignore", "pipe", "inherit"] });
     return new Promise((ready, failed) => {
       let said = "";
       this.process.stdout.on("data", (piece) => {
@@ -35,11 +36,22 @@ export class Program {
     this.process.kill("SIGTERM");
     await ended;
   }
+  // `gantry auth …` on its data.
+  auth(...words) {
+    return execFileSync(gantry, ["auth", ...words, "--data", this.data], { encoding: "utf8" });
+  }
+  // A caller with a password.
+  addCaller(name, password, ...scopes) {
+    const file = join(mkdtempSync(join(tmpdir(), "gantry-password-")), "password");
+    writeFileSync(file, `${password}\n`, { mode: 0o600 });
+    this.auth("add", name, "--password-file", file, ...scopes.flatMap((scope) => ["--scope", scope]));
+    rmSync(dirname(file), { recursive: true });
+  }
   // A report to the tracker.
-  async report(fields) {
+  async report(fields, headers = {}) {
     const reply = await fetch(`${this.url}/tracker/v1/reports`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...headers },
       body: JSON.stringify({ arch: "amd64", reporter: "test", ...fields }),
     });
     if (!reply.ok) throw new Error(`${reply.status} ${await reply.text()}`);
