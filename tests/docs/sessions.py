@@ -23,8 +23,9 @@ MASKS = [
     (r"127\.0\.0\.1:\d{4,5}", "SERVER"),
     (r'(?i)etag:"[^"]*"', "ETAG"),
     (r"dur=[\d.]+", "dur=MS"),
-    (r"[\d.]+(ms|us|MiB)", r"SOME\1"),
+    (r"[\d.]+(ms|us|KiB|MiB)", r"SOME\1"),
     (r'"cursor":"[^"]*"|"next":"[^"]*"|cursor=[\w-]+', "CURSOR"),
+    (r";t=\d+|Retry-After:\d+", "WAIT"),
     (r'\b[0-9a-f]{32}\b', "TRACE"),
     (r'"(duration_us|duration_ns|span_id)":"?\w+"?', r"\1"),
 ]
