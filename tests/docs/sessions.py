@@ -35,11 +35,14 @@ READ = re.compile(r"gantry (call GET|followers ls|log tail)")  # may be asked ag
 SETTLED_S = 3
 
 
-def plain(text):
-    text = re.sub(r"\s+", "", text)
+def masked(text):
     for pattern, instead in MASKS:
         text = re.sub(pattern, instead, text)
     return text
+
+
+def plain(text):
+    return masked(re.sub(r"\s+", "", masked(text)))
 
 
 def same(expected, found):
