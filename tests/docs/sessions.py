@@ -146,7 +146,8 @@ class Shell:
 
     def __init__(self, with_reminders):
         env = dict(os.environ, LC_ALL="C.UTF-8", PATH=f"{pathlib.Path(with_reminders).parent}:{os.environ['PATH']}")
-        self.process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+        self.process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env=env)
 
     def run(self, command):
         timer = threading.Timer(60, self.process.kill)
@@ -173,8 +174,9 @@ def run_page(path, gantry, with_reminders):
         try:
             for line, name, commands in Session.of(path.read_text()):
                 port = servers.port(name)
-                shell.run(f"cd {place}/{name}; gantry() {{ command {with_reminders if name == 'reminders' else gantry} \"$@\"; }}; "
-                          f"gantry_at() {{ gantry \"$@\" --server http://127.0.0.1:{port}; }}")
+                program = with_reminders if name == "reminders" else gantry
+                shell.run(f'cd {place}/{name}; gantry() {{ command {program} "$@"; }}; '
+                          f'gantry_at() {{ gantry "$@" --server http://127.0.0.1:{port}; }}')
                 for command, expected in commands:
                     real = command.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{port}")
                     if re.match(r"gantry (call|flags|effects|followers|upgrade|backup|erase) ", real) and "--server" not in real:
