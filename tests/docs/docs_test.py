@@ -127,8 +127,18 @@ def rewritten(text, command, expected, found):
 
     old = block(f"$ {command}") + block(expected)
     assert old in text, command
-    lines = [piece for line in found.rstrip().splitlines() for piece in textwrap.wrap(line, 132, break_on_hyphens=False) or [""]]
+    lines = [piece for line in found.rstrip().splitlines() for piece in folded(line)]
     return text.replace(old, block(f"$ {command}") + block("\n".join(lines) + "\n" * expected.endswith("\n\n")), 1)
+
+
+def folded(line, width=132):
+    """A line in pieces that fit, broken behind commas and spaces."""
+    pieces = [""]
+    for part in re.findall(r"[^, ]*(?:,(?=[\"{])|[, ]+|$)", line):
+        if len(pieces[-1]) + len(part.rstrip()) > width and pieces[-1]:
+            pieces.append("")
+        pieces[-1] += part
+    return [piece.rstrip() for piece in pieces]
 
 
 def main(check, *arguments):
