@@ -24,7 +24,7 @@ class CallerDirectory {
     virtual Result<Identity> by_password(std::string_view name, std::string_view password, Time now) const = 0;
     // Another number after each change.
     virtual std::uint64_t generation() const = 0;
-    // False: nobody could ever be recognised.
+    // Whether someone could be recognised, now or since the start: who once asked for credentials doesn't open when all are taken away.
     virtual bool has_callers() const = 0;
 };
 

@@ -127,6 +127,17 @@ TEST_F(Callers, ADisabledOneIsToldSo) {
     EXPECT_FALSE(load()->has_callers());
 }
 
+TEST_F(Callers, WhoseLastIsTakenAwayLeaveTheDoorShut) {
+    auto const callers = load();
+    EXPECT_FALSE(callers->has_callers());
+    auto const ann = add("ann");
+    EXPECT_TRUE(callers->reload(text));
+    EXPECT_TRUE(callers->has_callers());
+    EXPECT_TRUE(callers->reload(""));
+    EXPECT_TRUE(callers->has_callers());
+    EXPECT_EQ(code(callers->by_token(ann.secret, noon)), "token_unknown");
+}
+
 TEST_F(Callers, AreKnownByTheirPasswords) {
     add_password("ann", "first password");
     take(rotate_credential(text, "ann", {.password = "second password", .cost = cheap}, Duration::hours(1), noon, random));

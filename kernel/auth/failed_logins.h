@@ -38,7 +38,7 @@ class FailedLogins {
    private:
     struct Entry {
         int failures = 0;
-        std::int64_t last_ns = 0, blocked_until_ns = INT64_MIN;
+        std::int64_t last_ns = 0, blocked_until_ns = INT64_MIN / 2;  // far, and not so far that a difference overflows
         std::uint64_t number = 0;
     };
     std::uint64_t key_of(IpAddress const& address) const;

@@ -120,6 +120,7 @@ Result<std::unique_ptr<FileCallers>> FileCallers::make(std::string_view text) {
     std::unique_ptr<FileCallers> out(new FileCallers);
     Reloaded counts;
     TRY_ASSIGN(out->table_, Table::make(text, nullptr, counts));
+    out->had_callers_ = !out->table_->entries.empty();
     return out;
 }
 
@@ -132,6 +133,7 @@ Result<FileCallers::Reloaded> FileCallers::reload(std::string_view text) {
         GANTRY_ASSERT(table_ == before, "one thread reloads");
         table_ = after;
     }
+    if (!after->entries.empty()) had_callers_.store(true, std::memory_order_release);
     generation_.fetch_add(1, std::memory_order_acq_rel);
     for (auto const& old : before->entries) {
         auto const* now = after->find(old.row.name);
@@ -146,7 +148,7 @@ std::shared_ptr<FileCallers::Table const> FileCallers::table() const {
     return table_;
 }
 
-bool FileCallers::has_callers() const { return !table()->entries.empty(); }
+bool FileCallers::has_callers() const { return had_callers_.load(std::memory_order_acquire); }
 
 Result<Identity> FileCallers::by_token(std::string_view token, Time now) const {
     auto const parts = parse_token(token);

@@ -37,6 +37,7 @@ class FileCallers final : public CallerDirectory {
     mutable std::mutex mutex_;
     std::shared_ptr<Table const> table_;  // guarded by mutex_
     std::atomic<std::uint64_t> generation_ = 1;
+    std::atomic<bool> had_callers_ = false;
 };
 
 }  // namespace gantry::auth
