@@ -259,6 +259,7 @@ std::vector<Admin::Route> Front::routes() {
 void Front::write_metrics(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     book_->write(w);
+    gate_->write_load(w);
     w.single(MetricKind::gauge, "gantry_traces_kept", "Traces in memory.", traces_.count());
     if (!exporter_) return;
     auto const counts = exporter_->counts();
