@@ -21,21 +21,25 @@ namespace gantry::bench {
 // Clients that don't wait for one another: so many requests a second, whether answers come or not. One thread, one request in flight a
 // connection; what finds no free connection was not even sent. Only an answer 2xx within the deadline is good, counted from when its
 // request was due.
-struct OpenLoop {
+struct Offered {
     std::uint16_t port = 0;
     double rate = 100;       // requests a second
     double seconds = 1;      // that are measured
     double warmup = 0;       // before
     std::size_t connections = 64;
     std::int64_t deadline_ms = 1000;  // sent as Gantry-Timeout
-    std::string before, after;        // of the target, around the request's number
+    std::string target;               // the request's number comes behind it
+};
+struct Outcome {
+    std::uint64_t due = 0, good = 0, refused = 0, late = 0, other = 0, unsent = 0;  // refused: 503; late: 504, or past the deadline
+    double seconds = 0;
+    Histogram latency;  // of good ones
+    double good_per_s() const { return double(good) / seconds; }
+};
 
-    struct Outcome {
-        std::uint64_t due = 0, good = 0, refused = 0, late = 0, other = 0, unsent = 0;  // refused: 503; late: 504, or past the deadline
-        double seconds = 0;
-        Histogram latency;  // of good ones
-        double good_per_s() const { return double(good) / seconds; }
-    };
+class OpenLoop {
+   public:
+    explicit OpenLoop(Offered offered) : of_(std::move(offered)) {}
     Outcome run();
 
    private:
@@ -55,6 +59,7 @@ struct OpenLoop {
     void answered(std::size_t at, int status);
     void lost(std::size_t at);
 
+    Offered const of_;
     std::vector<Connection> all_;
     std::vector<std::size_t> free_;
     int poll_ = -1;
@@ -65,7 +70,7 @@ struct OpenLoop {
 
 inline bool OpenLoop::open(std::size_t at) {
     sockaddr_in address{};
-    address.sin_family = AF_INET, address.sin_port = htons(port), address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_family = AF_INET, address.sin_port = htons(of_.port), address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int const fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return ::close(fd), false;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -80,8 +85,8 @@ inline bool OpenLoop::open(std::size_t at) {
 inline void OpenLoop::ask(std::size_t at, std::int64_t due_ns) {
     auto& c = all_[at];
     c.due_ns = due_ns;
-    std::string request = "GET " + before + std::to_string(number_++) + after + " HTTP/1.1\r\nHost: localhost\r\nGantry-Timeout: " +
-                          std::to_string(deadline_ms) + "\r\n\r\n";
+    std::string request = "GET " + of_.target + std::to_string(number_++) + " HTTP/1.1\r\nHost: localhost\r\nGantry-Timeout: " +
+                          std::to_string(of_.deadline_ms) + "\r\n\r\n";
     if (::send(c.fd, request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT) != ssize_t(request.size())) lost(at);
 }
 
@@ -108,7 +113,7 @@ inline void OpenLoop::answered(std::size_t at, int status) {
     if (c.due_ns >= measure_from_ns_) {
         if (status == 503)
             ++out_.refused;
-        else if (status == 504 || took_ns > deadline_ms * 1'000'000)
+        else if (status == 504 || took_ns > of_.deadline_ms * 1'000'000)
             ++out_.late;
         else if (status / 100 == 2)
             ++out_.good, out_.latency.add(std::uint64_t(took_ns));
@@ -125,18 +130,18 @@ inline void OpenLoop::lost(std::size_t at) {
     open(at);
 }
 
-inline OpenLoop::Outcome OpenLoop::run() {
+inline Outcome OpenLoop::run() {
     poll_ = epoll_create1(EPOLL_CLOEXEC);
-    all_.resize(connections);
-    for (std::size_t i = 0; i < connections; ++i)
+    all_.resize(of_.connections);
+    for (std::size_t i = 0; i < of_.connections; ++i)
         if (!open(i)) return {};
     auto const begin_ns = now_ns();
-    measure_from_ns_ = begin_ns + std::int64_t(warmup * 1e9);
-    auto const end_ns = measure_from_ns_ + std::int64_t(seconds * 1e9);
+    measure_from_ns_ = begin_ns + std::int64_t(of_.warmup * 1e9);
+    auto const end_ns = measure_from_ns_ + std::int64_t(of_.seconds * 1e9);
     std::uint64_t sent = 0;
-    for (auto now = begin_ns; now < end_ns + deadline_ms * 1'000'000 && (now < end_ns || free_.size() < connections); now = now_ns()) {
+    for (auto now = begin_ns; now < end_ns + of_.deadline_ms * 1'000'000 && (now < end_ns || free_.size() < of_.connections); now = now_ns()) {
         for (;;) {
-            auto const due_ns = begin_ns + std::int64_t(double(sent) / rate * 1e9);
+            auto const due_ns = begin_ns + std::int64_t(double(sent) / of_.rate * 1e9);
             if (due_ns > now || due_ns >= end_ns) break;
             ++sent;
             bool const counts = due_ns >= measure_from_ns_;
@@ -155,7 +160,7 @@ inline OpenLoop::Outcome OpenLoop::run() {
     }
     for (auto& c : all_) ::close(c.fd);
     ::close(poll_);
-    out_.seconds = seconds;
+    out_.seconds = of_.seconds;
     return out_;
 }
 

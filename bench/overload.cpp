@@ -27,7 +27,7 @@ void pin(int cpu) {
 }
 
 struct Measured {
-    OpenLoop::Outcome work, health;
+    Outcome work, health;
 };
 
 Measured measure(runtime::LoadLimits limits, double rate, double seconds) {
@@ -36,13 +36,13 @@ Measured measure(runtime::LoadLimits limits, double rate, double seconds) {
     Measured measured;
     auto health = std::thread([&] {
         pin(load_cpu);
-        OpenLoop loop{.port = server.port, .rate = 50, .seconds = seconds, .warmup = 1, .connections = 100, .before = "/health/live?n="};
+        OpenLoop loop(Offered{.port = server.port, .rate = 50, .seconds = seconds, .warmup = 1, .connections = 100, .target = "/health/live?n="});
         measured.health = loop.run();
     });
     auto work = std::thread([&] {
         pin(load_cpu);
-        OpenLoop loop{.port = server.port, .rate = rate, .seconds = seconds, .warmup = 1, .connections = connections,
-                      .before = "/costly/v1/work/w_"};
+        OpenLoop loop(Offered{.port = server.port, .rate = rate, .seconds = seconds, .warmup = 1, .connections = connections,
+                      .target = "/costly/v1/work/w_"});
         measured.work = loop.run();
     });
     health.join(), work.join();

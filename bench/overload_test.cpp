@@ -13,7 +13,7 @@ namespace {
 constexpr double capacity = 500;  // 2 ms each
 
 OpenLoop work(CostlyServer const& server, double rate) {
-    return {.port = server.port, .rate = rate, .seconds = 2, .warmup = 0.5, .connections = 2000, .before = "/costly/v1/work/w_"};
+    return OpenLoop({.port = server.port, .rate = rate, .seconds = 2, .warmup = 0.5, .connections = 2000, .target = "/costly/v1/work/w_"});
 }
 
 // Another program may take the processor for a while: one of a few rounds has to do.
@@ -27,9 +27,9 @@ TEST(Overload, AtTenTimesItsCapacityMostOfItIsUsed) {
             peak = work(server, 1.2 * capacity).run().good_per_s();
         }
         CostlyServer server({});
-        OpenLoop::Outcome health;
+        Outcome health;
         std::thread asking([&] {
-            health = OpenLoop{.port = server.port, .rate = 20, .seconds = 2, .warmup = 0.5, .connections = 50, .before = "/health/live?n="}.run();
+            health = OpenLoop({.port = server.port, .rate = 20, .seconds = 2, .warmup = 0.5, .connections = 50, .target = "/health/live?n="}).run();
         });
         auto const over = work(server, 10 * capacity).run();
         asking.join();

@@ -66,7 +66,7 @@ class Thread {
             for (; next[i] <= now_us && next[i] < flows[i].until_us; next[i] += flows[i].every_us) came.push_back({next[i], int(i)});
         for (std::size_t i = 0; i < flows.size(); ++i)
             if (next[i] >= flows[i].until_us) next[i] = INT64_MAX;
-        std::ranges::stable_sort(came, {}, &Ready::at_us);
+        std::ranges::sort(came, {}, [](Ready const& r) { return std::pair(r.at_us, r.flow); });
         queue_.insert(queue_.end(), came.begin(), came.end());
     }
     void take(Flow const& flow, std::int64_t at_us, Outcome& outcome) {

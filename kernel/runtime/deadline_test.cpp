@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "kernel/auth/callers_file.h"
 #include "kernel/auth/file_callers.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/test_server.h"

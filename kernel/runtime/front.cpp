@@ -136,7 +136,7 @@ http::Handler& Front::stand_before(std::vector<Edge*> edges, std::function<void(
     book_ = std::make_unique<RequestBook>(std::move(book));
     GateOptions options{.rules = *rules_of(parts_.settings), .operator_token = operator_token_};
     options.book = book_.get(), options.threads = &parts_.threads, options.verifiers = &verifiers_, options.clock = &parts_.clock;
-    options.random = &parts_.random, options.metrics = std::move(metrics);
+    options.load = parts_.settings.load, options.random = &parts_.random, options.metrics = std::move(metrics);
     options.fetch_keys = [this](auth::JwtCallers&) { fetch_keys(); };
     gate_ = std::make_unique<Gate>(std::move(behind), std::move(options));
     return *gate_;
