@@ -1,14 +1,21 @@
 #pragma once
+#include <ctime>
+
 #include "kernel/service.h"
 
-// A service whose cost is injected: each read and each command takes so long of its thread, and does nothing else.
+// A service whose cost is injected: each read and each command takes so much of its thread's processor time, and does nothing else. Were it
+// time by the clock, then what another program takes of the processor would count as served.
 namespace gantry::costly {
 
 inline std::int64_t cost_ns = 1'000'000;
 
 inline void spend() {
-    auto& clock = system_clock();
-    for (auto const end = clock.steady_ns() + cost_ns; clock.steady_ns() < end;) {
+    auto const spent_ns = [] {
+        timespec t{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return t.tv_sec * 1'000'000'000 + t.tv_nsec;
+    };
+    for (auto const end = spent_ns() + cost_ns; spent_ns() < end;) {
     }
 }
 

@@ -15,9 +15,9 @@ class CostlyServer {
     explicit CostlyServer(runtime::LoadLimits limits) {
         runtime::EdgeOptions options;
         options.threads = &threads_;
-        world_ = std::move(*runtime::FakeWorld::make(
-            {decl_, system_clock(), system_random(), nullptr, options,
-             [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
+        world_ = std::move(
+            *runtime::FakeWorld::make({decl_, system_clock(), system_random(), nullptr, options,
+                                       [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
         runtime::RequestBook::Parts parts{.sites = {{"main", world_->edge().targets()}}, .threads = 1, .clock = system_clock()};
         book_ = std::make_unique<runtime::RequestBook>(std::move(parts));
         gate_ = std::make_unique<runtime::Gate>(std::vector<runtime::GateSite>{{"main", &world_->edge()}},

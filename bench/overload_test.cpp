@@ -10,7 +10,7 @@
 namespace gantry::bench {
 namespace {
 
-constexpr double capacity = 500;  // 2 ms each
+constexpr double possible = 500;  // 2 ms each
 
 OpenLoop work(CostlyServer const& server, double rate) {
     return OpenLoop({.port = server.port, .rate = rate, .seconds = 2, .warmup = 0.5, .connections = 2000, .target = "/costly/v1/work/w_"});
@@ -18,20 +18,23 @@ OpenLoop work(CostlyServer const& server, double rate) {
 
 // Another program may take the processor for a while: one of a few rounds has to do.
 TEST(Overload, AtTenTimesItsCapacityMostOfItIsUsed) {
-    costly::cost_ns = std::int64_t(1e9 / capacity);
+    costly::cost_ns = std::int64_t(1e9 / possible);
     double best = 0;
     for (int round = 0; round < 3 && best < 0.7; ++round) {
         double peak = 0;
         {
             CostlyServer server({});
-            peak = work(server, 1.2 * capacity).run().good_per_s();
+            peak = work(server, 1.2 * possible).run().good_per_s();
         }
+        if (peak == 0) continue;
         CostlyServer server({});
         Outcome health;
         std::thread asking([&] {
-            health = OpenLoop({.port = server.port, .rate = 20, .seconds = 2, .warmup = 0.5, .connections = 50, .target = "/health/live?n="}).run();
+            health =
+                OpenLoop({.port = server.port, .rate = 20, .seconds = 2, .warmup = 0.5, .connections = 50, .target = "/health/live?n="})
+                    .run();
         });
-        auto const over = work(server, 10 * capacity).run();
+        auto const over = work(server, 10 * peak).run();
         asking.join();
         EXPECT_GT(over.refused, 0u);
         EXPECT_EQ(health.refused, 0u);

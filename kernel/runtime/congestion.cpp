@@ -18,7 +18,7 @@ bool Congestion::wants_marker(std::int64_t now_us) const {
 void Congestion::marker_posted(std::int64_t now_us) {
     // Nothing came for a while, so nothing waited.
     if (now_us - sampled_us_ > window_us) over_since_us_ = 0;
-    posted_us_ = last_posted_us_ = now_us;
+    posted_us_ = last_posted_us_ = now_us, served_since_ = 0;
 }
 
 void Congestion::marker_ran(std::int64_t now_us) {
@@ -37,7 +37,8 @@ std::int64_t Congestion::wait_us(std::int64_t now_us) const {
 }
 
 bool Congestion::persists(std::int64_t now_us) const {
-    return now_us < refused_until_us_ || (over_since_us_ != 0 && now_us - over_since_us_ >= limits_.persists.us);
+    bool const in_queue = posted_us_ != 0 && served_since_ >= requests_waiting && now_us - posted_us_ >= limits_.persists.us;
+    return in_queue || now_us < refused_until_us_ || (over_since_us_ != 0 && now_us - over_since_us_ >= limits_.persists.us);
 }
 
 bool Congestion::is_congested(std::int64_t now_us) const {
@@ -57,7 +58,7 @@ bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load
 void Congestion::served(std::int64_t now_us, std::size_t service, std::int64_t busy_us) {
     turn_windows(now_us);
     busy_us = std::max<std::int64_t>(busy_us, 0);
-    busy_us_[service] += busy_us, busy_total_us_ += busy_us, ++count_;
+    busy_us_[service] += busy_us, busy_total_us_ += busy_us, ++count_, ++served_since_;
 }
 
 void Congestion::turn_windows(std::int64_t now_us) {

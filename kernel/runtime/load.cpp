@@ -64,7 +64,8 @@ void LoadControl::served(int io_thread, std::int64_t began_us, std::int64_t ende
 
 void LoadControl::write(observe::MetricsWriter& w) const {
     using observe::MetricKind;
-    w.family(MetricKind::counter, "gantry_overload_refused_total", "Requests that were refused because their IO thread had too much to do.");
+    w.family(MetricKind::counter, "gantry_overload_refused_total",
+             "Requests that were refused because their IO thread had too much to do.");
     for (std::size_t row = 0; row < services_.size(); ++row) {
         std::uint64_t refused = 0;
         cells_.each(row, [&](Cells const& cells) { refused += cells.refused.value(); });
