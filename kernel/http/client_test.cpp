@@ -50,7 +50,9 @@ TEST(Client, TellsHowLongItWaits) {
         auto const told = ex.head().header("Gantry-Timeout");
         ex.response().begin(++tries % 2 == 0 ? 200 : 503).body(told);
     };
-    client::Session session(url(s), quick());
+    auto options = quick();
+    options.retry_first_wait_ms = options.retry_longest_wait_ms = 10;
+    client::Session session(url(s), options);
     auto const told_ms = [&](std::int64_t total_ms, client::Headers headers = {}) {
         return session.send({.target = "/", .headers = std::move(headers), .total_timeout_ms = total_ms}).body;
     };

@@ -5,7 +5,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::array<std::int64_t, 4> class_factor = {1, 2, 2, 3};  // by LoadClass
+constexpr std::array<std::int64_t, 4> class_halves = {2, 3, 3, 4};  // of the base; by LoadClass
 
 }  // namespace
 
@@ -37,7 +37,7 @@ std::int64_t Congestion::wait_us(std::int64_t now_us) const {
 }
 
 bool Congestion::persists(std::int64_t now_us) const {
-    bool const in_queue = posted_us_ != 0 && served_since_ >= requests_waiting && now_us - posted_us_ >= limits_.persists.us;
+    bool const in_queue = posted_us_ != 0 && served_since_ >= queue_served && now_us - posted_us_ >= limits_.persists.us;
     return in_queue || now_us < refused_until_us_ || (over_since_us_ != 0 && now_us - over_since_us_ >= limits_.persists.us);
 }
 
@@ -49,7 +49,7 @@ bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load
     if (!is_congested(now_us)) return true;
     turn_windows(now_us);
     bool const spared = load != LoadClass::bulk && has_even_share_at_most(service);
-    auto const limit_us = base_us() * class_factor[std::size_t(load)] * (spared ? even_factor : 1);
+    auto const limit_us = base_us() * class_halves[std::size_t(load)] / 2 * (spared ? even_factor : 1);
     if (wait_us(now_us) <= limit_us) return true;
     refused_until_us_ = now_us + limits_.calm.us;
     return false;
@@ -72,7 +72,7 @@ void Congestion::turn_windows(std::int64_t now_us) {
 
 std::int64_t Congestion::base_us() const {
     auto const mean_us = count_ > 0 ? busy_total_us_ / count_ : 0;
-    return std::max(limits_.target.us, requests_waiting * mean_us);
+    return std::max(limits_.target.us, mean_factor * mean_us);
 }
 
 // Those that hardly do anything don't make the even share of the others smaller.

@@ -27,9 +27,9 @@ struct LoadLimits {
 //  - The wait is that of a marker posted to the thread, behind all that is ready, one at a time: the last one's, or the age of the one
 //    under way, whichever is longer.
 //    When several requests were served meanwhile, an old one under way is a queue; else it is one request that took long.
-//  - What is too long: `target`, or four times what a request takes on average where that is longer (some waiting is needed to be busy);
-//    that for bulk, twice that for commands and new streams, three times for reads.
-//  - A service that takes less than its even share of the thread is refused at four times that alone: it doesn't pay for another one.
+//  - What is too long: `target`, or twice what a request takes on average where that is longer (some waiting is needed to be busy);
+//    that for bulk, one and a half times that for commands and new streams, twice for reads.
+//  - A service that takes less than its even share of the thread is refused at twenty times that alone: it doesn't pay for another one.
 //
 // All on its thread; times are microseconds of one steady clock.
 class Congestion {
@@ -52,7 +52,7 @@ class Congestion {
 
    private:
     static constexpr std::int64_t window_us = 100'000, marker_gap_us = 5'000, marker_gap_busy_us = 500;
-    static constexpr std::int64_t even_factor = 4, requests_waiting = 4, active_share = 100;
+    static constexpr std::int64_t even_factor = 20, mean_factor = 2, queue_served = 4, active_share = 100;
     void turn_windows(std::int64_t now_us);
     std::int64_t base_us() const;
     bool has_even_share_at_most(std::size_t service) const;
