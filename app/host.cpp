@@ -59,6 +59,7 @@ runtime::FrontSettings front_of(config::Config const& config) {
     out.jwt_issuer = auth.jwt_issuer.str(), out.jwt_keys_url = auth.jwt_keys.str(), out.jwt_audiences = auth.jwt_audiences;
     out.jwt_scopes = auth.jwt_scopes, out.jwt_scopes_max = auth.jwt_scopes_max, out.jwt_name_claim = auth.jwt_name_claim.str();
     out.jwt_name_prefix = auth.jwt_name_prefix.str(), out.jwt_keys_every = auth.jwt_keys_every;
+    out.load.target = config.get<HttpSettings>("http").queue_wait;
     out.traces.slow_after = observe.trace_slow, out.traces.share = observe.trace_share;
     out.traces.traces_max = std::size_t(observe.traces_max), out.otlp_url = observe.otlp_url.str();
     return out;

@@ -48,6 +48,7 @@ config::Section http_section() {
                  {&S::body_timeout, "Longest time without a byte of the body; beyond: 408."},
                  {&S::idle_timeout, "Longest time that a connection stays open without a request."},
                  {&S::write_timeout, "Longest time without a byte of the answer taken by the client."},
+                 {&S::queue_wait, "How long ready requests may wait for their thread before some are refused with 503; 0: none is."},
                  {&S::tls_certificate, "PEM file of the certificate and its chain; set: HTTPS only. SIGHUP reads it again."},
                  {&S::tls_key, "PEM file of the certificate's key."},
                  {&S::tls_client_ca, "PEM file of the certificates that vouch for clients; set: a client may show one of theirs."}});

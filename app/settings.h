@@ -42,12 +42,13 @@ struct HttpSettings {
     Duration body_timeout = Duration::seconds(30);
     Duration idle_timeout = Duration::seconds(75);
     Duration write_timeout = Duration::seconds(30);
+    Duration queue_wait = Duration::millis(5);
     Text<0, 4000> tls_certificate;
     Text<0, 4000> tls_key;
     Text<0, 4000> tls_client_ca;
 };
 RECORD(HttpSettings, target_bytes, head_bytes, header_count, inflate_ratio, pipelined, connections, head_timeout, body_timeout,
-       idle_timeout, write_timeout, tls_certificate, tls_key, tls_client_ca);
+       idle_timeout, write_timeout, queue_wait, tls_certificate, tls_key, tls_client_ca);
 
 // [log]: what keeps the logs on the disk sound.
 struct LogSettings {

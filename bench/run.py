@@ -17,6 +17,7 @@ import rows_feed  # noqa: E402
 import rows_follow  # noqa: E402
 import rows_http  # noqa: E402
 import rows_live  # noqa: E402
+import rows_overload  # noqa: E402
 import rows_past  # noqa: E402
 import rows_peers  # noqa: E402
 import rows_price  # noqa: E402
@@ -41,6 +42,7 @@ MEASUREMENTS = [
     ("replay", rows_replay.replay, None, True),
     ("follow", rows_follow.follow, None, True),
     ("live", rows_live.live, None, True),
+    ("overload", rows_overload.overload, None, True),
     ("past", rows_past.past, None, True),
     ("timers", rows_timers.timers, None, True),
     ("feed", rows_feed.feed, "peers", True),

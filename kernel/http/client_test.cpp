@@ -43,6 +43,28 @@ TEST(Client, GetsAndPostsOverOneConnection) {
     EXPECT_EQ(s.server.stats().connections_accepted, 1u);
 }
 
+TEST(Client, TellsHowLongItWaits) {
+    TestServer s;
+    int tries = 0;
+    s.handler.on_handle = [&](Exchange& ex) {
+        auto const told = ex.head().header("Gantry-Timeout");
+        ex.response().begin(++tries % 2 == 0 ? 200 : 503).body(told);
+    };
+    auto options = quick();
+    options.retry_first_wait_ms = options.retry_longest_wait_ms = 10;
+    client::Session session(url(s), options);
+    auto const told_ms = [&](std::int64_t total_ms, client::Headers headers = {}) {
+        return session.send({.target = "/", .headers = std::move(headers), .total_timeout_ms = total_ms}).body;
+    };
+    auto const left_ms = std::stoll(told_ms(20'000));
+    EXPECT_GT(left_ms, 0);
+    EXPECT_LT(left_ms, 20'000) << "of the second try: what is left";
+    EXPECT_EQ(told_ms(0), "") << "for ever";
+    EXPECT_NE(told_ms(86'400'000), "");
+    EXPECT_EQ(told_ms(86'500'000), "") << "longer than can be said";
+    EXPECT_EQ(told_ms(20'000, {{"Gantry-Timeout", "7"}}), "7");
+}
+
 TEST(Client, KeepsHeadersAndCredentials) {
     TestServer s;
     s.handler.on_handle = [](Exchange& ex) {

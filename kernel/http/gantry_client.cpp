@@ -18,6 +18,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t async_threads_max = 4;
+constexpr std::int64_t timeout_header_ms_max = 86'400'000;
 
 bool same_name(std::string_view a, std::string_view b) {
     return a.size() == b.size() &&
@@ -242,7 +243,9 @@ std::int64_t Session::Impl::wait_before_retry_ms(Reply const& last, int tries) {
 }
 
 Reply Session::Impl::send(Request const& request) {
-    Headers const all = all_headers(request);
+    Headers all = all_headers(request);
+    auto const given = all.size();
+    bool const tells_timeout = !find(all, "Gantry-Timeout");
     Reply refused;
     bool bad = has_control(request.method) || request.method.empty() || has_control(request.target) ||
                request.target.find(' ') != std::string::npos;
@@ -257,7 +260,10 @@ Reply Session::Impl::send(Request const& request) {
     for (int tries = 1;; ++tries) {
         Transfer transfer{.request = &request, .body_limit = options.body_limit_bytes, .aborted = &aborted};
         std::string detail;
-        CURLcode const code = try_once(transfer, url, all, total_ms > 0 ? std::max<std::int64_t>(left_ms(), 1) : 0, detail);
+        std::int64_t const try_ms = total_ms > 0 ? std::max<std::int64_t>(left_ms(), 1) : 0;
+        if (tells_timeout && try_ms > 0 && try_ms <= timeout_header_ms_max)
+            all.resize(given), all.emplace_back("Gantry-Timeout", std::to_string(try_ms));
+        CURLcode const code = try_once(transfer, url, all, try_ms, detail);
         Reply reply = std::move(transfer.reply);
         reply.tries = tries;
         if (code == CURLE_OK) {

@@ -6,6 +6,7 @@
 
 #include "kernel/codec/json.h"
 #include "kernel/codec/split.h"
+#include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/reply.h"
 
@@ -31,9 +32,10 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
 
     void command(std::uint64_t n, std::string_view json) {
         if (!*edge_alive_) return refuse(n, {503, "stopping", "the server is being stopped: try again", {}, {}, 1});
+        auto const& asked = asked_->view();
+        if (is_past(asked.deadline_us)) return refuse(n, deadline_exceeded());
         auto const slot = first_ + slots_.size();
         slots_.emplace_back();
-        auto const& asked = asked_->view();
         auto const& target = *asked.match.target;
         std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
         auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };

@@ -10,6 +10,7 @@
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/bulk.h"
+#include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/edge_lane.h"
 #include "kernel/runtime/if_match.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int lanes_max = 256;  // IO threads of a process
 constexpr std::string_view openapi_file = "openapi.json";
+constexpr std::uint64_t large_body_bytes = 1 << 20;
 
 bool is_ndjson(http::RequestHead const& head) {
     auto type = head.header("Content-Type");
@@ -101,6 +103,24 @@ http::BodyPlan Edge::arrive(http::Arrival& arrival) {
     if (Admin::is_mine(head.path)) return plan(head);
     auto const found = table_.match(http::method_name(head.method), head.path);
     return found.target && !ticket->caller->allows(found.target->route->scope) ? http::BodyPlan::none() : plan(head);
+}
+
+Edge::Load Edge::load_of(http::RequestHead const& head) const {
+    if (options_.admin && Admin::is_mine(head.path)) return {};
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    if (!found.target) return {};
+    auto const& route = *found.target->route;
+    bool const large = head.content_length.value_or(head.has_body() ? large_body_bytes : 0) >= large_body_bytes;
+    if (large || (route.command && route.bulk && is_ndjson(head))) return {found.target->host, LoadClass::bulk};
+    if (route.command) return {found.target->host, LoadClass::command};
+    auto const query = split_query(head.query);
+    auto const live = query ? live_form(*query, head.header("Accept")) : LiveForm::none;
+    return {found.target->host, live && *live != LiveForm::none ? LoadClass::stream : LoadClass::read};
+}
+
+bool Edge::answer_kept(http::Exchange& exchange) {
+    auto const caller = caller_of(exchange);
+    return caller && answer_from_cache(exchange, **caller, ticket_of(exchange));
 }
 
 Result<EdgeCallerRef> Edge::caller_of(http::Exchange const& exchange) const {
@@ -311,6 +331,7 @@ template <class Defer, class Respond>
 void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Target const& target = *asked.match.target;
     Host& host = *target.host;
+    if (is_past(asked.deadline_us)) return write_problem(respond(), deadline_exceeded(), id_of(asked), {});
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
@@ -345,6 +366,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto outcome = call(
         host, request,
         [&]() -> Done {
+            if (asked.deadline_us != 0 && request.lane >= 0) return answer_timely(asked, to, defer());
             auto const decided_ns = trace ? system_clock().steady_ns() : 0;
             return [to, direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
                 if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
@@ -367,6 +389,16 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         lane(asked.io_thread)
             .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
+}
+
+// Of a call that is decided and waits to be durable.
+Done Edge::answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred) {
+    auto problem = asked.match.target->route->command ? deadline_exceeded_undecided() : deadline_exceeded();
+    auto late = [problem = std::move(problem), id = id_of(asked)](http::Response response) { write_problem(response, problem, id, {}); };
+    auto held = TimelyAnswer::make(*options_.threads, asked.deadline_us, std::move(deferred), std::move(late));
+    return [to = std::move(to), held = std::move(held)](Result<Answer> answer) {
+        if (auto mine = held->take()) write_outcome(mine->response(), to, answer);
+    };
 }
 
 std::optional<Position> Edge::position_of(std::string_view text) {
@@ -412,6 +444,13 @@ void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
     };
     if (moment && !past) {
         auto later = std::make_shared<AskedLater>(asked, table_);
+        if (asked.deadline_us != 0 && options_.threads) {
+            auto late = [id = id_of(asked)](http::Response response) { write_problem(response, deadline_exceeded(), id, {}); };
+            auto timely = TimelyAnswer::make(*options_.threads, asked.deadline_us, defer(), std::move(late));
+            return host.history().fetch(*moment, asked.io_thread, [this, later, tell_when_durable, timely](Result<PastState> found) {
+                if (auto mine = timely->take()) tell_when_durable(read_past(later->view(), found), std::move(*mine));
+            });
+        }
         return host.history().fetch(*moment, asked.io_thread,
                                     [this, later, tell_when_durable, held = defer()](Result<PastState> found) mutable {
                                         tell_when_durable(read_past(later->view(), found), std::move(held));
@@ -453,30 +492,20 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
 
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
     auto const thread = asked->io_thread();
-    struct Once {
-        http::Deferred deferred;
-        bool settled = false;
+    auto const& view = asked->view();
+    auto const after_wait_us = steady_now_us() + options_.after_wait_max.us;
+    bool const hurried = view.deadline_us != 0 && view.deadline_us < after_wait_us;
+    auto late = [asked, hurried](http::Response response) {
+        static constexpr std::string_view why =
+            "the position of Gantry-After was not reached in time: it is not of this server, or far ahead";
+        auto const problem = hurried ? deadline_exceeded() : Problem{504, "position_not_reached", std::string(why), {}, {}, 1};
+        write_problem(response, problem, asked->view().request_id, {});
     };
-    auto once = std::make_shared<Once>(std::move(deferred));
-    auto too_late = [once, asked] {
-        if (std::exchange(once->settled, true)) return;
-        auto late = std::move(once->deferred);
-        write_problem(late.response(),
-                      {504,
-                       "position_not_reached",
-                       "the position of Gantry-After was not reached in time: it is not of this server, or far ahead",
-                       {},
-                       {},
-                       1},
-                      asked->view().request_id, {});
-    };
-    if (!options_.threads) return too_late();
-    auto timer = options_.threads->after(thread, options_.after_wait_max, too_late);
-    host.when_durable(position, thread, [this, once, asked, timer](Result<Answer>) mutable {
-        if (std::exchange(once->settled, true)) return;
-        timer.cancel();
-        auto held = std::move(once->deferred);
-        run(asked->view(), [&] { return std::move(held); }, [&] { return held.response(); });
+    if (!options_.threads) return late(deferred.response());
+    auto held = TimelyAnswer::make(*options_.threads, hurried ? view.deadline_us : after_wait_us, std::move(deferred), std::move(late));
+    host.when_durable(position, thread, [this, held, asked](Result<Answer>) {
+        auto mine = held->take();
+        if (mine) run(asked->view(), [&] { return std::move(*mine); }, [&] { return mine->response(); });
     });
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/net/net.h"
 #include "kernel/runtime/admin.h"
 #include "kernel/runtime/binding.h"
+#include "kernel/runtime/congestion.h"
 #include "kernel/runtime/edge_caller.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/kernel_query.h"
@@ -20,6 +21,7 @@
 
 namespace gantry::runtime {
 
+struct ReplyTo;
 enum class BulkForm { lines, array };
 
 struct EdgeOptions {
@@ -55,6 +57,15 @@ class Edge final : public http::Handler {
     http::BodyPlan arrive(http::Arrival& arrival) override;
     void handle(http::Exchange& exchange) override;
     std::span<Target const> targets() const { return table_.targets(); }
+    std::span<Host* const> hosts() const { return hosts_; }
+    // What a request would ask of its service; no host: it is no route of one.
+    struct Load {
+        Host const* host = nullptr;
+        LoadClass load = LoadClass::read;
+    };
+    Load load_of(http::RequestHead const& head) const;
+    // Answers a read if its answer is kept.
+    bool answer_kept(http::Exchange& exchange);
     // Before a planned stop: live readers are told to come back, and end.
     void announce_stop();
     // Ends streams whose callers were changed, disabled or removed.
@@ -106,6 +117,7 @@ class Edge final : public http::Handler {
     struct ToldPast;
     ToldPast read_past(Asked const& asked, Result<PastState> const& past);
     void keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds);
+    Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);

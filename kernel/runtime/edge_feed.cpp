@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/edge_lane.h"
 #include "kernel/runtime/reply.h"
@@ -35,6 +36,8 @@ Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& as
     if (!asked.as_of.empty()) return invalid("?as_of", "a feed is of all times: use after");
     auto& input = feed->input_;
     if (input.wait.us < 0 || input.wait > wait_max) return invalid("?wait", "expected at most 60s");
+    // A page that waits is to be there before its deadline.
+    if (asked.deadline_us != 0) input.wait = std::min(input.wait, Duration{until_deadline(asked.deadline_us, wait_max).us * 9 / 10});
     TRY_VOID(feed->encoder_.filter(input));
     if (!asked.head.header("Gantry-Follower").empty()) feed->encoder_.tell_callers();
     auto const accept = asked.head.header("Accept");

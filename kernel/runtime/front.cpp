@@ -136,7 +136,8 @@ http::Handler& Front::stand_before(std::vector<Edge*> edges, Answer metrics, Ans
     book_ = std::make_unique<RequestBook>(std::move(book));
     GateOptions options{.rules = *rules_of(parts_.settings), .operator_token = operator_token_};
     options.book = book_.get(), options.threads = &parts_.threads, options.verifiers = &verifiers_, options.clock = &parts_.clock;
-    options.random = &parts_.random, options.metrics = std::move(metrics), options.drain = std::move(drain);
+    options.load = parts_.settings.load, options.random = &parts_.random, options.metrics = std::move(metrics);
+    options.drain = std::move(drain);
     options.fetch_keys = [this](auth::JwtCallers&) { fetch_keys(); };
     gate_ = std::make_unique<Gate>(std::move(behind), std::move(options));
     return *gate_;
@@ -259,6 +260,7 @@ std::vector<Admin::Route> Front::routes() {
 void Front::write_metrics(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     book_->write(w);
+    gate_->write_load(w);
     w.single(MetricKind::gauge, "gantry_traces_kept", "Traces in memory.", traces_.count());
     if (!exporter_) return;
     auto const counts = exporter_->counts();

@@ -24,6 +24,7 @@ struct FrontSettings {
     std::vector<std::string> jwt_audiences, jwt_scopes, jwt_scopes_max = {"*"};
     std::string jwt_name_claim = "sub", jwt_name_prefix;
     Duration jwt_keys_every = Duration::hours(1);
+    LoadLimits load;
     observe::TraceRules traces;
     std::string otlp_url;  // of a collector, without /v1/traces; empty: none
 };

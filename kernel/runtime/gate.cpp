@@ -10,6 +10,7 @@
 #include "kernel/auth/cookies.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/message.h"
+#include "kernel/runtime/deadline.h"
 #include "kernel/runtime/reply.h"
 
 namespace gantry::runtime {
@@ -22,6 +23,7 @@ constexpr std::size_t values_max = 16;        // headers of one name that a prox
 constexpr std::size_t target_bytes_max = 1024, agent_bytes_max = 256;  // that are logged
 constexpr std::size_t timing_bytes_max = 512;
 constexpr Duration timeout_max = Duration::hours(24);
+constexpr std::uint64_t retry_after_s_max = 3;
 
 bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -40,6 +42,13 @@ bool same_secret(std::string_view a, std::string_view b) {
 // Every browser keeps a cookie that is marked Secure where it came by TLS. Of http://localhost and http://127.0.0.1 Chromium and Firefox do,
 // WebKit doesn't (bug 281149).
 auth::CookieOver cookie_over(bool tls) { return tls ? auth::CookieOver::secure : auth::CookieOver::plain; }
+
+std::vector<LoadControl::Service> services_of(std::span<GateSite const> sites) {
+    std::vector<LoadControl::Service> services;
+    for (auto const& site : sites)
+        for (Host const* host : site.edge->hosts()) services.push_back({site.name, host, host->decl().name});
+    return services;
+}
 
 std::unexpected<Problem> unauthorized(std::string_view code, std::string_view detail) { return fail(401, code, std::string(detail)); }
 
@@ -114,6 +123,12 @@ struct Gate::Shown {
 struct Gate::Verdict {
     std::string shown;
     std::optional<Result<auth::Identity>> outcome;
+    http::HeldArrival held;  // whoever sets `resumed` resumes it: the one who verified, or the deadline
+    std::atomic<bool> resumed = false;
+    net::Timer deadline;
+    void resume() {
+        if (!resumed.exchange(true)) held.resume();
+    }
 };
 
 // What is kept with a connection: what it showed last is most likely what it shows next.
@@ -133,6 +148,7 @@ class Gate::Pass final : public Ticket {
     void finished(http::Ended const& ended) override;
     void answering(int status, std::string& headers) override;
     void streaming() override;
+    Lane& lane() { return lane_; }
 
     GateSite const* site = nullptr;
     auth::IpAddress client;
@@ -141,6 +157,8 @@ class Gate::Pass final : public Ticket {
     bool held = false;                      // it waits for a verdict
     bool tells_rate = false, tells_timing = false;
     auth::CallerLimiter::Rate rate;
+    std::int64_t waited_us = -1;  // in its socket, as far as one can know; -1: not asked yet
+    bool overloaded = false;      // to be refused, unless its answer is kept
 
    private:
     Lane& lane_;
@@ -182,6 +200,7 @@ struct Gate::Lane {
     std::vector<std::unique_ptr<observe::RequestTrace>> traces;
     std::vector<observe::RequestTrace*> free_traces;
     std::unordered_map<auth::Caller const*, EdgeCallerRef> callers;
+    Host const* finished_for = nullptr;  // of the last one that ended
 };
 
 void Gate::Pass::answering(int, std::string& headers) {
@@ -203,16 +222,22 @@ void Gate::Pass::streaming() {
 void Gate::Pass::finished(http::Ended const& ended) {
     if (inside) inside->leave();
     auto& gate = lane_.gate;
+    lane_.finished_for = host;
     if (gate.options_.book) gate.options_.book->ended(lane_.io_thread, site ? std::size_t(site - gate.sites_.data()) : 0, *this, ended);
     if (trace) lane_.free_traces.push_back(std::exchange(trace, nullptr));
     inside = nullptr, site = nullptr, host = nullptr, route = nullptr;
     caller.reset(), refusal.reset(), unrecognised.reset(), refused.clear();
-    held = tells_rate = tells_timing = false;
+    held = tells_rate = tells_timing = overloaded = false;
+    waited_us = -1;
     lane_.free.push_back(this);
 }
 
 Gate::Gate(std::vector<GateSite> sites, GateOptions options)
-    : sites_(std::move(sites)), options_(std::move(options)), failed_(*options_.random), lanes_(lanes_max) {
+    : sites_(std::move(sites)),
+      options_(std::move(options)),
+      failed_(*options_.random),
+      load_(services_of(sites_), options_.threads, options_.load),
+      lanes_(lanes_max) {
     for (std::size_t i = 0; i < sites_.size(); ++i) verified_.push_back(std::make_unique<auth::VerifiedPasswords>(*options_.random));
     auth::CallerTraits traits{.name = "operator"};
     traits.scopes = *auth::Scopes::parse(std::vector<std::string>{"*"});
@@ -280,17 +305,63 @@ http::BodyPlan Gate::arrive(http::Arrival& arrival) {
 
 void Gate::handle(http::Exchange& exchange) {
     auto& pass = static_cast<Pass&>(*exchange.ticket());
+    if (!pass.refusal && is_past(pass.deadline_us)) pass.refusal = deadline_exceeded();
+    if (!pass.refusal && pass.overloaded) {
+        if (pass.site->edge->answer_kept(exchange)) return;
+        refuse_for_load(pass);
+    }
     if (!pass.refusal) {
         auto const path = exchange.head().path;
         if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
         if (path == "/metrics" && options_.metrics) return answer_metrics(exchange, pass);
         if (path == "/_gantry/v1/session") return answer_session(exchange, pass);
         if (path == "/_gantry/v1/sessions") return answer_sessions(exchange, pass);
-        return pass.site->edge->handle(exchange);
+        return serve(exchange, pass);
     }
     pass.refused = pass.refusal->code;
     if (pass.refusal->status == 401) add_challenges(exchange, "invalid_token");
     write_problem(exchange.response(), *pass.refusal, pass.request_id(), {});
+}
+
+void Gate::serve(http::Exchange& exchange, Pass& pass) {
+    auto& here = lane(exchange.io_thread());
+    auto const waited_us = pass.waited_us, began_us = steady_now_us();
+    here.finished_for = nullptr;
+    pass.site->edge->handle(exchange);
+    // It may have ended, and its ticket be another one's.
+    auto const* const host = here.finished_for ? here.finished_for : pass.host;
+    load_.served(exchange.io_thread(), began_us, steady_now_us(), host, waited_us);
+}
+
+// From the head alone. What waited in its socket waited for its answer, too.
+Result<void> Gate::check_load(http::Arrival& arrival, Pass& pass) {
+    auto const thread = arrival.io_thread();
+    auto const now_us = arrival.arrived_us();
+    bool const first = pass.waited_us < 0;
+    if (first) pass.waited_us = load_.arrived(thread, now_us);
+    if (pass.deadline_us != 0) pass.deadline_us -= pass.waited_us;
+    if (is_past(pass.deadline_us)) {
+        static_cast<Seat*>(arrival.seat().get())->verdict.reset();  // its outcome may be being written
+        return std::unexpected(deadline_exceeded());
+    }
+    if (!first || !load_.is_congested(thread, now_us)) return {};
+    auto const asked = pass.site->edge->load_of(arrival.head());
+    if (!asked.host || load_.admits(thread, now_us, asked.host, asked.load)) return {};
+    pass.host = asked.host, pass.overloaded = true;
+    if (asked.load == LoadClass::read) return {};  // an answer that is kept costs less than its refusal
+    refuse_for_load(pass);
+    return std::unexpected(*pass.refusal);
+}
+
+// Whoever is refused comes again at a moment of its own.
+void Gate::refuse_for_load(Pass& pass) {
+    auto& here = pass.lane();
+    load_.refused(here.io_thread, pass.host);
+    Problem problem{503, "overloaded", "this server has more to do than it can: try again, each time later"};
+    problem.retry_after_s = 1 + int(here.random.next() % retry_after_s_max);
+    pass.refusal = std::move(problem);
+    // There may be thousands a second, all alike.
+    if (pass.trace) here.free_traces.push_back(std::exchange(pass.trace, nullptr));
 }
 
 // What is told of the request later, whatever becomes of it.
@@ -334,6 +405,7 @@ Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown)
     }
     TRY_ASSIGN(pass.site, choose_site(arrival.head()));
     if (pass.quiet) return {};
+    TRY_VOID(check_load(arrival, pass));
     TRY_ASSIGN(auto const origin, shown.origin_of(rules->origin, static_cast<Seat const*>(arrival.seat().get())->peer));
     if (origin.by_proxy) {
         pass.text.resize(pass.target_size + pass.agent_size);
@@ -453,10 +525,15 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
         if (options_.verifiers) --verifying_;
         return fail(Problem{503, "overloaded", "too many passwords are being verified: try again", {}, {}, 1});
     }
-    seat.verdict = std::make_shared<Verdict>(Verdict{std::string(value), {}});
+    auto const verdict = seat.verdict = std::make_shared<Verdict>();
+    verdict->shown = value, verdict->held = arrival.hold();
+    if (pass.deadline_us != 0 && options_.threads)
+        verdict->deadline =
+            options_.threads->after(arrival.io_thread(), until_deadline(pass.deadline_us, timeout_max), [weak = std::weak_ptr(verdict)] {
+                if (auto const waiting = weak.lock()) waiting->resume();
+            });
     pass.held = true;
-    options_.verifiers->post(0, [this, callers, &verified, generation, verdict = seat.verdict, client = pass.client,
-                                 shown = std::move(shown), held = arrival.hold()]() mutable {
+    options_.verifiers->post(0, [this, callers, &verified, generation, verdict, client = pass.client, shown = std::move(shown)]() mutable {
         auto identity = callers->by_password(shown.name, shown.password, options_.clock->wall());
         if (identity)
             verified.keep(verdict->shown, *identity, generation, options_.clock->wall()), failed_.succeeded(shown.name);
@@ -464,7 +541,8 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
             failed_.failed(client, shown.name, options_.clock->steady_ns());
         verdict->outcome.emplace(std::move(identity));
         --verifying_;
-        held.resume();
+        verdict->deadline.cancel();
+        verdict->resume();
     });
     return unauthorized("password_unverified", "the password is being verified");
 }

@@ -16,6 +16,7 @@
 #include "kernel/http/server.h"
 #include "kernel/net/net.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/load.h"
 #include "kernel/runtime/request_book.h"
 #include "kernel/runtime/ticket.h"
 
@@ -49,13 +50,14 @@ struct GateOptions {
     std::function<void(http::Exchange&)> drain = {};         // answers /health/drain for those who may; null: there is none
     Clock* clock = &system_clock();
     Random* random = &system_random();
+    LoadLimits load = {};
 };
 
 // The front of a process: every request passes here before its site. From where it comes, for which site, who calls, how much that one
 // may, and since when: settled from the head alone, before a body is read. Then the edge of the site goes on, and at the end the gate is
 // told what became of it. What is refused here: 400 "forwarding_invalid", 403 "proxy_untrusted", 403 "address_refused", 421 "site_unknown",
 // 403 "cross_site", 401 (kernel/auth/callers.h, jwt.h), 429 (limiter.h,
-// failed_logins.h). /health/ is open to all, whatever comes with it.
+// failed_logins.h), 503 "overloaded" (congestion.h), 504 "deadline_exceeded" (deadline.h). /health/ is open to all, whatever comes with it.
 class Gate final : public http::Handler {
    public:
     Gate(std::vector<GateSite> sites, GateOptions options);
@@ -71,6 +73,7 @@ class Gate final : public http::Handler {
     void set_rules(std::shared_ptr<GateRules const> rules);
     // Ends the streams of callers of whom something was revoked.
     void drop_ended();
+    void write_load(observe::MetricsWriter& writer) const { load_.write(writer); }
 
    private:
     struct Lane;
@@ -96,6 +99,9 @@ class Gate final : public http::Handler {
     void answer_drain(http::Exchange& exchange, Pass& pass);
     auth::VerifiedPasswords& verified(GateSite const& site) { return *verified_[std::size_t(&site - sites_.data())]; }
     Result<void> limit(Pass& pass);
+    Result<void> check_load(http::Arrival& arrival, Pass& pass);
+    void refuse_for_load(Pass& pass);
+    void serve(http::Exchange& exchange, Pass& pass);
 
     std::vector<GateSite> sites_;
     GateOptions options_;
@@ -104,6 +110,7 @@ class Gate final : public http::Handler {
     std::atomic<int> verifying_ = 0;
     std::vector<std::unique_ptr<auth::VerifiedPasswords>> verified_;  // by site
     auth::FailedLogins failed_;
+    LoadControl load_;
     std::vector<std::unique_ptr<Lane>> lanes_;
 };
 

@@ -19,7 +19,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Options {
     std::int64_t connect_timeout_ms = 5'000;
-    std::int64_t total_timeout_ms = 30'000;  // over all tries; 0: none
+    std::int64_t total_timeout_ms = 30'000;  // over all tries; 0: none. What is left of it is told with each try (`Gantry-Timeout`)
     int retries = 3;                         // further tries of what is safe to repeat
     std::int64_t retry_first_wait_ms = 100;  // doubled each time, jittered; Retry-After goes before
     std::int64_t retry_longest_wait_ms = 5'000;
