@@ -3,8 +3,10 @@
 
 #include "app/serving_fixture_test.h"
 #include "kernel/auth/callers_file.h"
+#include "kernel/auth/jwt_signer_for_test.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/gantry/client.h"
+#include "kernel/http/server.h"
 #include "kernel/log/disk.h"
 #include "kernel/runtime/notes_for_test.h"
 
@@ -118,6 +120,53 @@ TEST_F(OperateTest, WhatAuthChangesIsInEffectWhenItEnds) {
     auto const refused = create("Plan", mine);
     EXPECT_EQ(refused.status, 401);
     EXPECT_TRUE(has(refused.body, "token_revoked")) << refused.body;
+}
+
+// An identity provider as OpenID Connect Discovery has it.
+class Issuer final : public http::Handler {
+   public:
+    Issuer() : url("http://127.0.0.1:" + std::to_string(server_.listen({}).value_or(0))) {}
+    ~Issuer() override { server_.stop(Duration::seconds(2)); }
+    http::BodyPlan plan(http::RequestHead const&) override { return http::BodyPlan::none(); }
+    void handle(http::Exchange& ex) override {
+        bool const keys = ex.head().path == "/keys";
+        ex.response().begin(200).header("Content-Type", "application/json").body(keys ? signer.jwks() : discovery());
+    }
+    std::string discovery() const { return fmt::format(R"({{"issuer":"{}","jwks_uri":"{}/keys"}})", url, url); }
+    std::string token(std::string_view audience, std::int64_t lives_s, std::string_view scope) const {
+        auto const now = system_clock().wall().us / 1'000'000;
+        return signer.token(fmt::format(R"({{"iss":"{}","sub":"ann","aud":"{}","iat":{},"exp":{},"scope":"{}"}})", url, audience, now,
+                                        now + lives_s, scope));
+    }
+    auth::JwtSigner signer{auth::JwtAlgorithm::es256};
+
+   private:
+    net::IoThreads threads_{1};
+    http::Server server_{threads_, *this};
+
+   public:
+    std::string const url;
+};
+
+TEST_F(OperateTest, TokensOfAnIdentityProviderAreTaken) {
+    Issuer issuer;
+    front_.jwt_issuer = issuer.url, front_.jwt_audiences = {"gantry"}, front_.jwt_scopes_max = {"notes:*"};
+    start();
+    auto with = [&](std::string const& token) { return create("Plan", {{"Authorization", "Bearer " + token}}); };
+    client::Reply first;
+    for (int i = 0; i < 500 && first.status != 200; ++i)
+        first = with(issuer.token("gantry", 60, "notes:write openid"));  // once its keys came
+    EXPECT_EQ(first.status, 200) << first.body;
+    EXPECT_TRUE(has(first.body, "u_ann")) << first.body;
+    EXPECT_EQ(create("Plan").status, 401) << "nobody else is let in";
+    EXPECT_TRUE(has(with(issuer.token("others", 60, "notes:write")).body, "jwt_audience_wrong"));
+    EXPECT_TRUE(has(with(issuer.token("gantry", -600, "notes:write")).body, "jwt_expired"));
+    EXPECT_TRUE(has(with(issuer.token("gantry", 60, "notes:read")).body, "scope_missing"));
+    auto const none = auth::base64url(R"({"alg":"none"})") + "." + auth::base64url(R"({"iss":"x","sub":"ann"})") + ".";
+    EXPECT_EQ(with(none).status, 401);
+    client::Session session(url_);
+    session.set_bearer(issuer.token("gantry", 60, "gantry:read *"));
+    EXPECT_EQ(session.get("/_gantry/v1/status").status, 403) << "scopes_max is the most that a token gives";
 }
 
 TEST_F(OperateTest, ServerJsonIsThereWhileItServesAndForItsOwnerAlone) {

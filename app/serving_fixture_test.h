@@ -21,6 +21,7 @@ class ServingTest : public testing::Test {
         process_ = std::thread([this, services = std::move(services), ready = std::move(ready)]() mutable {
             runtime::ProcessOptions options;
             options.data_dir = dir_ / "data", options.io_threads = 1, options.services = std::move(services);
+            options.front = front_;
             bool said = false;
             options.on_ready = [&](std::string_view text) { said = true, ready.set_value(std::string(text)); };
             auto served = runtime::serve(std::move(options));
@@ -35,6 +36,7 @@ class ServingTest : public testing::Test {
         process_.join();
     }
     Directory dir_;
+    runtime::FrontSettings front_;
     std::string url_;  // of what is served; empty: it failed
 
    private:

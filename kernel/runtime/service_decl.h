@@ -124,10 +124,10 @@ struct FollowDecl {
 
 // GET /events, which every service has.
 RouteDecl feed_route();
-// Of the kernel's own routes, whose scopes are ":read" and ":operate": "notes:read", "notes:operate".
-void name_scopes(ServiceDecl& decl);
 struct ServiceDecl;
 void add_follower_routes(ServiceDecl& decl);
+// Of the kernel's own routes, whose scopes are ":read" and ":operate": "notes:read", "notes:operate".
+void name_scopes(ServiceDecl& decl);
 
 struct ServiceDecl {
     std::string_view name;
