@@ -20,6 +20,14 @@ if [ -n "$missing" ]; then
     echo "setup: installing $(wc -w <<<"$missing") Debian packages:" $missing
     sudo=$([ "$(id -u)" = 0 ] || echo sudo)
     export DEBIAN_FRONTEND=noninteractive
+    # What is installed for tests starts nothing (invoke-rc.d asks this file; where there is one already, it stays). Elsewhere than in a
+    # container services are still enabled: `systemctl disable haproxy nginx` if they shall not start with the machine.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+        $sudo chmod 755 $policy
+        trap '$sudo rm -f $policy' EXIT
+    fi
     # The lists may be absent or old: refresh them once, only when something is to be installed.
     $sudo apt-get update -qq
     # shellcheck disable=SC2086

@@ -5,21 +5,15 @@
 namespace gantry::app {
 namespace {
 
-constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or later, with mpm_event. Printed by `gantry proxy-config apache`; /etc/apache2/sites-available/gantry.conf:
+constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or later, with mpm_event.
+# Printed by `gantry proxy-config apache`; /etc/apache2/sites-available/gantry.conf:
 #   a2enmod proxy proxy_http proxy_balancer proxy_hcheck lbmethod_bybusyness slotmem_shm headers authz_core authz_host reqtimeout
 ?certificate|#   a2enmod ssl
 ?passwords|#   a2enmod auth_basic authn_core authn_file authz_user
 #   a2ensite gantry && apachectl configtest && systemctl reload apache2
 <<gantry_toml>>
 ?listen|Listen <<listen>>
-# A server that drains or starts answers 503 at /health/ready: within a second nothing new is sent to it, and what runs is finished. A live stream
-# holds a worker (MaxRequestWorkers) as long as it lasts, and carries a sign of life each 15 s; long polls wait for at most 60 s. Connections
-# rest for less than [http] idle_timeout. Commands to the writer alone: take HAProxy.
-<Proxy "balancer://gantry">
-<<servers>>
-    ProxySet lbmethod=bybusyness
-</Proxy>
-
+?listen|
 ?names|# Hosts of other names.
 ?names|<VirtualHost <<address>>>
 ?names|    ServerName other.invalid
@@ -42,7 +36,8 @@ constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or
 ?certificate|    SSLProtocol all -SSLv3 -TLSv1 -TLSv1.1
 ?certificate|    Header edit Set-Cookie "$" "; Secure"
 
-    # As [http] target_bytes, head_bytes, header_count, head_timeout, body_timeout and idle_timeout; the size of a body is the server's to limit.
+    # As [http] target_bytes, head_bytes, header_count, head_timeout, body_timeout and idle_timeout. The size of a body is the server's to
+    # limit.
     LimitRequestLine 8300
     LimitRequestFieldSize 32768
     LimitRequestFields 100
@@ -52,7 +47,15 @@ constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or
     MaxKeepAliveRequests 0
     Timeout 30
 
-    # Paths pass as they came, bodies are streamed both ways. Only a request that couldn't be sent at all goes to another server.
+    # A server that drains or starts answers 503 at /health/ready: within a second nothing new is sent to it, and what runs is finished. A
+    # live stream holds a worker (MaxRequestWorkers) as long as it lasts, and carries a sign of life each 15 s; long polls wait for at most
+    # 60 s. Connections rest for less than [http] idle_timeout. For commands to the writer alone take HAProxy.
+    <Proxy "balancer://gantry">
+<<servers>>
+        ProxySet lbmethod=bybusyness
+    </Proxy>
+
+    # Paths pass as they came, bodies are streamed. Only a request that couldn't be sent at all goes to another server.
     AllowEncodedSlashes NoDecode
     ProxyRequests Off
     ProxyPreserveHost On
@@ -60,8 +63,8 @@ constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or
 
     <Location "/">
 !guarded|        Require all granted
-?passwords|        # This proxy checks passwords, at each request: choose hashes that take a millisecond, or leave it to the servers, which remember what
-?passwords|        # they verified. Tokens pass, for the servers to check.
+?passwords|        # This proxy checks passwords, at each request: choose hashes that take a millisecond, or leave it to the servers,
+?passwords|        # which remember what they verified. Tokens pass, for the servers to check.
 ?passwords|        AuthType Basic
 ?passwords|        AuthName "gantry"
 ?passwords|        AuthBasicProvider file
@@ -75,13 +78,15 @@ constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or
 ?passwords|            </RequireAny>
 ?guarded|        </RequireAll>
 
-        # What a client says of itself isn't believed; mod_proxy adds the client's address to what stands in X-Forwarded-For. With another trusted
-        # proxy in front: name it in [auth] proxies, and leave the first line out.
+        # What a client says of itself isn't believed; mod_proxy adds the client's address to what stands in X-Forwarded-For. With another
+        # trusted proxy in front: name it in [auth] proxies, and leave the first line out.
         RequestHeader unset X-Forwarded-For
         RequestHeader unset <<caller_header>>
 ?passwords|        RequestHeader set <<caller_header>> "expr=%{REMOTE_USER}" "expr=-n %{REMOTE_USER}"
 ?passwords|        RequestHeader unset Authorization "expr=-n %{REMOTE_USER}"
 ?certificate|        RequestHeader set X-Forwarded-Proto https
+        # Apache reads of no answer before a body is sent: results of a bulk upload wait for its end.
+        RequestHeader set Gantry-Answer after-body
     </Location>
     # Draining is for those at the server.
     <LocationMatch "^/health/(?!(live|ready|writer)$)">
@@ -92,7 +97,7 @@ constexpr std::string_view text = R"conf(# Gantry behind Apache httpd, 2.4.53 or
 
 constexpr std::string_view member =
     " connectiontimeout=2 timeout=90 ttl=60 retry=1 flushpackets=on \\\n"
-    "        hcmethod=GET hcuri=/health/ready hcinterval=500ms hcpasses=1 hcfails=2\n";
+    "            hcmethod=GET hcuri=/health/ready hcinterval=500ms hcpasses=1 hcfails=2\n";
 
 }  // namespace
 
@@ -105,7 +110,7 @@ std::string apache_config(ProxyPlan const& plan) {
     blanks.put("first_name", plan.names.empty() ? "" : plan.names.front());
     blanks.put("other_names", plan.names.size() < 2 ? "" : fmt::format("{}", fmt::join(plan.names.begin() + 1, plan.names.end(), " ")));
     blanks.put("guarded", plan.allow.empty() && plan.passwords.empty() ? "" : "yes");
-    blanks.put("servers", without_last_break(each(plan.servers, "    BalancerMember http://", member)));
+    blanks.put("servers", without_last_break(each(plan.servers, "        BalancerMember http://", member)));
     return blanks.fill(text);
 }
 

@@ -24,8 +24,8 @@ defaults
     log global
     option httplog
     option dontlognull
-    # As [http] head_timeout, idle_timeout, body_timeout and write_timeout. Live streams carry a sign of life each 15 s and take either side's
-    # time-out as any other answer does; there is no time-out for a stream as a whole. Long polls wait for at most 60 s.
+    # As [http] head_timeout, idle_timeout, body_timeout and write_timeout. A live stream carries a sign of life each 15 s, so that no
+    # time-out of silence meets it, and there is none for a stream as a whole. Long polls wait for at most 60 s.
     timeout connect 2s
     timeout http-request 10s
     timeout http-keep-alive 75s
@@ -53,8 +53,8 @@ frontend gantry
 ?certificate|    http-request set-header X-Forwarded-Proto https
 ?certificate|    http-response replace-header Set-Cookie (.*) "\1; Secure"
 ?passwords|
-?passwords|    # This proxy checks passwords, at each request: choose hashes that take a millisecond ($5$, $6$), or leave it to the servers, which
-?passwords|    # remember what they verified. Tokens pass, for the servers to check.
+?passwords|    # This proxy checks passwords, at each request: choose hashes that take a millisecond ($5$, $6$), or leave it to the
+?passwords|    # servers, which remember what they verified. Tokens pass, for the servers to check.
 ?passwords|    acl has_token req.hdr(authorization) -i -m beg "bearer "
 ?passwords|    http-request auth realm gantry if !has_token !{ http_auth(gantry_callers) }
 ?passwords|    http-request set-header <<caller_header>> %[http_auth_user] if !has_token
@@ -64,8 +64,8 @@ frontend gantry
 ?writer|    use_backend gantry_writer unless is_read
     default_backend gantry
 
-# A server that drains or starts answers 503 at /health/ready: within a second nothing new is sent to it, and what runs is finished. Servers count as
-# up until the first check. Bodies are streamed both ways.
+# A server that drains or starts answers 503 at /health/ready: within a second nothing new is sent to it, and what runs is finished.
+# Servers count as up until the first check. Bodies are streamed both ways.
 backend gantry
     balance leastconn
     option httpchk

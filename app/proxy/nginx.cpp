@@ -6,13 +6,14 @@ namespace gantry::app {
 namespace {
 
 constexpr std::string_view text =
-    R"conf(# Gantry behind nginx, 1.22 or later. Printed by `gantry proxy-config nginx`; a file of the http block, /etc/nginx/conf.d/gantry.conf:
+    R"conf(# Gantry behind nginx, 1.22 or later. Printed by `gantry proxy-config nginx`; a file of the http block,
+# /etc/nginx/conf.d/gantry.conf:
 #   nginx -t && systemctl reload nginx
 <<gantry_toml>>
-# nginx has no health checks of its own: a server that can't be reached, or that answers a read with 503 since it drains or starts, is left out
-# for two seconds, and the read asked of another. For commands to the writer alone take HAProxy.
+# nginx has no health checks of its own: a server that can't be reached, or that answers a read with 503 since it drains or starts, is
+# left out for two seconds, and the read asked of another. For commands to the writer alone take HAProxy.
 upstream gantry {
-    zone gantry 128k;
+    zone gantry_servers 128k;
     least_conn;
 <<servers>>
     # Shorter than [http] idle_timeout, so that no request meets a connection that is just being closed.
@@ -20,8 +21,8 @@ upstream gantry {
     keepalive_timeout 60s;
 }
 ?passwords|
-?passwords|# This proxy checks passwords, at each request: choose hashes that take a millisecond, or leave it to the servers, which remember what they
-?passwords|# verified. Tokens pass, for the servers to check.
+?passwords|# This proxy checks passwords, at each request: choose hashes that take a millisecond, or leave it to the servers,
+?passwords|# which remember what they verified. Tokens pass, for the servers to check.
 ?passwords|map $http_authorization $gantry_realm {
 ?passwords|    default      gantry;
 ?passwords|    "~*^bearer " off;
@@ -61,7 +62,8 @@ server {
 ?passwords|    auth_basic $gantry_realm;
 ?passwords|    auth_basic_user_file <<passwords>>;
 
-    # As [http] target_bytes, head_bytes, head_timeout, body_timeout, write_timeout and idle_timeout; the size of a body is the server's to limit.
+    # As [http] target_bytes, head_bytes, head_timeout, body_timeout, write_timeout and idle_timeout. The size of a body is the server's to
+    # limit.
     large_client_header_buffers 4 8k;
     client_header_timeout 10s;
     client_body_timeout 30s;
@@ -69,8 +71,8 @@ server {
     send_timeout 30s;
     keepalive_timeout 75s;
 
-    # Nothing is held back: uploads and live streams pass as they come. A live stream carries a sign of life each 15 s; long polls wait for at
-    # most 60 s.
+    # Nothing is held back: uploads and live streams pass as they come. A live stream carries a sign of life each 15 s; long polls wait for
+    # at most 60 s.
     proxy_http_version 1.1;
     proxy_request_buffering off;
     proxy_buffering off;
@@ -84,12 +86,14 @@ server {
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Proto $scheme;
+    # nginx stops sending a body when an answer begins: results of a bulk upload wait for its end.
+    proxy_set_header Gantry-Answer after-body;
 ?passwords|    proxy_set_header <<caller_header>> $gantry_caller;
 ?passwords|    proxy_set_header Authorization $gantry_authorization;
 !passwords|    proxy_set_header <<caller_header>> "";
 
-    # Anything may be tried on another server that couldn't be reached; once it was sent, only what changes nothing. nginx would send PUT and
-    # DELETE twice, too.
+    # Anything may be tried on another server that couldn't be reached; once it was sent, only what changes nothing. nginx would send PUT
+    # and DELETE twice, too.
     proxy_next_upstream error timeout http_503;
     proxy_next_upstream_tries 2;
 

@@ -90,35 +90,37 @@ class BulkLines final : public Bulk, public http::BodySink {
    public:
     static constexpr std::size_t line_bytes_max = 1 << 20;
     static constexpr std::size_t under_way_max = 1024;
+    static constexpr std::size_t held_bytes_max = 16 << 20;
 
-    BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred) : Bulk(edge, asked, "line"), deferred_(std::move(deferred)) {
-        auto response = deferred_.response();
-        response.begin(200).header("Content-Type", "application/x-ndjson").header("X-Request-Id", request_id());
-        out_ = response.stream();
+    BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred)
+        : Bulk(edge, asked, "line"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {
+        if (!holds_) out_ = begun().stream();
     }
 
     http::Flow on_data(std::string_view bytes) override {
+        if (full_) return passed_over_ = true, http::Flow::Continue;
         while (!bytes.empty()) {
             auto const end = std::min(bytes.find('\n'), bytes.size());
             take(bytes.substr(0, end));
             if (end < bytes.size()) end_line();
             bytes.remove_prefix(std::min(end + 1, bytes.size()));
         }
-        paused_ = under_way() >= under_way_max || out_.pending_bytes() >= pending_bytes_max;
+        paused_ = under_way() >= under_way_max || (!holds_ && out_.pending_bytes() >= pending_bytes_max);
         return paused_ ? http::Flow::Pause : http::Flow::Continue;
     }
     void on_end() override {
-        if (!line_.empty() || too_long_) end_line();
+        passed_over_ |= full_ && !line_.empty();
+        if (!full_ && (!line_.empty() || too_long_)) end_line();
         ended_ = true;
-        if (under_way() == 0) out_.end();
+        if (passed_over_)
+            say_last({413, "bulk_too_large", "more results than can be held until the body has come: what follows was not looked at"});
+        if (under_way() == 0) told_all();
     }
     void on_abort(Problem const& why) override {
         // What was taken stays taken; the last line says why there is no more.
         if (ended_) return;
         ended_ = true;
-        std::string item = fmt::format(R"({{"line":{},"status":{},"problem":)", number_ + 1, why.status);
-        http::append_problem_json(item, why, request_id());
-        last_words_ = item + "}\n";
+        say_last(why);
         if (under_way() == 0) told_all();
     }
 
@@ -140,20 +142,37 @@ class BulkLines final : public Bulk, public http::BodySink {
             command(number_, line_);
         line_.clear();
     }
+    void say_last(Problem const& why) {
+        std::string item = fmt::format(R"({{"line":{},"status":{},"problem":)", number_ + 1, why.status);
+        http::append_problem_json(item, why, request_id());
+        last_words_ = item + "}\n";
+    }
+    http::Response begun() {
+        auto response = deferred_.response();
+        response.begin(200).header("Content-Type", "application/x-ndjson").header("X-Request-Id", request_id());
+        return response;
+    }
     void tell(std::string_view item) override {
-        out_.write(item), out_.write("\n");
+        if (holds_)
+            held_.append(item) += '\n', full_ = held_.size() >= held_bytes_max;
+        else
+            out_.write(item), out_.write("\n");
         if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
     }
     void told_all() override {
         if (!ended_) return;
+        if (holds_) return begun().body(held_ += last_words_);
         if (!last_words_.empty()) out_.write(last_words_);
         out_.end();
     }
 
     http::Deferred deferred_;
     http::StreamWriter out_;
-    std::string line_, last_words_;
+    std::string line_, last_words_, held_;
     std::uint64_t number_ = 0;
+    bool const holds_;   // results until the body has come
+    bool full_ = false;  // of them: the rest of the body is passed over, if there is any
+    bool passed_over_ = false;
     bool too_long_ = false, ended_ = false, paused_ = false;
 };
 

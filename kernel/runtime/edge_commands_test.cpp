@@ -151,6 +151,30 @@ TEST_F(Commands, ManyLinesStreamWithBackpressureAndALongOneIsRefusedAlone) {
     EXPECT_NE(again.body.find(R"("replayed":true)"), std::string::npos);
 }
 
+TEST_F(Commands, ResultsWaitForTheEndOfTheBodyWhereAProxyWantsThat) {
+    std::string body;
+    constexpr int count = 20'000;
+    for (int i = 0; i < count; ++i) body += "{\"title\":\"note " + std::to_string(i) + "\"}\n";
+    auto reply = send("POST", "/notes/v1", body, {{"Content-Type", "application/x-ndjson"}, {"Gantry-Answer", "after-body"}});
+    ASSERT_EQ(reply.status, 200);
+    EXPECT_NE(reply.header("Content-Length"), "") << "in one piece";
+    EXPECT_EQ(std::ranges::count(reply.body, '\n'), count);
+    EXPECT_EQ(host_->applied(), std::uint64_t(count));
+    EXPECT_EQ(send("POST", "/notes/v1", "", {{"Content-Type", "application/x-ndjson"}, {"Gantry-Answer", "after-body"}}).body, "");
+}
+
+TEST_F(Commands, ResultsThatWaitAreBounded) {
+    std::string body;
+    constexpr int count = 150'000;  // each result has more than 120 bytes
+    for (int i = 0; i < count; ++i) body += "nonsense\n";
+    auto reply = send("POST", "/notes/v1", body, {{"Content-Type", "application/x-ndjson"}, {"Gantry-Answer", "after-body"}});
+    ASSERT_EQ(reply.status, 200);
+    EXPECT_LT(reply.body.size(), std::size_t(17) << 20);
+    auto const last = reply.body.substr(reply.body.rfind('\n', reply.body.size() - 2) + 1);
+    EXPECT_NE(last.find(R"("code":"bulk_too_large")"), std::string::npos) << last;
+    EXPECT_NE(last.find("\"line\":" + std::to_string(std::ranges::count(reply.body, '\n')) + ","), std::string::npos) << last;
+}
+
 TEST_F(Commands, AnArrayIsABulkToo) {
     auto reply = send("POST", "/notes/v1", R"([{"title":"a"},{"titel":"b"},{"title":"c"}])");
     ASSERT_EQ(reply.status, 200) << reply.body;
