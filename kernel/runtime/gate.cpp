@@ -24,6 +24,7 @@ constexpr std::size_t target_bytes_max = 1024, agent_bytes_max = 256;  // that a
 constexpr std::size_t timing_bytes_max = 512;
 constexpr Duration timeout_max = Duration::hours(24);
 constexpr std::uint64_t retry_after_s_max = 3;
+constexpr std::string_view sessions_path = "/_gantry/v1/sessions", session_prefix = "/_gantry/v1/sessions/";
 
 bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -315,7 +316,7 @@ void Gate::handle(http::Exchange& exchange) {
         if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
         if (path == "/metrics" && options_.metrics) return answer_metrics(exchange, pass);
         if (path == "/_gantry/v1/session") return answer_session(exchange, pass);
-        if (path == "/_gantry/v1/sessions") return answer_sessions(exchange, pass);
+        if (path == sessions_path || path.starts_with(session_prefix)) return answer_sessions(exchange, pass);
         return serve(exchange, pass);
     }
     pass.refused = pass.refusal->code;
@@ -616,11 +617,16 @@ void Gate::answer_sessions(http::Exchange& exchange, Pass& pass) {
     if (!pass.site->sessions || !pass.caller->caller) return refuse_caller(exchange, *pass.caller, "gantry:session", pass.request_id());
     auto const current = auth::session_of_cookies(cookie_over(exchange.tls()), head.header("Cookie")).value_or("");
     auto const& name = pass.caller->caller->name();
+    bool const one = head.path.starts_with(session_prefix);
     if (head.method == http::Method::Delete) {
-        pass.site->sessions->end_all(name, pass.arrived, current);
+        if (one)
+            pass.site->sessions->end_one(name, head.path.substr(session_prefix.size()), pass.arrived);
+        else
+            pass.site->sessions->end_all(name, pass.arrived, current);
         return exchange.response().begin(204).empty();
     }
-    if (head.method != http::Method::Get) return refuse({405, "method_not_allowed", "this path takes GET, DELETE"});
+    if (one || head.method != http::Method::Get)
+        return refuse({405, "method_not_allowed", one ? "this path takes DELETE" : "this path takes GET, DELETE"});
     SessionsTold told;
     for (auto const& s : pass.site->sessions->list(name, current, pass.arrived))
         told.items.push_back({s.handle, s.started_at, s.seen_at, s.ends_at, auth::format_address(s.address), s.device, s.current});

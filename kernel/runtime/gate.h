@@ -94,6 +94,7 @@ class Gate final : public http::Handler {
     Result<auth::Identity> by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies);
     // /_gantry/v1/session: who one is; signing in to the console and out.
     void answer_session(http::Exchange& exchange, Pass& pass);
+    // /_gantry/v1/sessions: the caller's own, and the end of all others; with "/" and a handle: the end of that one.
     void answer_sessions(http::Exchange& exchange, Pass& pass);
     void answer_metrics(http::Exchange& exchange, Pass& pass);
     void answer_drain(http::Exchange& exchange, Pass& pass);
