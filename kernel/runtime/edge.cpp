@@ -393,7 +393,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
 
 // Of a call that is decided and waits to be durable.
 Done Edge::answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred) {
-    auto problem = asked.match.target->route->command ? deadline_exceeded_undecided() : deadline_exceeded();
+    auto problem = asked.match.target->route->command ? outcome_unknown() : deadline_exceeded();
     auto late = [problem = std::move(problem), id = id_of(asked)](http::Response response) { write_problem(response, problem, id, {}); };
     auto held = TimelyAnswer::make(*options_.threads, asked.deadline_us, std::move(deferred), std::move(late));
     return [to = std::move(to), held = std::move(held)](Result<Answer> answer) {
