@@ -9,12 +9,14 @@ namespace gantry::costly {
 
 inline std::int64_t cost_ns = 1'000'000;
 
+// Of the calling thread.
+inline std::int64_t spent_ns() {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1'000'000'000 + t.tv_nsec;
+}
+
 inline void spend() {
-    auto const spent_ns = [] {
-        timespec t{};
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-        return t.tv_sec * 1'000'000'000 + t.tv_nsec;
-    };
     for (auto const end = spent_ns() + cost_ns; spent_ns() < end;) {
     }
 }

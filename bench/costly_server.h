@@ -29,6 +29,12 @@ class CostlyServer {
         server_->stop(Duration::seconds(5));
         server_.reset();
     }
+    // Processor time of the IO thread so far.
+    std::int64_t spent_ns() {
+        std::int64_t spent = 0;
+        threads_.run(0, [&] { spent = costly::spent_ns(); });
+        return spent;
+    }
     runtime::Gate& gate() { return *gate_; }
     std::uint16_t port = 0;
 

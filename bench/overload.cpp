@@ -1,7 +1,7 @@
 // bench_overload [--cost-us N] [--seconds S] [--factor F]: a service whose requests cost N microseconds of the one IO thread, at its
 // capacity and at F times that, each request with a deadline of a second; and the same without load control. One line of JSON: peak_per_s
 // (the best goodput around what the processor could give it: the capacity), goodput_per_s, uncontrolled_per_s, p99_ms (of what was served
-// at F times), refused_per_s, health_p99_ms and health_lost (of /health/live meanwhile).
+// at F times), refused_per_s, refusal_us (processor time), health_p99_ms and health_lost (of /health/live meanwhile).
 #include <sched.h>
 
 #include <algorithm>
@@ -28,6 +28,7 @@ void pin(int cpu) {
 
 struct Measured {
     Outcome work, health;
+    double spent_s = 0;  // of the processor by the IO thread, warm-up included
 };
 
 Measured measure(runtime::LoadLimits limits, double rate, double seconds) {
@@ -51,6 +52,7 @@ Measured measure(runtime::LoadLimits limits, double rate, double seconds) {
         measured.work = loop.run();
     });
     health.join(), work.join();
+    measured.spent_s = double(server.spent_ns()) / 1e9;
     return measured;
 }
 
@@ -58,7 +60,7 @@ Measured measure(runtime::LoadLimits limits, double rate, double seconds) {
 
 int main(int argc, char** argv) {
     Flags flags(argc, argv, {"cost-us", "seconds", "factor"});
-    auto const cost_us = flags.number("cost-us", 1000), seconds = flags.number("seconds", 5), factor = flags.number("factor", 10);
+    auto const cost_us = flags.number("cost-us", 2000), seconds = flags.number("seconds", 5), factor = flags.number("factor", 10);
     costly::cost_ns = std::int64_t(cost_us * 1000);
     auto const possible = 1e6 / cost_us;
     double peak = 0;
@@ -66,9 +68,11 @@ int main(int argc, char** argv) {
     auto const over = measure({}, factor * peak, seconds);
     auto const uncontrolled = measure({.target = {}}, factor * peak, seconds);
     fmt::print(R"({{"peak_per_s":{:.1f},"goodput_per_s":{:.1f},"uncontrolled_per_s":{:.1f},"p99_ms":{:.2f},"refused_per_s":{:.1f},)"
-               R"("late":{},"unsent":{},"health_p99_ms":{:.2f},"health_lost":{}}})"
+               R"("late":{},"unsent":{},"refusal_us":{:.1f},"health_p99_ms":{:.2f},"health_lost":{}}})"
                "\n",
                peak, over.work.good_per_s(), uncontrolled.work.good_per_s(), over.work.latency.percentile_us(0.99) / 1000,
-               double(over.work.refused) / seconds, over.work.late, over.work.unsent, over.health.latency.percentile_us(0.99) / 1000,
-               over.health.due - over.health.good);
+               double(over.work.refused) / seconds, over.work.late, over.work.unsent,
+               (over.spent_s - double(over.work.good) * (seconds + 1) / seconds * cost_us / 1e6) / double(over.work.refused) * seconds /
+                   (seconds + 1) * 1e6,
+               over.health.latency.percentile_us(0.99) / 1000, over.health.due - over.health.good);
 }

@@ -5,6 +5,7 @@
 
 #include "bench/costly_server.h"
 #include "bench/open_loop.h"
+#include "kernel/http/test_server.h"
 #include "kernel/observe/metrics_writer.h"
 
 namespace gantry::bench {
@@ -47,6 +48,40 @@ TEST(Overload, AtTenTimesItsCapacityMostOfItIsUsed) {
         best = std::max(best, peak > 0 ? over.good_per_s() / peak : 0.0);
     }
     EXPECT_GE(best, 0.7);
+}
+
+// What is refused, and what goes on.
+TEST(Overload, CommandsAreRefusedFromTheirHeadAndKeptAnswersGoOn) {
+    costly::cost_ns = std::int64_t(1e9 / possible);
+    CostlyServer server({});
+    http::RawClient reading(server.port), asking(server.port);
+    auto const kept = http::get("/costly/v1/work/w_kept");
+    ASSERT_EQ(http::status_of(reading.exchange(kept)), 200);
+    std::atomic<bool> over = false;
+    std::thread flood([&] {
+        OpenLoop({.port = server.port, .rate = 10 * possible, .seconds = 3, .connections = 2000, .target = "/costly/v1/work/w_"}).run();
+        over = true;
+    });
+    std::string refused;
+    int answered = 0;
+    while (!over && refused.empty()) {
+        // The head alone: its body never comes.
+        std::string_view const command =
+            "PUT /costly/v1/work/w_new HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+        http::RawClient one(server.port);
+        if (!one.send(command) || !one.receive_some(300)) continue;
+        refused = one.answer();
+    }
+    for (int i = 0; i < 20 && !over; ++i) {
+        EXPECT_EQ(http::status_of(reading.exchange(kept)), 200);
+        EXPECT_EQ(http::status_of(asking.exchange(http::get("/health/live"))), 200);
+        ++answered;
+    }
+    flood.join();
+    EXPECT_EQ(http::status_of(refused), 503) << refused;
+    EXPECT_NE(refused.find(R"("code":"overloaded")"), refused.npos) << refused;
+    EXPECT_NE(refused.find("\r\nRetry-After: "), refused.npos) << refused;
+    EXPECT_GT(answered, 0);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace gantry::runtime {
 namespace {
 
-constexpr std::array<std::int64_t, 4> class_halves = {2, 3, 3, 4};  // of the base; by LoadClass
+constexpr std::array<std::int64_t, 4> class_factor = {1, 2, 2, 3};  // by LoadClass
 
 }  // namespace
 
@@ -49,7 +49,7 @@ bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load
     if (!is_congested(now_us)) return true;
     turn_windows(now_us);
     bool const spared = load != LoadClass::bulk && has_even_share_at_most(service);
-    auto const limit_us = base_us() * class_halves[std::size_t(load)] / 2 * (spared ? even_factor : 1);
+    auto const limit_us = base_us() * class_factor[std::size_t(load)] * (spared ? even_factor : 1);
     if (wait_us(now_us) <= limit_us) return true;
     refused_until_us_ = now_us + limits_.calm.us;
     return false;

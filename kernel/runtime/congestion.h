@@ -28,7 +28,7 @@ struct LoadLimits {
 //    under way, whichever is longer.
 //    When several requests were served meanwhile, an old one under way is a queue; else it is one request that took long.
 //  - What is too long: `target`, or twice what a request takes on average where that is longer (some waiting is needed to be busy);
-//    that for bulk, one and a half times that for commands and new streams, twice for reads.
+//    that for bulk, twice that for commands and new streams, three times for reads.
 //  - A service that takes less than its even share of the thread is refused at twenty times that alone: it doesn't pay for another one.
 //
 // All on its thread; times are microseconds of one steady clock.

@@ -96,7 +96,7 @@ TEST(Congestion, AtTenTimesItsCapacityAThreadServesNearlyAsMuchAsEver) {
         double const cost = double(cost_us), refusal = refusal_us;
         double const possible = peak * (cost - 10 * refusal) / (cost - refusal);
         EXPECT_GT(got.served, 0.95 * possible) << cost_us;
-        EXPECT_LT(got.wait_us(0.95), 2 * 2 * std::max<std::int64_t>(5 * ms, 2 * cost_us) + 3 * cost_us) << cost_us;
+        EXPECT_LT(got.wait_us(0.95), 2 * 3 * std::max<std::int64_t>(5 * ms, 2 * cost_us) + 3 * cost_us) << cost_us;
     }
 }
 
@@ -200,7 +200,7 @@ TEST(Congestion, WhatIsSparedWaitsLittle) {
     health.spared = true;
     auto got = thread.run({reads(100, 1000), health}, thread.now_us + 10'000 * ms);
     EXPECT_EQ(got[1].refused, 0);
-    EXPECT_LT(got[1].wait_us(0.95), 25 * ms);
+    EXPECT_LT(got[1].wait_us(0.95), 35 * ms);
 }
 
 TEST(Congestion, WithoutATargetNothingIsMeasuredAndNothingRefused) {
@@ -225,15 +225,15 @@ TEST(Congestion, TheLimitsHoldOnBothSides) {
     now_us += 201 * ms;
     EXPECT_TRUE(congestion.is_congested(now_us));
     EXPECT_FALSE(congestion.admits(now_us, 0, LoadClass::bulk));
-    measure(now_us, 7 * ms + 500);
+    measure(now_us, 10 * ms);
     EXPECT_TRUE(congestion.admits(now_us, 0, LoadClass::command));
-    measure(now_us, 7 * ms + 501);
+    measure(now_us, 10 * ms + 1);
     EXPECT_FALSE(congestion.admits(now_us, 0, LoadClass::command));
     EXPECT_FALSE(congestion.admits(now_us, 0, LoadClass::stream));
     EXPECT_TRUE(congestion.admits(now_us, 0, LoadClass::read));
-    measure(now_us, 10 * ms);
+    measure(now_us, 15 * ms);
     EXPECT_TRUE(congestion.admits(now_us, 0, LoadClass::read));
-    measure(now_us, 10 * ms + 1);
+    measure(now_us, 15 * ms + 1);
     EXPECT_FALSE(congestion.admits(now_us, 0, LoadClass::read));
 }
 

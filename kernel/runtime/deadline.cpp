@@ -4,11 +4,8 @@ namespace gantry::runtime {
 
 Problem deadline_exceeded() { return {504, "deadline_exceeded", "the time that Gantry-Timeout gave was over before anything was done"}; }
 
-Problem deadline_exceeded_undecided() {
-    return {
-        504, "deadline_exceeded",
-        "the time that Gantry-Timeout gave was over before the command was known to be durable: it may have happened; repeat it with the "
-        "same Idempotency-Key to learn what became of it"};
+Problem outcome_unknown() {
+    return {504, "deadline_exceeded", "it may have happened: the time was over too early to know; repeat it with its Idempotency-Key"};
 }
 
 std::shared_ptr<TimelyAnswer> TimelyAnswer::make(net::IoThreads& threads, std::int64_t deadline_us, http::Deferred deferred, Late late) {

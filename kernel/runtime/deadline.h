@@ -25,7 +25,7 @@ inline Duration until_deadline(std::int64_t deadline_us, Duration most) {
 // 504: nothing was done.
 Problem deadline_exceeded();
 // The same once a command is decided: it may have happened.
-Problem deadline_exceeded_undecided();
+Problem outcome_unknown();
 
 // The right to answer one request later, which ends at its deadline: then `late` answers. The last who holds it must have taken it, or the
 // request is answered as Deferred says.

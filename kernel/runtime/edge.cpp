@@ -393,7 +393,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
 
 // Of a call that is decided and waits to be durable.
 Done Edge::answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred) {
-    auto problem = asked.match.target->route->command ? deadline_exceeded_undecided() : deadline_exceeded();
+    auto problem = asked.match.target->route->command ? outcome_unknown() : deadline_exceeded();
     auto late = [problem = std::move(problem), id = id_of(asked)](http::Response response) { write_problem(response, problem, id, {}); };
     auto held = TimelyAnswer::make(*options_.threads, asked.deadline_us, std::move(deferred), std::move(late));
     return [to = std::move(to), held = std::move(held)](Result<Answer> answer) {
@@ -496,9 +496,13 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
     auto const after_wait_us = steady_now_us() + options_.after_wait_max.us;
     bool const hurried = view.deadline_us != 0 && view.deadline_us < after_wait_us;
     auto late = [asked, hurried](http::Response response) {
-        static constexpr std::string_view why =
-            "the position of Gantry-After was not reached in time: it is not of this server, or far ahead";
-        auto const problem = hurried ? deadline_exceeded() : Problem{504, "position_not_reached", std::string(why), {}, {}, 1};
+        Problem problem{504,
+                        "position_not_reached",
+                        "the position of Gantry-After was not reached in time: it is not of this server, or far ahead",
+                        {},
+                        {},
+                        1};
+        if (hurried) problem = deadline_exceeded();
         write_problem(response, problem, asked->view().request_id, {});
     };
     if (!options_.threads) return late(deferred.response());
