@@ -27,7 +27,7 @@ MASKS = [
     (r'"cursor":"[^"]*"|"next":"[^"]*"|cursor=[\w-]+', "CURSOR"),
     (r";t=\d+|Retry-After:\d+", "WAIT"),
     (r'\b[0-9a-f]{32}\b', "TRACE"),
-    (r'"(duration_us|duration_ns|start_ns|span_id)":"?\w+"?', r"\1"),
+    (r'"(duration_us|duration_ns|start_ns|span_id|parent_span_id)":"?\w+"?', r"\1"),
 ]
 
 
