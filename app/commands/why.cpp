@@ -83,8 +83,7 @@ int why(WhyOptions const& o) {
 void add_why(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("why", "What began something, and all that came of it: across services, followers and effects.");
     auto o = std::make_shared<WhyOptions>();
-    command->add_option("ID", o->id, "The id of a request, a trace or a report, or a position (Gantry-Position).")
-        ->required();
+    command->add_option("ID", o->id, "The id of a request, a trace or a report, or a position (Gantry-Position).")->required();
     add_server_option(*command, o->server);
     command->add_flag("--json", o->json, "For programs: as the server tells it, with the traces that are kept.");
     command->callback([&action, o] { action = [o] { return why(*o); }; });

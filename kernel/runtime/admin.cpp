@@ -36,7 +36,8 @@ void Admin::handle(http::Exchange& exchange, EdgeCaller const& caller) const {
     auto const& head = exchange.head();
     bool const looks = head.method == http::Method::Get || head.method == http::Method::Head;
     auto const scope = looks ? "gantry:read" : "gantry:admin";
-    if (!caller.allows(scope)) return refuse_caller(exchange, caller, scope, {});
+    if (auto const* ticket = ticket_of(exchange); !caller.allows(scope))
+        return refuse_caller(exchange, caller, scope, ticket ? ticket->request_id() : std::string_view());
     auto asked = std::make_shared<Asked>();
     std::string allowed;
     auto const* route = find(head, asked->rest, allowed);

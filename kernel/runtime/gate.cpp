@@ -40,8 +40,8 @@ bool same_secret(std::string_view a, std::string_view b) {
     return differ == 0;
 }
 
-// Every browser keeps a cookie that is marked Secure where it came by TLS. Of http://localhost and http://127.0.0.1 Chromium and Firefox do,
-// WebKit doesn't (bug 281149).
+// Every browser keeps a cookie that is marked Secure where it came by TLS. Of http://localhost and http://127.0.0.1 Chromium and Firefox
+// do, WebKit doesn't (bug 281149).
 auth::CookieOver cookie_over(bool tls) { return tls ? auth::CookieOver::secure : auth::CookieOver::plain; }
 
 std::vector<LoadControl::Service> services_of(std::span<GateSite const> sites) {

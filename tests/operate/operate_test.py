@@ -92,7 +92,7 @@ class Metrics(unittest.TestCase):
         if os.environ.get("UPDATE_GOLDEN"):
             GOLDEN.parent.mkdir(exist_ok=True)
             GOLDEN.write_text(found)
-        self.assertEqual(found, GOLDEN.read_text(), "a dashboard that names a metric breaks when it goes: UPDATE_GOLDEN=1 if that is meant")
+        self.assertEqual(found, GOLDEN.read_text(), "a dashboard that names one breaks when it goes: UPDATE_GOLDEN=1 if that is meant")
         self.assertIn('gantry_http_requests_total{site="main",service="tracker",route="/tracker/v1/reports",method="POST",code="2xx"} 1', text)
         if not shutil.which("promtool"):
             self.skipTest("promtool isn't installed")
@@ -223,8 +223,8 @@ class Refused(unittest.TestCase):
             data = pathlib.Path(where) / "data"
             data.mkdir(mode=0o755)
             os.chmod(where, 0o755)
-            ran = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", GANTRY, "serve", "--data", str(data), "--listen",
-                                  "127.0.0.1:0"], capture_output=True, text=True, timeout=60)
+            ran = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", GANTRY, "serve", "--data", str(data),
+                                  "--listen", "127.0.0.1:0"], capture_output=True, text=True, timeout=60)
             self.assertNotEqual(ran.returncode, 0)
             self.assertIn(str(data), ran.stderr)
             self.assertIn("ermission denied", ran.stderr)
