@@ -10,8 +10,9 @@ constexpr std::string_view text =
 # /etc/nginx/conf.d/gantry.conf:
 #   nginx -t && systemctl reload nginx
 <<gantry_toml>>
-# nginx has no health checks of its own: a server that can't be reached, or that answers a read with 503 since it drains or starts, is
-# left out for two seconds, and the read asked of another. For commands to the writer alone take HAProxy.
+# nginx has no health checks of its own: a server that can't be reached, or that answers a read with 503 since it starts, is left out for
+# two seconds, and the read asked of another. It doesn't see that a server drains: mark it `down` here and reload before it is stopped.
+# For commands to the writer alone take HAProxy.
 upstream gantry {
     zone gantry_servers 128k;
     least_conn;

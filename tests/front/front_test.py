@@ -246,6 +246,22 @@ class Behind:
         self.assertEqual(signed_in.status, 200, signed_in.body)
         self.assertIn("; Secure", signed_in.headers["set-cookie"])
 
+    def test_a_drained_server_gets_nothing_new(self):
+        if self.proxy_type is Nginx:
+            self.skipTest("nginx has no health checks")
+        servers = [self.serve(*BEHIND) for _ in range(2)]
+        proxy, token = self.start(servers), self.callers.tokens["bea"]
+
+        def asked():
+            before = [server.requests() for server in servers]
+            self.assertEqual({ask(proxy.url + SUMMARY, token=token).status for _ in range(6)}, {200})
+            return [server.requests() - count for server, count in zip(servers, before)]
+        eventually("both are asked", lambda: all(asked()))
+        self.assertEqual(ask(servers[0].url + "/health/drain", token=token, method="POST", body={}).status, 200)
+        eventually("the drained one is left alone", lambda: asked()[0] == 0)
+        self.assertEqual(ask(servers[0].url + "/health/drain", token=token, method="DELETE").status, 200)
+        eventually("it is asked again", lambda: asked()[0] > 0)
+
     def test_one_of_two_servers_goes_without_a_failed_read(self):
         servers = [self.serve(*BEHIND) for _ in range(2)]
         proxy = self.start(servers)
