@@ -79,22 +79,26 @@ describe("what is wrong", () => {
 });
 
 describe("a sparkline", () => {
-  const box = { width: 300, height: 20 };
+  const box = { width: 60, height: 20 };
   const at = (second, value) => ({ at: start + second * 1000, value });
   const path = (samples, more) => sparkPath(samples, (s) => s.value, { ...box, ...more });
   it("goes from the left to the right edge, where now is", () => {
-    assert.equal(path([at(0, 0), at(1, 10)]), "M299 20L300 0");
+    assert.equal(path([at(0, 0), at(1, 10)]), "M59 20L60 0");
+  });
+  it("is as wide as the minutes that are known", () => {
+    assert.equal(path([at(0, 0), at(60, 10)], { gap_ms: 60000 }), "M0 20L60 0");
+    assert.equal(path([at(0, 0), at(150, 10), at(300, 0)], { gap_ms: 150000 }), "M0 20L30 0L60 20");
   });
   it("breaks where nothing was known", () => {
-    assert.equal(path([at(0, 1), at(10, 1), at(11, undefined), at(12, 1)]), "M288 0M298 0L300 0");
+    assert.equal(path([at(0, 1), at(10, 1), at(11, undefined), at(12, 1)]), "M48 0M58 0L60 0");
   });
   it("is empty without values, and at the bottom for zeros", () => {
     assert.equal(path([]), "");
     assert.equal(path([at(0, undefined)]), "");
-    assert.equal(path([at(0, 0), at(1, 0)]), "M299 20L300 20");
+    assert.equal(path([at(0, 0), at(1, 0)]), "M59 20L60 20");
   });
   it("shows a small move of a large value as small", () => {
-    assert.equal(path([at(0, 1000), at(1, 1010)], { from: "least" }), "M299 20L300 18");
+    assert.equal(path([at(0, 1000), at(1, 1010)], { from: "least" }), "M59 20L60 18");
   });
 });
 
