@@ -132,8 +132,9 @@ function ofDisk({ disk_free_bytes }) {
 
 const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
-// The path of a sparkline in a box of width × height: time to the right, the newest sample at its right edge, at least a minute wide. `from`
-// is the value at the bottom: "zero", or "least" for what is large and moves little. A gap (tab hidden, server away, no value) stays a gap.
+// The path of a sparkline in a box of width × height: time to the right, the newest sample at its right edge, at least a minute wide.
+// `from` is the value at the bottom: "zero", or "least" for what is large and moves little. A gap (tab hidden, server away, no value) stays
+// one.
 export function sparkPath(samples, pick, { width, height, from = "zero", gap_ms = 5000 }) {
   const shown = samples.map((s) => ({ at: s.at, value: pick(s) })).filter((p) => Number.isFinite(p.value));
   if (shown.length === 0) return "";

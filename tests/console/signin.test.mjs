@@ -148,7 +148,8 @@ describe("signing in", { timeout: 120000 }, () => {
   it("ends one session of the list", async () => {
     await signIn();
     await service().waitFor();
-    const made = await fetch(`${url}/_gantry/v1/session`, { method: "POST", headers: { ...headersOf(NAME, PASSWORD), "user-agent": "lost phone" } });
+    const headers = { ...headersOf(NAME, PASSWORD), "user-agent": "lost phone" };
+    const made = await fetch(`${url}/_gantry/v1/session`, { method: "POST", headers });
     const lost = { cookie: made.headers.get("set-cookie").split(";")[0] };
     assert.equal((await fetch(`${url}/_gantry/v1/status`, { headers: lost })).status, 200);
     await menu().locator("summary").click();

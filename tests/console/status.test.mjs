@@ -6,8 +6,8 @@ import { alarms, bytes, History, keyOf, ownSite, short, SHOWN_MS, sparkPath } fr
 const start = Date.parse("2026-01-01T00:00:00Z");
 const service = (fields) => ({ name: "tracker", state: "ready", position: "x", events: 0, of: 0, durable_lag_events: 0, log_bytes: 0,
   memory_bytes: 0, effects_pending: 0, effects_dead: 0, requests: 0, errors: 0, failures: 0, p99_ms: 0, followers: [], ...fields });
-const status = (second, fields, process) => ({ version: "1", now: new Date(start + second * 1000).toISOString(), started_at: "a", cpu_seconds: 0,
-  resident_bytes: 0, connections: 0, live_readers: 0, sites: [{ name: "main", services: [service(fields)] }], ...process });
+const status = (second, fields, process) => ({ version: "1", now: new Date(start + second * 1000).toISOString(), started_at: "a",
+  cpu_seconds: 0, resident_bytes: 0, connections: 0, live_readers: 0, sites: [{ name: "main", services: [service(fields)] }], ...process });
 const taken = (...all) => {
   const history = new History();
   for (const one of all) history.take(one);
@@ -105,11 +105,13 @@ describe("a sparkline", () => {
 describe("figures", () => {
   it("are short", () => {
     assert.deepEqual([0, 0.123, 3.21, 120.4, 9999, 12500, 3.2e6].map(short), ["0", "0.12", "3.2", "120", "9,999", "13k", "3.2M"]);
-    assert.deepEqual([0, 1023, 1024, 1536, 20 * 1024 ** 2, 1024 ** 3].map(bytes), ["0 B", "1,023 B", "1 KiB", "1.5 KiB", "20 MiB", "1 GiB"]);
+    assert.deepEqual([0, 1023, 1024, 1536, 20 * 1024 ** 2, 1024 ** 3].map(bytes),
+      ["0 B", "1,023 B", "1 KiB", "1.5 KiB", "20 MiB", "1 GiB"]);
   });
   it("of one's own site are those of the host's first label", () => {
     const two = { sites: [{ name: "main" }, { name: "acme" }] };
-    for (const [host, own] of [["localhost", "main"], ["acme.localhost", "acme"], ["127.0.0.1", "main"], ["[::1]", "main"], ["x.org", "main"]])
+    const hosts = { localhost: "main", "acme.localhost": "acme", "127.0.0.1": "main", "[::1]": "main", "x.org": "main" };
+    for (const [host, own] of Object.entries(hosts))
       assert.equal(ownSite(two, host), own);
   });
 });
