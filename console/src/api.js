@@ -59,8 +59,8 @@ export const useConnection = () => connection.use();
 document.addEventListener("visibilitychange", () => report("connecting"));
 
 // One GET, live: `onData(data)` with the answer and each changed one, by a stream of merge patches. A browser opens few connections to one
-// server: where no stream comes in time, or the route has none (`streams`), the answer is asked for once a second. Nothing is open while the
-// tab is hidden.
+// server: where no stream comes in time, or the route has none (`streams`), the answer is asked for once a second. Nothing is open while
+// the tab is hidden.
 export function follow(url, onData, onError, streams = true) {
   let source, timer, data;
   let failures = 0;

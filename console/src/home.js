@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { follow } from "./api.js";
 import { useSession } from "./session.js";
-import { alarms, bytes, History, keyOf, ownSite, services, short, SHOWN_MS, sparkPath } from "./status.js";
+import { alarms, bytes, History, keyOf, ownSite, services, short, sparkPath } from "./status.js";
 import { html, Problem, span, useNow } from "./ui.js";
 
 const STATUS = "_gantry/v1/status";
@@ -46,10 +46,11 @@ function Page({ query, pages }) {
     <div class=${isOld ? "home old" : "home"}>
       <h1 class="unseen">Services</h1>
       <${Old} isOld=${isOld} old_ms=${old_ms} />
-      <${Alarms} found=${alarms(status, history)} />
+      <${Alarms} found=${alarms(status, history)} isOld=${isOld} />
       ${status.sites.map((site) => html`<${Site} key=${site.name} site=${site} several=${several} history=${history} query=${query}
         linked=${site.name === ownSite(status, location.hostname) ? pages.map((page) => page.name) : []} />`)}
-      ${query && !services(status).some((s) => s.name.includes(query)) && html`<p class="empty">No service has <q>${query}</q> in its name.</p>`}
+      ${query && !services(status).some((s) => s.name.includes(query)) &&
+        html`<p class="empty">No service has <q>${query}</q> in its name.</p>`}
       <${Process} status=${status} samples=${history.of("")} />
     </div>`;
 }
@@ -60,10 +61,10 @@ function Old({ isOld, old_ms }) {
 }
 
 // Said aloud when something goes wrong, and when all is well again.
-function Alarms({ found }) {
+function Alarms({ found, isOld }) {
   return html`
     <section class="alarms" role="status" aria-label="What is wrong">
-      ${found.length === 0 && html`<p class="well"><span class="badge good">all well</span></p>`}
+      ${found.length === 0 && !isOld && html`<p class="well"><span class="badge good">all well</span></p>`}
       <ul>${found.map((alarm) => html`<li key=${alarm.key} class=${`alarm ${alarm.tone}`} data-alarm=${alarm.key}>
         <b>${alarm.text}</b> ${withCommands(alarm.remedy)}</li>`)}</ul>
     </section>`;
@@ -93,19 +94,20 @@ function Service({ site, service, isLinked, samples }) {
       <h3><${Name} name=${name} isLinked=${isLinked} /> <span class=${`badge ${STATES[state] ?? "plain"}`}>${state}</span></h3>
       ${state === "starting" && html`<p class="quiet">reads its log: ${number(service.events)} of ${number(service.of)} events</p>`}
       <dl>
-        <${Figure} name="requests" label="requests/s" text=${rate(now.requests_s)} samples=${samples} pick=${(s) => s.requests_s} form=${short} />
+        <${Figure} name="requests" label="requests/s" text=${rate(now.requests_s)} samples=${samples} pick=${(s) => s.requests_s}
+          form=${short} />
         <${Figure} name="errors" label="errors/s" text=${rate(now.errors_s)} bad=${now.errors_s > 0} samples=${samples}
           pick=${(s) => s.errors_s} form=${short} colour="bad" />
-        <${Figure} name="p99" label="99 % within" text=${milliseconds(service.p99_ms)} samples=${samples} pick=${(s) => s.p99_ms}
-          form=${milliseconds} />
+        <${Figure} name="p99" label="99 % within" text=${milliseconds(service.p99_ms)} title="since the start" samples=${samples}
+          pick=${(s) => s.p99_ms} form=${milliseconds} />
         <${Figure} name="position" label="events" text=${number(service.events)} title=${`position ${service.position}`} />
         <${Figure} name="events" label="events/s" text=${rate(now.events_s)} samples=${samples} pick=${(s) => s.events_s} form=${short} />
-        <${Figure} name="lag" label="not durable yet" text=${number(service.durable_lag_events)} samples=${samples}
+        <${Figure} name="lag" label="not durable" text=${number(service.durable_lag_events)} samples=${samples}
           pick=${(s) => s.durable_lag_events} form=${short} />
         ${lags.length > 0 && html`<${Figure} name="followers" label="behind" text=${behind(lags)} title=${lags.map(told).join("\n")}
           bad=${lags.some((f) => f.dead_letters > 0)} samples=${samples} pick=${(s) => s.follower_lag_events} form=${short} />`}
-        <${Figure} name="effects" label="effects waiting" text=${number(service.effects_pending)} bad=${dead}
-          more=${dead && `${number(service.effects_dead)} dead`} samples=${samples} pick=${(s) => s.effects_pending} form=${short} />
+        <${Figure} name="effects" label="effects" text=${number(service.effects_pending)} bad=${dead}
+          more=${dead && `, ${number(service.effects_dead)} dead`} samples=${samples} pick=${(s) => s.effects_pending} form=${short} />
         <${Figure} name="memory" label="memory" text=${bytes(service.memory_bytes)} samples=${samples} pick=${(s) => s.memory_bytes}
           form=${bytes} from="least" />
         <${Figure} name="log" label="log" text=${bytes(service.log_bytes)} samples=${samples} pick=${(s) => s.log_bytes} form=${bytes}
@@ -122,7 +124,8 @@ function Name({ name, isLinked }) {
 const number = (n) => n.toLocaleString("en");
 const rate = (n) => (n === undefined ? "–" : short(n));
 const milliseconds = (n) => (n >= 1000 ? `${short(n / 1000)} s` : `${short(n)} ms`);
-const told = (f) => `${f.source}: ${f.state.replace("_", " ")}, ${number(f.lag_events)} events, ${span(f.lag_s)}, ${number(f.dead_letters)} dead letters`;
+const told = ({ source, state, lag_events, lag_s, dead_letters }) =>
+  `${source}: ${state.replace("_", " ")}, ${number(lag_events)} events, ${span(lag_s)}, ${number(dead_letters)} dead letters`;
 function behind(lags) {
   const worst = lags.reduce((a, b) => (b.lag_events > a.lag_events ? b : a));
   return worst.lag_events === 0 ? "0" : `${number(worst.lag_events)} (${span(worst.lag_s)})`;
@@ -132,7 +135,7 @@ function Figure({ name, label, text, title, more, bad, samples, pick, form, from
   return html`
     <div class="figure" data-figure=${name}>
       <dt>${label}</dt>
-      <dd class=${bad ? "bad" : undefined} title=${title}>${text}${more && html` <span class="more-told">${more}</span>`}</dd>
+      <dd class=${bad ? "bad" : undefined} title=${title}>${text}${more && html`<span class="more-told">${more}</span>`}</dd>
       ${samples && html`<${Spark} samples=${samples} pick=${pick} form=${form} from=${from} colour=${colour} />`}
     </div>`;
 }
@@ -143,10 +146,11 @@ function Spark({ samples, pick, form, from, colour }) {
   const path = sparkPath(samples, pick, { width, height: height - 2, from });
   const values = samples.map(pick).filter(Number.isFinite);
   const title = values.length ? `${form(Math.min(...values))} to ${form(Math.max(...values))} in the last ${span(seconds(samples))}` : "";
-  return html`<dd class="spark" aria-hidden="true" title=${title}><svg class=${colour} viewBox=${`0 -1 ${width} ${height}`} preserveAspectRatio="none">
+  const box = `0 -1 ${width} ${height}`;
+  return html`<dd class="spark" aria-hidden="true" title=${title}><svg class=${colour} viewBox=${box} preserveAspectRatio="none">
     <path d=${path} vector-effect="non-scaling-stroke" /></svg></dd>`;
 }
-const seconds = (samples) => Math.min(SHOWN_MS, samples.at(-1).at - samples[0].at) / 1000;
+const seconds = (samples) => (samples.at(-1).at - samples[0].at) / 1000;
 
 function Process({ status, samples }) {
   const up_s = (Date.parse(status.now) - Date.parse(status.started_at)) / 1000;
@@ -157,7 +161,7 @@ function Process({ status, samples }) {
       <dl>
         <${Figure} name="version" label="version" text=${status.version} />
         <${Figure} name="uptime" label="up for" text=${span(up_s)} title=${`since ${new Date(status.started_at).toLocaleString()}`} />
-        <${Figure} name="cpu" label="CPU" text=${cpu === undefined ? "–" : `${short(cpu)} %`} title="of one core" samples=${samples}
+        <${Figure} name="cpu" label="CPU" text=${cpu === undefined ? "–" : `${short(cpu)} %`} title="of one processor" samples=${samples}
           pick=${(s) => s.cpu_percent} form=${(n) => `${short(n)} %`} />
         <${Figure} name="resident" label="resident memory" text=${bytes(status.resident_bytes)} samples=${samples}
           pick=${(s) => s.resident_bytes} form=${bytes} from="least" />

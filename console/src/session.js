@@ -10,7 +10,8 @@ const RETRY_MAX_MS = 10000;
 // Undefined until the server told it; then { caller, open, anonymous, scopes }, and `why` (a problem) where a session ended by itself.
 const session = store(undefined);
 export const useSession = () => session.use();
-export const mayDo = (scope, scopes) => scopes.some((s) => [scope, "*", `${scope.split(":")[0]}:*`, `*:${scope.split(":")[1]}`].includes(s));
+// A caller's name, without what its id has before it.
+export const nameOf = ({ caller }) => caller.replace(/^u_/, "");
 
 function settle(told) {
   const before = session.get();
@@ -70,7 +71,7 @@ export async function signIn(authorization) {
   await send("POST", PATH, { authorization });
   const told = await get(PATH);
   if (told.anonymous)
-    throw new Error("This browser doesn't keep the session's cookie. Allow cookies for this address, or come by https or http://localhost.");
+    throw new Error("This browser doesn't keep the session's cookie: allow cookies for this address.");
   settle(told);
 }
 
@@ -82,3 +83,4 @@ export async function signOut() {
 
 export const ownSessions = () => get("_gantry/v1/sessions").then((told) => told.items);
 export const endOtherSessions = () => send("DELETE", "_gantry/v1/sessions");
+export const endSession = (handle) => send("DELETE", `_gantry/v1/sessions/${encodeURIComponent(handle)}`);

@@ -1,6 +1,6 @@
 // Signing in, where the server has callers; and the menu of who is signed in.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { byPassword, byToken, endOtherSessions, ownSessions, signIn, signOut } from "./session.js";
+import { byPassword, byToken, endOtherSessions, endSession, nameOf, ownSessions, signIn, signOut } from "./session.js";
 import { Age, html, Problem } from "./ui.js";
 
 const WAYS = { password: "Name and password", token: "Token" };
@@ -32,10 +32,11 @@ export function SignIn({ why }) {
       <h1 id="signin">Sign in</h1>
       ${error && html`<${Problem} error=${error} />`}
       <form ref=${form} onSubmit=${submit}>
-        <fieldset class="ways"><legend class="unseen">By</legend>${Object.entries(WAYS).map(([key, label]) => html`
-          <label key=${key}><input type="radio" name="way" checked=${way === key} onChange=${() => setWay(key)} /> ${label}</label>`)}</fieldset>
-        ${way === "password" && html`<label key="name">Name <input name="name" autocomplete="username" autocapitalize="off" spellcheck="false" required
-          maxlength="200" /></label>`}
+        <fieldset><legend class="unseen">By</legend>${Object.entries(WAYS).map(([key, label]) => html`
+          <label key=${key}><input type="radio" name="way" checked=${way === key} onChange=${() => setWay(key)} /> ${label}</label>`)}
+        </fieldset>
+        ${way === "password" && html`<label key="name">Name <input name="name" autocomplete="username" autocapitalize="off"
+          spellcheck="false" required maxlength="200" /></label>`}
         <label key=${way}>${way === "token" ? "Token" : "Password"} <input name="secret" type="password" required maxlength="8192"
           autocomplete=${way === "token" ? "off" : "current-password"} /></label>
         <button class="button" disabled=${busy || wait_s > 0}>${busy ? "Signing in…" : "Sign in"}</button>
@@ -69,7 +70,7 @@ export function Account({ session }) {
   };
   return html`
     <details class="account" ref=${menu} onToggle=${(event) => setOpen(event.currentTarget.open)} onKeyDown=${close}>
-      <summary>${session.caller}</summary>
+      <summary>${nameOf(session)}</summary>
       ${isOpen && html`<${AccountMenu} session=${session} />`}
     </details>`;
 }
@@ -81,27 +82,34 @@ function AccountMenu({ session }) {
   const attempt = (act) => act().then(() => setError(undefined), setError);
   const load = () => attempt(async () => setSessions(await ownSessions()));
   useEffect(() => void load(), []);
-  const endOthers = () =>
+  const end = (act, saying) =>
     attempt(async () => {
-      await endOtherSessions();
-      setSaid("The other sessions are over.");
+      await act();
+      setSaid(saying);
       await load();
     });
+  const endOne = (handle) => end(() => endSession(handle), "That session is over.");
+  const endOthers = () => end(endOtherSessions, "The other sessions are over.");
   const bySession = sessions?.some((s) => s.current);
   return html`
     <div class="menu">
-      <p>Signed in as <b>${session.caller}</b></p>
+      <p>Signed in as <b>${nameOf(session)}</b></p>
       <p class="quiet">May: ${session.scopes.length ? session.scopes.map((s) => html`<code>${s}</code> `) : "nothing"}</p>
       ${error && html`<${Problem} error=${error} />`}
       ${sessions && html`<h3>Sessions</h3>
-        <ul class="sessions">${sessions.map((s) => html`<li key=${s.handle}><span title=${s.device}>${device(s.device)}</span>
-          ${" "}<span class="quiet">${s.address}, ${s.current ? html`<b>this one</b>` : html`seen <${Age} at=${s.seen_at} ago />`}</span></li>`)}</ul>`}
+        <ul class="sessions">${sessions.map((s) => html`<li key=${s.handle}>
+          <span><span title=${s.device}>${device(s.device)}</span> <span class="quiet">${s.address}, ${s.current
+            ? html`<b>this one</b>`
+            : html`seen <${Age} at=${s.seen_at} ago />`}</span></span>
+          ${!s.current && html`<button type="button" class="button small" onClick=${() => endOne(s.handle)}
+            aria-label=${`End the session of ${device(s.device)}, ${s.address}`}>End</button>`}</li>`)}</ul>`}
       <p role="status">${said}</p>
       <p class="buttons">
-        ${sessions?.some((s) => !s.current) && html`<button type="button" class="button" onClick=${endOthers}>End the others</button>`}
+        ${sessions?.some((s) => !s.current) && html`<button type="button" class="button" onClick=${endOthers}>End all others</button>`}
         ${bySession && html`<button type="button" class="button" onClick=${() => attempt(signOut)}>Sign out</button>`}
       </p>
-      ${sessions && !bySession && html`<p class="quiet">A certificate or a proxy says who you are: there is nothing to sign out of here.</p>`}
+      ${sessions && !bySession &&
+        html`<p class="quiet">A certificate or a proxy says who you are: there is nothing to sign out of here.</p>`}
     </div>`;
 }
 

@@ -2,6 +2,7 @@
 // Nothing here touches the page.
 
 export const SHOWN_MS = 5 * 60 * 1000;
+const SHOWN_LEAST_MS = 60 * 1000;
 const SAMPLES_MAX = 600;
 const LAG_TOLD_MS = 5000;
 const MIB = 1024 * 1024;
@@ -78,7 +79,8 @@ export function ownSite(status, host) {
 // What is wrong, the worst first: [{ key, tone: "bad" or "warn", text, remedy }]. Commands stand between backticks. No number in them moves
 // while nothing happens: they are read aloud when they change.
 export function alarms(status, history) {
-  const found = [...services(status).flatMap((service) => ofService(service, history.of(keyOf(service.site, service.name)))), ...ofDisk(status)];
+  const ofServices = services(status).flatMap((service) => ofService(service, history.of(keyOf(service.site, service.name))));
+  const found = [...ofServices, ...ofDisk(status)];
   return found.sort((a, b) => (a.tone === b.tone ? 0 : a.tone === "bad" ? -1 : 1));
 }
 
@@ -91,9 +93,10 @@ function ofService(service, samples) {
     tell("stopped", "bad", "stopped itself: applying an event failed three times in a row. Its log is untouched.",
       `${reports} Then start a release that has it fixed.`);
   if (samples.some((s) => s.errors_s > 0)) tell("errors", "bad", "answered with errors in the last minutes.", reports);
-  else if (service.failures > 0) tell("failures", "warn", `reported ${count(service.failures, "failure")} of ours since its start.`, reports);
+  else if (service.failures > 0)
+    tell("failures", "warn", `reported ${count(service.failures, "failure")} of ours since its start.`, reports);
   if (service.effects_dead > 0)
-    tell("effects", "bad", `gave up ${count(service.effects_dead, "effect")}, which ${service.effects_dead === 1 ? "waits" : "wait"} for you.`,
+    tell("effects", "bad", `gave up ${count(service.effects_dead, "effect")}.`,
       `\`gantry effects ls ${name} --dead\` says why; then \`gantry effects retry ${name}\` or \`drop\`.`);
   if (lagsBehind(samples))
     tell("lag", "warn", "records faster than the disk makes durable, and answers late.", "`gantry doctor` measures the disk.");
@@ -110,8 +113,9 @@ function lagsBehind(samples) {
 
 function ofFollower(name, follower, tell) {
   const { source, state, dead_letters } = follower;
-  const letters = `\`gantry followers letters ${name} ${source}\` shows them; then \`gantry followers retry ${name} ${source}\` or \`drop\`.`;
-  if (dead_letters > 0) tell(`letters ${source}`, "bad", `could not take ${count(dead_letters, "event")} of ${source}.`, letters);
+  if (dead_letters > 0)
+    tell(`letters ${source}`, "bad", `could not take ${count(dead_letters, "event")} of ${source}.`,
+      `\`gantry followers letters ${name} ${source}\` says why; then \`gantry followers retry ${name} ${source}\` or \`drop\`.`);
   const why = follower.why ? ` (${follower.why})` : "";
   if (state === "refused" || state === "stopped" || (state === "full" && dead_letters === 0))
     tell(`follower ${source}`, "bad", `doesn't follow ${source} any more${why}.`, `\`gantry followers ls ${name}\` says what is wrong.`);
@@ -128,8 +132,9 @@ function ofDisk({ disk_free_bytes }) {
 
 const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
-// The path of a sparkline in a box of width × height: time to the right, the newest sample at its right edge. `from` is the value at the
-// bottom: "zero", or "least" for what is large and moves little. A gap (tab hidden, server away, no value) stays a gap.
+// The path of a sparkline in a box of width × height: time to the right, the newest sample at its right edge, at least a minute wide.
+// `from` is the value at the bottom: "zero", or "least" for what is large and moves little. A gap (tab hidden, server away, no value) stays
+// one.
 export function sparkPath(samples, pick, { width, height, from = "zero", gap_ms = 5000 }) {
   const shown = samples.map((s) => ({ at: s.at, value: pick(s) })).filter((p) => Number.isFinite(p.value));
   if (shown.length === 0) return "";
@@ -139,7 +144,8 @@ export function sparkPath(samples, pick, { width, height, from = "zero", gap_ms 
   // What moves by less than a tenth looks as flat as it is.
   const spread = Math.max(most - low, from === "least" ? most * 0.1 : 0, Number.MIN_VALUE);
   const end = samples.at(-1).at;
-  const x = (at) => round(width * (1 - (end - at) / SHOWN_MS));
+  const wide_ms = Math.max(SHOWN_LEAST_MS, end - samples[0].at);
+  const x = (at) => round(width * (1 - (end - at) / wide_ms));
   const y = (value) => round(height - ((value - low) / spread) * height);
   return shown.map((p, i) => `${i > 0 && p.at - shown[i - 1].at <= gap_ms ? "L" : "M"}${x(p.at)} ${y(p.value)}`).join("");
 }

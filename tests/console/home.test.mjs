@@ -48,7 +48,8 @@ describe("the home page", { timeout: 120000 }, () => {
 
   it("shows every service and the process, and has no sign-in where no credentials are", async () => {
     await tracker().getByText("ready", { exact: true }).waitFor();
-    assert.match(await page.locator(".process").textContent(), /version.*up for.*CPU.*resident memory.*connections.*live readers.*disk free/);
+    const process = await page.locator(".process").textContent();
+    assert.match(process, /version.*up for.*CPU.*resident memory.*connections.*live readers.*disk free/);
     await page.getByText("all well").waitFor();
     assert.equal(await page.locator(".account").count(), 0);
     assert.equal(await page.getByRole("heading", { name: "Sign in" }).count(), 0);
@@ -104,7 +105,8 @@ describe("the home page", { timeout: 120000 }, () => {
   });
 
   it("tells several sites apart, and links to the pages of its own", async () => {
-    await alter((status) => status.sites.push({ name: "acme", services: [{ ...status.sites[0].services[0], state: "starting", events: 5, of: 90 }] }));
+    await alter((status, service) =>
+      status.sites.push({ name: "acme", services: [{ ...service, state: "starting", events: 5, of: 90 }] }));
     const other = page.locator('[data-site="acme"][data-service="tracker"]');
     await other.waitFor();
     assert.match(await other.textContent(), /starting.*reads its log: 5 of 90 events/);

@@ -19,7 +19,8 @@ export class Program {
     this.data = data;
   }
   start(listen = "127.0.0.1:0") {
-    this.process = spawn(gantry, ["serve", "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"], { stdio: ["ignore", "pipe", "inherit"] });
+    const words = ["serve", "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"];
+    this.process = spawn(gantry, words, { stdio: ["ignore", "pipe", "inherit"] });
     return new Promise((ready, failed) => {
       let said = "";
       this.process.stdout.on("data", (piece) => {

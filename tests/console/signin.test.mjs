@@ -22,6 +22,8 @@ async function signIn(name = NAME, password = PASSWORD) {
   await page.getByLabel("Password", { exact: true }).fill(password);
   await submit();
 }
+const headersOf = (name, password) => ({ authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}` });
+
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
   program.addCaller(NAME, PASSWORD, "gantry:read", "tracker:*");
@@ -132,14 +134,30 @@ describe("signing in", { timeout: 120000 }, () => {
     await signIn();
     await service().waitFor();
     await menu().locator("summary").click();
-    await page.getByRole("button", { name: "End the others" }).click();
+    await page.getByRole("button", { name: "End all others" }).click();
     await menu().getByText("The other sessions are over.").waitFor();
-    assert.equal(await page.locator(".sessions li").count(), 1);
+    await page.waitForFunction(() => document.querySelectorAll(".sessions li").length === 1);
     await other.bringToFront();
     await other.getByRole("heading", { name: "Sign in" }).waitFor();
     assert.match(await other.getByRole("alert").textContent(), /session_ended/);
     await other.close();
     await page.reload();
+    await service().waitFor();
+  });
+
+  it("ends one session of the list", async () => {
+    await signIn();
+    await service().waitFor();
+    const headers = { ...headersOf(NAME, PASSWORD), "user-agent": "lost phone" };
+    const made = await fetch(`${url}/_gantry/v1/session`, { method: "POST", headers });
+    const lost = { cookie: made.headers.get("set-cookie").split(";")[0] };
+    assert.equal((await fetch(`${url}/_gantry/v1/status`, { headers: lost })).status, 200);
+    await menu().locator("summary").click();
+    await page.getByRole("button", { name: /End the session of lost phone/ }).click();
+    await menu().getByText("That session is over.").waitFor();
+    assert.equal(await page.locator(".sessions").getByText("lost phone").count(), 0);
+    const refused = await fetch(`${url}/_gantry/v1/status`, { headers: lost });
+    assert.equal((await refused.json()).code, "session_ended");
     await service().waitFor();
   });
 

@@ -6,8 +6,8 @@ import { alarms, bytes, History, keyOf, ownSite, short, SHOWN_MS, sparkPath } fr
 const start = Date.parse("2026-01-01T00:00:00Z");
 const service = (fields) => ({ name: "tracker", state: "ready", position: "x", events: 0, of: 0, durable_lag_events: 0, log_bytes: 0,
   memory_bytes: 0, effects_pending: 0, effects_dead: 0, requests: 0, errors: 0, failures: 0, p99_ms: 0, followers: [], ...fields });
-const status = (second, fields, process) => ({ version: "1", now: new Date(start + second * 1000).toISOString(), started_at: "a", cpu_seconds: 0,
-  resident_bytes: 0, connections: 0, live_readers: 0, sites: [{ name: "main", services: [service(fields)] }], ...process });
+const status = (second, fields, process) => ({ version: "1", now: new Date(start + second * 1000).toISOString(), started_at: "a",
+  cpu_seconds: 0, resident_bytes: 0, connections: 0, live_readers: 0, sites: [{ name: "main", services: [service(fields)] }], ...process });
 const taken = (...all) => {
   const history = new History();
   for (const one of all) history.take(one);
@@ -79,33 +79,39 @@ describe("what is wrong", () => {
 });
 
 describe("a sparkline", () => {
-  const box = { width: 300, height: 20 };
+  const box = { width: 60, height: 20 };
   const at = (second, value) => ({ at: start + second * 1000, value });
   const path = (samples, more) => sparkPath(samples, (s) => s.value, { ...box, ...more });
   it("goes from the left to the right edge, where now is", () => {
-    assert.equal(path([at(0, 0), at(1, 10)]), "M299 20L300 0");
+    assert.equal(path([at(0, 0), at(1, 10)]), "M59 20L60 0");
+  });
+  it("is as wide as the minutes that are known", () => {
+    assert.equal(path([at(0, 0), at(60, 10)], { gap_ms: 60000 }), "M0 20L60 0");
+    assert.equal(path([at(0, 0), at(150, 10), at(300, 0)], { gap_ms: 150000 }), "M0 20L30 0L60 20");
   });
   it("breaks where nothing was known", () => {
-    assert.equal(path([at(0, 1), at(10, 1), at(11, undefined), at(12, 1)]), "M288 0M298 0L300 0");
+    assert.equal(path([at(0, 1), at(10, 1), at(11, undefined), at(12, 1)]), "M48 0M58 0L60 0");
   });
   it("is empty without values, and at the bottom for zeros", () => {
     assert.equal(path([]), "");
     assert.equal(path([at(0, undefined)]), "");
-    assert.equal(path([at(0, 0), at(1, 0)]), "M299 20L300 20");
+    assert.equal(path([at(0, 0), at(1, 0)]), "M59 20L60 20");
   });
   it("shows a small move of a large value as small", () => {
-    assert.equal(path([at(0, 1000), at(1, 1010)], { from: "least" }), "M299 20L300 18");
+    assert.equal(path([at(0, 1000), at(1, 1010)], { from: "least" }), "M59 20L60 18");
   });
 });
 
 describe("figures", () => {
   it("are short", () => {
     assert.deepEqual([0, 0.123, 3.21, 120.4, 9999, 12500, 3.2e6].map(short), ["0", "0.12", "3.2", "120", "9,999", "13k", "3.2M"]);
-    assert.deepEqual([0, 1023, 1024, 1536, 20 * 1024 ** 2, 1024 ** 3].map(bytes), ["0 B", "1,023 B", "1 KiB", "1.5 KiB", "20 MiB", "1 GiB"]);
+    assert.deepEqual([0, 1023, 1024, 1536, 20 * 1024 ** 2, 1024 ** 3].map(bytes),
+      ["0 B", "1,023 B", "1 KiB", "1.5 KiB", "20 MiB", "1 GiB"]);
   });
   it("of one's own site are those of the host's first label", () => {
     const two = { sites: [{ name: "main" }, { name: "acme" }] };
-    for (const [host, own] of [["localhost", "main"], ["acme.localhost", "acme"], ["127.0.0.1", "main"], ["[::1]", "main"], ["x.org", "main"]])
+    const hosts = { localhost: "main", "acme.localhost": "acme", "127.0.0.1": "main", "[::1]": "main", "x.org": "main" };
+    for (const [host, own] of Object.entries(hosts))
       assert.equal(ownSite(two, host), own);
   });
 });
