@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "kernel/runtime/reply.h"
+#include "kernel/runtime/ticket.h"
 
 namespace gantry::runtime {
 namespace {
@@ -44,6 +45,8 @@ void Admin::handle(http::Exchange& exchange, EdgeCaller const& caller) const {
     if (!route && allowed.empty())
         return exchange.response().problem({404, "route_not_found", "there is nothing at this path; docs/operations.md lists what is"});
     if (!route) return exchange.response().problem({405, "method_not_allowed", "this path takes " + allowed});
+    asked->operates = first_ || caller.operates;
+    if (route->of_process && !asked->operates) return exchange.response().problem(of_another_site());
     asked->who = caller.viewer.id.view(), asked->query = head.query, asked->body = exchange.body();
     if (route->answer) return route->answer(*asked, exchange);
     if (route->where == Where::at_once) return write(exchange.response(), route->run(*asked));

@@ -15,9 +15,10 @@ class Admin {
    public:
     enum class Where { at_once, house };  // house: by the thread that keeps house, one after another
     struct Asked {
-        std::string who;    // the caller's id
-        std::string rest;   // of a path that ends with '/': what follows
-        std::string query;  // as it came
+        std::string who;        // the caller's id
+        bool operates = false;  // the caller may know of all sites
+        std::string rest;       // of a path that ends with '/': what follows
+        std::string query;      // as it came
         std::string body;
     };
     struct Route {
@@ -26,9 +27,12 @@ class Admin {
         Where where;
         std::function<Result<std::string>(Asked const&)> run;                 // gives the JSON of a 200
         std::function<void(Asked const&, http::Exchange&)> answer = nullptr;  // instead of `run`: answers itself
+        bool of_process = false;  // of all sites: for callers of the first one, and the operator
     };
     using House = std::function<void(std::move_only_function<void()>)>;
-    Admin(std::vector<Route> routes, House house) : routes_(std::move(routes)), house_(std::move(house)) {}
+    // `first`: of the first site, whose callers operate the process.
+    Admin(std::vector<Route> routes, House house, bool first = true)
+        : routes_(std::move(routes)), house_(std::move(house)), first_(first) {}
 
     static bool is_mine(std::string_view path) { return path.starts_with("/_gantry/"); }
     static http::BodyPlan plan() { return http::BodyPlan::whole(64 << 10); }
@@ -39,6 +43,7 @@ class Admin {
     Route const* find(http::RequestHead const& head, std::string& rest, std::string& allowed) const;
     std::vector<Route> routes_;
     House house_;
+    bool first_;
 };
 
 }  // namespace gantry::runtime

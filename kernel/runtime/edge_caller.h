@@ -16,7 +16,8 @@ struct EdgeCaller {
     Viewer viewer;
     std::string view = {};                            // empty: everyone's
     std::shared_ptr<auth::Caller const> caller = {};  // null: the open loopback, where everyone may do everything, or nobody known
-    bool anonymous = false;                           // may ask what is open to all
+    bool operates = false;   // the operator of the process: everyone of the open loopback, or with the token of this run
+    bool anonymous = false;  // may ask what is open to all
 
     bool allows(std::string_view scope) const { return scope.empty() || (caller ? caller->scopes().allow(scope) : !anonymous); }
     // A caller of whom it was revoked what it showed, or what it may.
@@ -34,12 +35,21 @@ inline EdgeCaller seen_by(Viewer viewer) {
 
 // The open loopback mode of DESIGN §9.
 inline EdgeCallerRef local_caller() {
-    static auto const local = std::make_shared<EdgeCaller const>(EdgeCaller{Viewer{Str("u_local")}});
+    static auto const local = [] {
+        EdgeCaller everyone{Viewer{Str("u_local")}};
+        everyone.operates = true;
+        return std::make_shared<EdgeCaller const>(std::move(everyone));
+    }();
     return local;
 }
 
 // A stream's last word where its caller was changed, disabled or removed.
 inline Problem caller_ended() { return {401, "caller_ended", "the rights of this caller were changed: say again who you are"}; }
+
+// What is of the process as a whole isn't for the callers of one tenant.
+inline Problem of_another_site() {
+    return {403, "site_not_first", "this is about all sites: it is for callers of the first one, and for the operator of this machine"};
+}
 
 // 401 "credentials_missing" for nobody, 403 "scope_missing" for one who may do other things.
 inline Problem may_not(EdgeCaller const& caller, std::string_view scope) {

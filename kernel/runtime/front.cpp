@@ -197,7 +197,7 @@ Result<auth::JwtKeys> Front::fetched_keys() {
         client::Options options;
         options.total_timeout_ms = errand_timeout.us / 1000, options.retries = 1;
         client::Session session(url, options);
-        auto reply = session.get("");
+        auto reply = session.get(url);
         if (reply.error) return fail(503, "keys_unreachable", url + ": " + reply.error->detail);
         if (reply.status != 200) return fail(503, "keys_unreachable", fmt::format("{} answers {}", url, reply.status));
         return std::move(reply.body);
@@ -232,18 +232,25 @@ std::vector<Admin::Route> Front::routes() {
                           TRY_VOID(reload_callers());
                           return R"({"reloaded":true})";
                       }});
-    routes.push_back({http::Method::Get, "traces", Admin::Where::house, [this](Admin::Asked const&) -> Result<std::string> {
+    return routes;
+}
+
+std::vector<Admin::Route> Front::trace_routes(std::string site) {
+    std::vector<Admin::Route> routes;
+    routes.push_back({http::Method::Get, "traces", Admin::Where::house, [this, site](Admin::Asked const& asked) -> Result<std::string> {
                           std::string out = R"({"items":[)";
-                          for (auto const& trace : traces_.newest({}, 100)) {
+                          for (auto const& trace :
+                               traces_.newest({.site = asked.operates ? std::string_view() : std::string_view(site)}, 100)) {
                               if (out.back() != '[') out += ',';
                               observe::append_trace_summary_json(out, *trace);
                           }
                           return out + R"(],"complete":true})";
                       }});
-    routes.push_back({http::Method::Get, "traces/", Admin::Where::house, [this](Admin::Asked const& asked) -> Result<std::string> {
+    routes.push_back({http::Method::Get, "traces/", Admin::Where::house, [this, site](Admin::Asked const& asked) -> Result<std::string> {
                           std::vector<observe::KeptTracePtr> found;
                           if (auto const id = observe::parse_trace_id(asked.rest)) found = traces_.of_trace(*id);
                           if (auto one = traces_.of_request(asked.rest); one && found.empty()) found.push_back(std::move(one));
+                          if (!asked.operates) std::erase_if(found, [&](auto const& trace) { return trace->site != site; });
                           if (found.empty())
                               return fail(404, "trace_not_found",
                                           "no trace of this id is kept: those that failed, were slow or are sampled are, the newest ones");

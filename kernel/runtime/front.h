@@ -64,6 +64,8 @@ class Front {
 
     // For the routes of every site: sessions are the gate's own.
     std::vector<Admin::Route> routes();
+    // The traces of one site.
+    std::vector<Admin::Route> trace_routes(std::string site);
     void write_metrics(observe::MetricsWriter& writer) const;
     std::uint64_t in_flight() const { return book_->in_flight(); }
     RequestBook::Totals requests_of(std::string_view site, std::string_view service) const { return book_->totals(site, service); }

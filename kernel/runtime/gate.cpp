@@ -243,6 +243,9 @@ Gate::Gate(std::vector<GateSite> sites, GateOptions options)
     auth::CallerTraits traits{.name = "operator"};
     traits.scopes = *auth::Scopes::parse(std::vector<std::string>{"*"});
     operator_.caller = std::make_shared<auth::Caller const>(std::move(traits));
+    EdgeCaller self = seen_by(Viewer{Str(operator_.caller->id())});
+    self.caller = operator_.caller, self.operates = true;
+    operator_view_ = std::make_shared<EdgeCaller const>(std::move(self));
     EdgeCaller nobody = seen_by(Viewer{Str("anonymous")});
     nobody.anonymous = true;
     nobody_ = std::make_shared<EdgeCaller const>(std::move(nobody));
@@ -268,14 +271,18 @@ void Gate::drop_ended() {
     for (auto const& site : sites_) site.edge->drop_ended();
 }
 
+bool Gate::operates(Pass const& pass) const { return pass.caller->operates || pass.site == &sites_.front(); }
+
 void Gate::answer_metrics(http::Exchange& exchange, Pass& pass) {
     if (!pass.caller->allows("gantry:metrics")) return refuse_caller(exchange, *pass.caller, "gantry:metrics", pass.request_id());
+    if (!operates(pass)) return write_problem(exchange.response(), of_another_site(), pass.request_id(), {});
     options_.metrics(exchange);
 }
 
 void Gate::answer_drain(http::Exchange& exchange, Pass& pass) {
     if (!pass.quiet && !pass.caller->allows("gantry:admin"))
         return refuse_caller(exchange, *pass.caller, "gantry:admin", pass.request_id());
+    if (!pass.quiet && !operates(pass)) return write_problem(exchange.response(), of_another_site(), pass.request_id(), {});
     options_.drain(exchange);
 }
 
@@ -453,7 +460,7 @@ Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown c
     if (kept && seat.identity.holds(pass.arrived)) return seat.caller;
     TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
     if (!identity.caller) return nobody_;
-    auto view = lane(arrival.io_thread()).view_of(identity.caller);
+    auto view = identity.caller == operator_.caller ? operator_view_ : lane(arrival.io_thread()).view_of(identity.caller);
     if (!shown.authorization.empty())
         seat.site = pass.site, seat.authorization = shown.authorization, seat.identity = std::move(identity), seat.caller = view;
     return view;

@@ -96,6 +96,7 @@ class Gate final : public http::Handler {
     void answer_session(http::Exchange& exchange, Pass& pass);
     // /_gantry/v1/sessions: the caller's own, and the end of all others; with "/" and a handle: the end of that one.
     void answer_sessions(http::Exchange& exchange, Pass& pass);
+    bool operates(Pass const& pass) const;
     void answer_metrics(http::Exchange& exchange, Pass& pass);
     void answer_drain(http::Exchange& exchange, Pass& pass);
     auth::VerifiedPasswords& verified(GateSite const& site) { return *verified_[std::size_t(&site - sites_.data())]; }
@@ -107,7 +108,7 @@ class Gate final : public http::Handler {
     std::vector<GateSite> sites_;
     GateOptions options_;
     auth::Identity operator_;
-    EdgeCallerRef nobody_;
+    EdgeCallerRef nobody_, operator_view_;
     std::atomic<int> verifying_ = 0;
     std::vector<std::unique_ptr<auth::VerifiedPasswords>> verified_;  // by site
     auth::FailedLogins failed_;

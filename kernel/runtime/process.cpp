@@ -311,27 +311,37 @@ class Process {
     void make_admin(Tenant& tenant) {
         std::vector<Admin::Route> routes;
         auto add = [&](std::vector<Admin::Route> more) { std::ranges::move(more, std::back_inserter(routes)); };
-        add(routes_of(*tenant.erasing)), add(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
+        auto add_of_process = [&](std::vector<Admin::Route> more) {
+            for (auto& route : more) route.of_process = true;
+            add(std::move(more));
+        };
+        add(routes_of(*tenant.erasing)), add_of_process(routes_of(*backups_)), add(upgrade_routes([&tenant] { return hosts_of(tenant); }));
         if (!in_memory()) {
             auto directory_of = [this, &tenant](std::string_view service) {
                 for (auto& log : logs_on_disk())
                     if (log.site == tenant.name && log.host->decl().name == service) return log.directory;
                 return std::string();
             };
-            add(routes_of(*scrubs_));
+            add_of_process(routes_of(*scrubs_));
             add(routes_of(LogStreams{disk_, directory_of, [this](std::move_only_function<void()> task) { care_->post(0, std::move(task)); },
                                      [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); }}));
         }
-        add(front_->routes()), add(flag_routes(*tenant.flags, [](Admin::Asked const& asked) { return asked.who; }));
-        add(log_level_routes()), add(why_routes(tenant));
-        routes.push_back({http::Method::Get, "status", Admin::Where::house,
-                          [this](Admin::Asked const&) -> Result<std::string> { return status_json(measured()); }});
+        add_of_process(front_->routes()), add(front_->trace_routes(tenant.name)),
+            add(flag_routes(*tenant.flags, [](Admin::Asked const& asked) { return asked.who; }));
+        add_of_process(log_level_routes()), add(why_routes(tenant));
+        routes.push_back(
+            {http::Method::Get, "status", Admin::Where::house, [this, &tenant](Admin::Asked const& asked) -> Result<std::string> {
+                 return status_json(measured(), asked.operates ? std::string_view() : std::string_view(tenant.name));
+             }});
         routes.push_back({http::Method::Get, "live", Admin::Where::house,
                           [&tenant](Admin::Asked const&) -> Result<std::string> { return tell(tenant.edge->live_counts()); }});
-        tenant.admin.emplace(std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+        tenant.admin.emplace(
+            std::move(routes), [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); },
+            &tenant == &tenants_.front());
     }
     std::vector<Admin::Route> why_routes(Tenant& tenant) {
-        WhyParts parts{hosts_of(tenant), &front_->traces(), [&tenant](std::string_view id) { return tenant.reports->find(id); }};
+        WhyParts parts{hosts_of(tenant), tenant.name, &front_->traces(),
+                       [&tenant](std::string_view id) { return tenant.reports->find(id); }};
         auto answer = [this, parts = std::move(parts)](Admin::Asked const& asked, http::Exchange& exchange) {
             slow_->post(0, [parts, id = asked.rest, held = exchange.defer()]() mutable {
                 std::move(held).complete([told = why(parts, id)](http::Response& response) {

@@ -247,13 +247,14 @@ std::string drain_json(Measured const& m, Time since) {
     return codec::to_json(out);
 }
 
-std::string status_json(Measured const& m) {
+std::string status_json(Measured const& m, std::string_view only) {
     ProcessStatus out{.version = m.version, .now = m.clock.wall()};
     auto const figures = observe::read_process_figures();
     if (figures.start_time_seconds) out.started_at = Time{std::int64_t(*figures.start_time_seconds * 1e6)};
     out.resident_bytes = figures.resident_bytes.value_or(0), out.cpu_seconds = figures.cpu_seconds.value_or(0);
     out.connections = m.server.stats().connections_open, out.disk_free_bytes = free_bytes(m.data_dir);
     for (auto& tenant : m.tenants) {
+        if (!only.empty() && tenant.name != only) continue;
         out.live_readers += tenant.edge->live_counts().readers;
         auto& site = out.sites.emplace_back(SiteStatus{tenant.name, {}});
         for (auto const& served : tenant.served) site.services.push_back(status_of(m, tenant, served));

@@ -26,8 +26,9 @@ struct Measured {
 };
 // The text of GET /metrics. By no IO thread.
 std::string metrics_text(Measured const& measured, observe::MetricsFormat format);
-// {"version":…,"sites":[{"name":…,"services":[{…}]}],…}: `gantry status`. By no IO thread.
-std::string status_json(Measured const& measured);
+// {"version":…,"sites":[{"name":…,"services":[{…}]}],…}: `gantry status`; of one site, or of all.
+// By no IO thread.
+std::string status_json(Measured const& measured, std::string_view site = {});
 
 // {"draining":true,"since":…,"connections":…,"in_flight":…,"live_readers":…}: GET /health/drain. `since`: 0: it isn't drained.
 std::string drain_json(Measured const& measured, Time since);

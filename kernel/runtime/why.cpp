@@ -121,6 +121,7 @@ class Search {
         if (auto const trace = observe::parse_trace_id(id)) kept = parts_.traces->of_trace(*trace);
         if (auto one = parts_.traces->of_request(id); one && kept.empty()) kept.push_back(std::move(one));
         for (auto const& trace : kept) {
+            if (!parts_.site.empty() && trace->site != parts_.site) continue;
             std::string json;
             observe::append_trace_json(json, *trace);
             told_.traces.push_back(codec::RawJson{std::move(json)});

@@ -43,6 +43,7 @@ RECORD(WhyTold, asked, steps, report, traces, complete);
 
 struct WhyParts {
     std::vector<Host*> hosts;
+    std::string site = {};  // whose traces are told
     observe::TraceStore const* traces = nullptr;
     std::function<std::optional<std::string>(std::string_view oops_id)> report;  // its JSON
 };

@@ -9,7 +9,7 @@ namespace {
 class WhyTest : public BankTest {
    protected:
     WhyParts parts() {
-        return {{bank_.host.get(), ledger_.host.get()}, nullptr, [](std::string_view) { return std::nullopt; }};
+        return {{bank_.host.get(), ledger_.host.get()}, {}, nullptr, [](std::string_view) { return std::nullopt; }};
     }
     // "bank 1 command opened | -ledger 1 follower …": a step each, a dash for each level, "*" on what was asked for.
     std::string told(std::string_view asked) {
