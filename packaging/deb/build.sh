@@ -42,8 +42,8 @@ strip --strip-unneeded --remove-section=.comment "$root/usr/bin/gantry"
 grep -qx 'data = "/var/lib/gantry"' "$root/etc/gantry/gantry.toml" # the place that the unit may write to
 
 for unit in packaging/systemd/*; do put 644 "$unit" "usr/lib/systemd/system/$(basename "$unit")"; done
-for rules in packaging/prometheus/*.{yml,json}; do
-    [ ! -f "$rules" ] || put 644 "$rules" "usr/share/gantry/prometheus/$(basename "$rules")"
+for rules in packaging/prometheus/gantry.{rules.yml,dashboard.json}; do
+    put 644 "$rules" "usr/share/gantry/prometheus/$(basename "$rules")"
 done
 
 doc=usr/share/doc/gantry

@@ -67,7 +67,7 @@ class Package(unittest.TestCase):
         files = {line.split()[5].removeprefix(".") for line in listed if not line.startswith("d")}
         docs = {page.name for page in (SOURCE / "docs").glob("*.md")} - {"plan.md"}
         docs |= {"README.md", "CHANGELOG.md", "changelog.gz", "copyright"}
-        rules = {page.name for page in (SOURCE / "packaging/prometheus").glob("*")}
+        rules = ("gantry.rules.yml", "gantry.dashboard.json")
         self.assertEqual(files, {
             "/usr/bin/gantry", "/etc/gantry/gantry.toml", "/usr/share/man/man1/gantry.1.gz",
             "/usr/share/bash-completion/completions/gantry", "/usr/share/zsh/vendor-completions/_gantry",
