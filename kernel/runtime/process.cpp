@@ -86,7 +86,7 @@ class Process {
         auto served = start_services();
         if (served && !stop_.asked()) {
             for (auto& tenant : tenants_) start_followers(tenant);
-            TRY_VOID(announce());
+            announce();
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
@@ -126,10 +126,11 @@ class Process {
                 options_.front};
     }
     // For the operator's own commands on this machine: where the server is, and a token of this run. Who can read the data may do all.
-    Result<void> announce() {
-        if (in_memory()) return {};
+    void announce() {
+        if (in_memory()) return;
         auto const text = fmt::format("{{\"url\":\"{}\",\"token\":\"{}\",\"pid\":{}}}\n", url_, front_->operator_token(), ::getpid());
-        return log::write_file_durably(disk_, server_file(), text, log::Open::create_private);
+        if (auto written = log::write_file_durably(disk_, server_file(), text, log::Open::create_private); !written)
+            complain_of("runtime", "server.json can't be written: commands on this machine must name the server", written.error());
     }
     std::string server_file() const { return options_.data_dir + "/server.json"; }
     Measured measured() {
