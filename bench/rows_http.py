@@ -1,4 +1,6 @@
 """The edge: what a GET costs, and how many durable commands pass."""
+import subprocess
+
 from measure import LOAD_CPU, SERVER_CPU, Server, fetch, median, ratio, rounds, row, sync_percentiles
 
 PACKAGES = 1000
@@ -20,9 +22,19 @@ def serve(lab, name, **options):
     return serve_data(lab, lab.fresh(name), name, **options)
 
 
-def serve_data(lab, data, name, flags=(), program=None, **options):
+def serve_data(lab, data, name, flags=(), program=None, callers=False, **options):
+    """`callers`: the server asks who calls, and the load shows a token of one who may."""
+    shown = [token(lab, data)] if callers else []
     command = [program or lab.program("gantry"), "serve", "tracker", "--data", data, "--listen", "127.0.0.1:0", *flags]
-    return Server(lab, command, "listening http://", name=name, **options)
+    server = Server(lab, command, "listening http://", name=name, **options)
+    server.shown = shown
+    return server
+
+
+def token(lab, data):
+    add = [lab.program("gantry"), "auth", "add", "bench", "--token", "--scope", "*", "--data", data]
+    made = subprocess.run([*map(str, add)], capture_output=True, text=True, check=True)
+    return f"Authorization: Bearer {made.stdout.strip()}"
 
 
 def fill(lab, server):
@@ -30,11 +42,12 @@ def fill(lab, server):
 
 
 def post(lab, server, body=REPORTED, **flags):
-    return accepted(lab.run("load", port=server.port, target="/tracker/v1/reports", body=body, header=[JSON], **flags))
+    return accepted(lab.run("load", port=server.port, target="/tracker/v1/reports", body=body, header=[JSON, *server.shown], **flags))
 
 
 def get(lab, server, target=GET, **flags):
-    return accepted(lab.run("load", port=server.port, target=target, **flags))
+    shown = {"header": server.shown} if server.shown else {}
+    return accepted(lab.run("load", port=server.port, target=target, **shown, **flags))
 
 
 def accepted(got):

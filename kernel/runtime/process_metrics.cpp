@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "kernel/codec/json.h"
+#include "kernel/log/backup.h"
 #include "kernel/observe/process_metrics.h"
 
 namespace gantry::runtime {
@@ -39,6 +40,13 @@ std::string_view name_of(FollowerState state) {
         if (described.value == state) name = described.name;
     });
     return name;
+}
+
+std::optional<Time> last_backup(std::string const& directory) {
+    if (directory.empty()) return {};
+    auto const text = log::read_file(log::system_disk(), directory + "/" + std::string(log::last_backup_file));
+    auto const told = text ? codec::from_json<log::LastBackup>(*text) : std::unexpected(text.error());
+    return told ? std::optional(told->at) : std::nullopt;
 }
 
 double seconds(Duration d) { return double(d.us) / 1e6; }
@@ -231,6 +239,9 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     if (auto const free = free_bytes(m.data_dir)) w.sample({{"place", m.data_dir}}, *free);
     if (m.scrubs)
         w.single(MetricKind::counter, "gantry_scrub_damage_total", "Damages that a scrub found.", m.scrubs->status().damages_total);
+    if (auto const last = last_backup(m.data_dir))
+        w.single(MetricKind::gauge, "gantry_backup_age_seconds", "Time since the newest backup was taken.",
+                 seconds(m.clock.wall() - *last));
     if (auto const ends = http::certificate_ends(m.tls_certificate_file))
         w.single(MetricKind::gauge, "gantry_certificate_expires_seconds", "Time until the TLS certificate expires.",
                  seconds(*ends - m.clock.wall()));

@@ -1,6 +1,7 @@
 #include "kernel/runtime/request_book.h"
 
 #include <array>
+#include <map>
 
 #include "kernel/http/message.h"
 #include "kernel/runtime/host.h"
@@ -35,6 +36,15 @@ std::size_t RequestBook::row_of(std::size_t site, Ticket const& ticket) const {
     return found == row_by_route_.end() ? site : found->second;
 }
 
+void RequestBook::count_refusal(ThreadCells& cells, std::string const& code, int status) {
+    auto count = [&](auto& by_code) {
+        if (by_code.size() < codes_max || by_code.contains(code)) ++by_code[code];
+    };
+    std::lock_guard lock(refused_mutex_);
+    count(cells.refused);
+    if (status == 401 || code == "too_many_failures") count(cells.unrecognised);
+}
+
 void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::Ended const& ended) {
     auto& cells = *cells_[std::size_t(io_thread)];
     auto const& row = rows_[row_of(site, ticket)];
@@ -43,8 +53,7 @@ void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::E
     cells.ended.add();
     counted.latency.add(duration_us * 1000), counted.status.add(ended.status);
     if (!ticket.refused.empty()) {
-        std::lock_guard lock(refused_mutex_);
-        if (cells.refused.size() < codes_max || cells.refused.contains(ticket.refused)) ++cells.refused[ticket.refused];
+        count_refusal(cells, ticket.refused, ended.status);
     }
     std::string_view const method = http::method_name(ticket.method);
     if (ticket.trace && parts_.traces) {
@@ -70,10 +79,7 @@ void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::E
 
 void RequestBook::refused(int io_thread, http::Peer const& peer, int status, std::string_view code) {
     auto& cells = *cells_[std::size_t(io_thread)];
-    {
-        std::lock_guard lock(refused_mutex_);
-        ++cells.refused[std::string(code)];
-    }
+    count_refusal(cells, std::string(code), status);
     counted_->at(std::size_t(io_thread), 0).status.add(status);
     if (!cells.ring) return;
     observe::AccessRecord record;
@@ -106,6 +112,18 @@ std::uint64_t RequestBook::in_flight() const {
     return began - std::min(began, ended);
 }
 
+void RequestBook::write_codes(observe::MetricsWriter& w, std::unordered_map<std::string, std::uint64_t> ThreadCells::* counted,
+                              std::string_view family, std::string_view label, std::string_view help) const {
+    std::map<std::string, std::uint64_t> sums;
+    {
+        std::lock_guard lock(refused_mutex_);
+        for (auto const& cells : cells_)
+            for (auto const& [code, count] : (*cells).*counted) sums[code] += count;
+    }
+    w.family(observe::MetricKind::counter, family, help);
+    for (auto const& [code, count] : sums) w.sample({{label, code}}, count);
+}
+
 void RequestBook::write(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     w.family(MetricKind::counter, "gantry_http_requests_total", "Requests that were answered.");
@@ -130,16 +148,11 @@ void RequestBook::write(observe::MetricsWriter& w) const {
         auto const& row = rows_[i];
         if (sum.count() > 0) w.sample({{"site", row.site}, {"service", row.service}, {"route", row.route}, {"method", row.method}}, sum);
     }
-    std::unordered_map<std::string, std::uint64_t> refused;
-    for (auto const& cells : cells_) {
-        std::lock_guard lock(refused_mutex_);
-        for (auto const& [code, count] : cells->refused) refused[code] += count;
-    }
     w.single(MetricKind::gauge, "gantry_http_requests_in_flight", "Requests that are being answered, streams among them.", in_flight());
-    std::vector<std::pair<std::string, std::uint64_t>> sorted(refused.begin(), refused.end());
-    std::ranges::sort(sorted);
-    w.family(MetricKind::counter, "gantry_http_refused_total", "Requests that were refused before they reached a service, by the reason.");
-    for (auto const& [code, count] : sorted) w.sample({{"reason", code}}, count);
+    write_codes(w, &ThreadCells::refused, "gantry_http_refused_total", "reason",
+                "Requests that were refused before they reached a service, by the reason.");
+    write_codes(w, &ThreadCells::unrecognised, "gantry_auth_failures_total", "code",
+                "Requests whose credentials were missing or didn't hold, by what was wrong.");
 }
 
 }  // namespace gantry::runtime

@@ -49,7 +49,7 @@ class RequestBook {
     // Of all routes of one service, since the start.
     Totals totals(std::string_view site, std::string_view service) const;
     std::uint64_t in_flight() const;
-    // gantry_http_…
+    // gantry_http_… and gantry_auth_failures_total.
     void write(observe::MetricsWriter& writer) const;
 
    private:
@@ -63,9 +63,13 @@ class RequestBook {
     };
     struct ThreadCells {
         observe::Cell began, ended;
-        std::unordered_map<std::string, std::uint64_t> refused;  // by code
+        std::unordered_map<std::string, std::uint64_t> refused;       // by code
+        std::unordered_map<std::string, std::uint64_t> unrecognised;  // those with 401 and the waits after them
         observe::AccessRing* ring = nullptr;
     };
+    void write_codes(observe::MetricsWriter& writer, std::unordered_map<std::string, std::uint64_t> ThreadCells::* counted,
+                     std::string_view family, std::string_view label, std::string_view help) const;
+    void count_refusal(ThreadCells& cells, std::string const& code, int status);
     std::size_t row_of(std::size_t site, Ticket const& ticket) const;
 
     Parts parts_;
