@@ -120,6 +120,7 @@ class Server:
         self.process = subprocess.Popen([*pin(cpu), *map(str, command)], stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         env=environment)
         self.pid, self.name = self.process.pid, name
+        self.shown = []  # headers that the load sends to it
         try:
             self.port = self._wait_line(ready_line) if ready_line else self._wait_port(ready_port)
         except BaseException:
