@@ -42,7 +42,7 @@ struct HttpSettings {
     Duration body_timeout = Duration::seconds(30);
     Duration idle_timeout = Duration::seconds(75);
     Duration write_timeout = Duration::seconds(30);
-    Duration queue_wait = Duration::millis(5);
+    Duration queue_wait = Duration::millis(10);
     Text<0, 4000> tls_certificate;
     Text<0, 4000> tls_key;
     Text<0, 4000> tls_client_ca;

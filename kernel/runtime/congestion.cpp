@@ -18,13 +18,14 @@ bool Congestion::wants_marker(std::int64_t now_us) const {
 void Congestion::marker_posted(std::int64_t now_us) {
     // Nothing came for a while, so nothing waited.
     if (now_us - sampled_us_ > window_us) over_since_us_ = 0;
-    posted_us_ = last_posted_us_ = now_us, served_since_ = 0;
+    posted_us_ = last_posted_us_ = now_us, arrived_since_ = 0;
 }
 
 void Congestion::marker_ran(std::int64_t now_us) {
     sampled_us_ = now_us, sample_us_ = std::max<std::int64_t>(now_us - posted_us_, 0);
+    sample_is_queue_ = arrived_since_ >= queue_length;
     posted_us_ = 0;
-    if (sample_us_ <= base_us())
+    if (!sample_is_queue_ || sample_us_ <= base_us())
         over_since_us_ = 0;
     else if (over_since_us_ == 0)
         over_since_us_ = now_us;
@@ -36,13 +37,20 @@ std::int64_t Congestion::wait_us(std::int64_t now_us) const {
     return std::max<std::int64_t>({known, under_way, 0});
 }
 
+// The wait, where it is a queue's.
+std::int64_t Congestion::queued_us(std::int64_t now_us) const {
+    auto const known = sample_is_queue_ && now_us - sampled_us_ <= window_us ? sample_us_ : 0;
+    auto const under_way = posted_us_ != 0 && arrived_since_ >= queue_length ? now_us - posted_us_ : 0;
+    return std::max<std::int64_t>(known, under_way);
+}
+
 bool Congestion::persists(std::int64_t now_us) const {
-    bool const in_queue = posted_us_ != 0 && served_since_ >= queue_served && now_us - posted_us_ >= limits_.persists.us;
+    bool const in_queue = posted_us_ != 0 && arrived_since_ >= queue_length && now_us - posted_us_ >= limits_.persists.us;
     return in_queue || now_us < refused_until_us_ || (over_since_us_ != 0 && now_us - over_since_us_ >= limits_.persists.us);
 }
 
 bool Congestion::is_congested(std::int64_t now_us) const {
-    return limits_.target.us != 0 && persists(now_us) && wait_us(now_us) > base_us();
+    return limits_.target.us != 0 && persists(now_us) && queued_us(now_us) > base_us();
 }
 
 bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load) {
@@ -50,7 +58,7 @@ bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load
     turn_windows(now_us);
     bool const spared = load != LoadClass::bulk && has_even_share_at_most(service);
     auto const limit_us = base_us() * class_factor[std::size_t(load)] * (spared ? even_factor : 1);
-    if (wait_us(now_us) <= limit_us) return true;
+    if (queued_us(now_us) <= limit_us) return true;
     refused_until_us_ = now_us + limits_.calm.us;
     return false;
 }
@@ -58,7 +66,7 @@ bool Congestion::admits(std::int64_t now_us, std::size_t service, LoadClass load
 void Congestion::served(std::int64_t now_us, std::size_t service, std::int64_t busy_us) {
     turn_windows(now_us);
     busy_us = std::max<std::int64_t>(busy_us, 0);
-    busy_us_[service] += busy_us, busy_total_us_ += busy_us, ++count_, ++served_since_;
+    busy_us_[service] += busy_us, busy_total_us_ += busy_us, ++count_;
 }
 
 void Congestion::turn_windows(std::int64_t now_us) {

@@ -70,6 +70,7 @@ class Thread {
         queue_.insert(queue_.end(), came.begin(), came.end());
     }
     void take(Flow const& flow, std::int64_t at_us, Outcome& outcome) {
+        congestion.arrived();
         if (congestion.wants_marker(now_us)) congestion.marker_posted(now_us), queue_.push_back({now_us, -1});
         auto const waited_us = now_us - at_us;
         if (!flow.spared && !congestion.admits(now_us, flow.service, flow.load)) {
@@ -96,7 +97,7 @@ TEST(Congestion, AtTenTimesItsCapacityAThreadServesNearlyAsMuchAsEver) {
         double const cost = double(cost_us), refusal = refusal_us;
         double const possible = peak * (cost - 10 * refusal) / (cost - refusal);
         EXPECT_GT(got.served, 0.95 * possible) << cost_us;
-        EXPECT_LT(got.wait_us(0.95), 2 * 3 * std::max<std::int64_t>(5 * ms, 2 * cost_us) + 3 * cost_us) << cost_us;
+        EXPECT_LT(got.wait_us(0.95), 2 * 3 * std::max<std::int64_t>(10 * ms, 2 * cost_us) + 3 * cost_us) << cost_us;
     }
 }
 
@@ -130,6 +131,22 @@ TEST(Congestion, OneStallIsNoCongestion) {
     Flow const stall{.every_us = 1'000'000 * ms, .cost_us = 700 * ms, .from_us = at + 100 * ms};
     auto const got = thread.run({reads(10 * ms, 100), stall}, at + 2000 * ms);
     EXPECT_EQ(got[0].refused + got[1].refused, 0);
+}
+
+// As where other programs hold the processors: every turn takes long, however few there are.
+TEST(Congestion, AFewThatWaitAreNoQueue) {
+    Thread thread(1);
+    Congestion& congestion = thread.congestion;
+    for (auto now_us = thread.now_us; now_us < 20'000 * ms; now_us += 60 * ms) {
+        congestion.marker_posted(now_us);
+        for (int i = 0; i < 7; ++i) {
+            congestion.arrived();
+            EXPECT_TRUE(congestion.admits(now_us + i * 7 * ms, 0, LoadClass::bulk));
+            congestion.served(now_us + i * 7 * ms, 0, 100);
+        }
+        congestion.marker_ran(now_us + 50 * ms);
+        EXPECT_EQ(congestion.wait_us(now_us + 50 * ms), 50 * ms);
+    }
 }
 
 TEST(Congestion, WhenTheLoadGoesAllIsServedAgain) {
@@ -200,7 +217,7 @@ TEST(Congestion, WhatIsSparedWaitsLittle) {
     health.spared = true;
     auto got = thread.run({reads(100, 1000), health}, thread.now_us + 10'000 * ms);
     EXPECT_EQ(got[1].refused, 0);
-    EXPECT_LT(got[1].wait_us(0.95), 35 * ms);
+    EXPECT_LT(got[1].wait_us(0.95), 65 * ms);
 }
 
 TEST(Congestion, WithoutATargetNothingIsMeasuredAndNothingRefused) {
@@ -210,9 +227,11 @@ TEST(Congestion, WithoutATargetNothingIsMeasuredAndNothingRefused) {
 }
 
 TEST(Congestion, TheLimitsHoldOnBothSides) {
-    Congestion congestion(1, {});
-    auto const measure = [&](std::int64_t at_us, std::int64_t wait_us) {
-        congestion.marker_posted(at_us - wait_us), congestion.marker_ran(at_us);
+    Congestion congestion(1, {.target = Duration::millis(5)});
+    auto const measure = [&](std::int64_t at_us, std::int64_t wait_us, int arrived = 8) {
+        congestion.marker_posted(at_us - wait_us);
+        for (int i = 0; i < arrived; ++i) congestion.arrived();
+        congestion.marker_ran(at_us);
     };
     std::int64_t now_us = 10'000 * ms;
     measure(now_us, 6 * ms);
@@ -225,6 +244,8 @@ TEST(Congestion, TheLimitsHoldOnBothSides) {
     now_us += 201 * ms;
     EXPECT_TRUE(congestion.is_congested(now_us));
     EXPECT_FALSE(congestion.admits(now_us, 0, LoadClass::bulk));
+    measure(now_us, 10 * ms, 7);
+    EXPECT_TRUE(congestion.admits(now_us, 0, LoadClass::bulk)) << "too few for a queue";
     measure(now_us, 10 * ms);
     EXPECT_TRUE(congestion.admits(now_us, 0, LoadClass::command));
     measure(now_us, 10 * ms + 1);

@@ -28,6 +28,7 @@ std::int64_t LoadControl::arrived(int io_thread, std::int64_t now_us) {
     if (!threads_) return 0;
     auto& lane = lanes_[std::size_t(io_thread)];
     now_us = std::max(now_us, lane->ended_us);
+    lane->congestion.arrived();
     auto const waited_us = lane->congestion.wait_us(now_us);
     if (!lane->congestion.wants_marker(now_us)) return waited_us;
     lane->congestion.marker_posted(now_us);
