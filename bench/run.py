@@ -17,6 +17,7 @@ import rows_feed  # noqa: E402
 import rows_follow  # noqa: E402
 import rows_http  # noqa: E402
 import rows_live  # noqa: E402
+import rows_log  # noqa: E402
 import rows_metrics  # noqa: E402
 import rows_overload  # noqa: E402
 import rows_past  # noqa: E402
@@ -44,6 +45,7 @@ MEASUREMENTS = [
     ("follow", rows_follow.follow, None, True),
     ("live", rows_live.live, None, True),
     ("overload", rows_overload.overload, None, True),
+    ("log-line", rows_log.log_line, None, True),
     ("metrics", rows_metrics.scrape, None, False),
     ("past", rows_past.past, None, True),
     ("timers", rows_timers.timers, None, True),

@@ -1,9 +1,22 @@
+# gantry_unoptimized(target): under a sanitizer it is compiled without optimizing, in a third of the time.
+function(gantry_unoptimized target)
+  if(GANTRY_SANITIZE AND NOT GANTRY_FUZZING)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
+# What the simulators and every request spend their time in; all else is compiled without optimizing under a sanitizer.
+set(gantry_hot kernel_base kernel_codec kernel_state kernel_log kernel_log_faulty kernel_net kernel_http)
+
 # gantry_library(NAME n SOURCES a.cpp … DEPS x y): one static library a folder, with the folders that it may use.
 function(gantry_library)
   cmake_parse_arguments(A "" "NAME" "SOURCES;DEPS;PRIVATE" ${ARGN})
   add_library(${A_NAME} STATIC ${A_SOURCES})
   target_include_directories(${A_NAME} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${A_NAME} PUBLIC ${A_DEPS} PRIVATE ${A_PRIVATE})
+  if(NOT A_NAME IN_LIST gantry_hot)
+    gantry_unoptimized(${A_NAME})
+  endif()
 endfunction()
 
 # gantry_timeout(test seconds): how long a test may take; a sanitizer makes it slower.
@@ -12,13 +25,6 @@ function(gantry_timeout test seconds)
     math(EXPR seconds "${seconds} * 5")
   endif()
   set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
-endfunction()
-
-# gantry_unoptimized(target): under a sanitizer a test's own code is compiled without optimizing, in a third of the time.
-function(gantry_unoptimized target)
-  if(GANTRY_SANITIZE AND NOT GANTRY_FUZZING)
-    target_compile_options(${target} PRIVATE -O0)
-  endif()
 endfunction()
 
 # gantry_test(NAME n SOURCES a_test.cpp … DEPS x y): one gtest program a folder, registered with ctest under its name.

@@ -181,6 +181,18 @@ def check_hidden_libraries(tree):
                 todo.append((name, f"{chain} → {name}"))
 
 
+def check_own_header(tree):
+    """A source file includes the header of its name first: so each build shows that the header needs nothing before it."""
+    paths = set(tree.cpp())
+    for path in sorted(paths):
+        header = path.removesuffix(".cpp") + ".h"
+        if not path.endswith(".cpp") or header not in paths:
+            continue
+        line, name, _ = next(includes(tree.text(path)), (1, "", True))
+        if name != header:
+            yield path, line, f"include \"{header}\" before anything else"
+
+
 def check_bans(tree):
     for path in tree.cpp():
         code = blank(tree.text(path))
@@ -289,7 +301,7 @@ def check_errors(tree):
         yield page, 1, "is not what the sources say: run tools/tidy.py --update and look at the difference"
 
 
-CHECKS = [check_layers, check_hidden_libraries, check_bans, check_unfinished, check_text, check_readmes, check_errors]
+CHECKS = [check_layers, check_hidden_libraries, check_own_header, check_bans, check_unfinished, check_text, check_readmes, check_errors]
 
 
 def main(arguments):

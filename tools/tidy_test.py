@@ -79,6 +79,19 @@ class HiddenLibraries(unittest.TestCase):
         self.assertEqual(findings(tidy.check_hidden_libraries, files), [])
 
 
+class OwnHeader(unittest.TestCase):
+    def test_comes_first(self):
+        files = {"kernel/net/a.h": "\n", "kernel/net/a.cpp": '#include "kernel/net/a.h"\n#include <vector>\n'}
+        self.assertEqual(findings(tidy.check_own_header, files), [])
+        files["kernel/net/a.cpp"] = '\n#include <vector>\n#include "kernel/net/a.h"\n'
+        self.assertEqual(findings(tidy.check_own_header, files), ["kernel/net/a.cpp:2"])
+        files["kernel/net/a.cpp"] = "\n"
+        self.assertEqual(findings(tidy.check_own_header, files), ["kernel/net/a.cpp:1"])
+
+    def test_where_there_is_one(self):
+        self.assertEqual(findings(tidy.check_own_header, {"kernel/net/main.cpp": "#include <vector>\n", "kernel/net/a.h": "\n"}), [])
+
+
 class Bans(unittest.TestCase):
     def test_rows(self):
         for line, elsewhere in [

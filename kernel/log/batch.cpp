@@ -60,6 +60,14 @@ std::uint64_t varint_size(std::uint64_t v) {
 }
 std::uint64_t string_size(std::string_view s) { return varint_size(s.size()) + s.size(); }
 
+// One string: the 16 bytes of the id, then what came as tracestate.
+constexpr std::size_t trace_id_bytes = 16;
+std::uint64_t trace_size(BatchView const& b) { return b.trace_id.size() + b.trace_state.size(); }
+void put_trace(BatchView const& b, std::string& out) { put_varint(out, trace_size(b)), out.append(b.trace_id).append(b.trace_state); }
+void read_trace(std::string_view text, BatchView& out) {
+    out.trace_id = text.substr(0, trace_id_bytes), out.trace_state = text.substr(out.trace_id.size());
+}
+
 std::uint8_t fields_of(BatchView const& b) {
     return std::uint8_t((b.caller.empty() ? 0 : has_caller) | (b.request_id.empty() ? 0 : has_request_id) |
                         (b.trace_id.empty() ? 0 : has_trace_id) | (b.cause ? has_cause : 0) | (b.idempotency ? has_idempotency : 0) |
@@ -68,8 +76,9 @@ std::uint8_t fields_of(BatchView const& b) {
 
 std::uint64_t meta_size(BatchView const& b) {
     std::uint64_t n = 0;
-    for (auto s : {b.caller, b.request_id, b.trace_id, b.note})
+    for (auto s : {b.caller, b.request_id, b.note})
         if (!s.empty()) n += string_size(s);
+    if (!b.trace_id.empty()) n += varint_size(trace_size(b)) + trace_size(b);
     if (b.cause) n += string_size(b.cause->log) + varint_size(b.cause->position);
     if (b.idempotency)
         n += string_size(b.idempotency->key_hash) + string_size(b.idempotency->body_hmac) + string_size(b.idempotency->reply);
@@ -79,8 +88,9 @@ std::uint64_t meta_size(BatchView const& b) {
 }
 
 void put_meta(BatchView const& b, std::string& out) {
-    for (auto s : {b.caller, b.request_id, b.trace_id})
+    for (auto s : {b.caller, b.request_id})
         if (!s.empty()) put_string(out, s);
+    if (!b.trace_id.empty()) put_trace(b, out);
     if (b.cause) put_string(out, b.cause->log), put_varint(out, b.cause->position);
     if (b.idempotency) {
         put_string(out, b.idempotency->key_hash);
@@ -106,7 +116,7 @@ void read_cursors(ByteReader& in, std::vector<CursorView>& cursors) {
 bool read_meta(std::uint8_t fields, ByteReader& in, std::vector<CursorView>& cursors, BatchView& out) {
     if (fields & has_caller) out.caller = in.string();
     if (fields & has_request_id) out.request_id = in.string();
-    if (fields & has_trace_id) out.trace_id = in.string();
+    if (fields & has_trace_id) read_trace(in.string(), out);
     if (fields & has_cause) {
         auto name = in.string();
         out.cause = CauseView{name, in.varint()};
@@ -190,7 +200,7 @@ char const* decode_body(BatchHeader const& h, char const* batch, std::vector<Cur
     if (crc32c(body) != h.body_crc) return "the body's checksum is wrong";
     out.kind = h.kind, out.first = h.first, out.count = h.count, out.time = h.time;
     out.epoch = h.epoch, out.incarnation = h.incarnation, out.chain = h.chain;
-    out.caller = out.request_id = out.trace_id = out.note = {};
+    out.caller = out.request_id = out.trace_id = out.trace_state = out.note = {};
     out.cause.reset(), out.idempotency.reset();
     ByteReader meta(body.substr(0, h.meta_bytes));
     if (!read_meta(h.fields, meta, cursors, out)) return "the batch's fields are malformed";

@@ -61,7 +61,8 @@ struct BatchView {
     Incarnation incarnation = 0;  // set by the log on append
     std::string_view caller;
     std::string_view request_id;
-    std::string_view trace_id;  // 16 bytes or empty
+    std::string_view trace_id;     // 16 bytes or empty
+    std::string_view trace_state;  // the request's tracestate, only with a trace_id; or empty
     std::optional<CauseView> cause;
     std::optional<IdempotencyView> idempotency;
     std::span<CursorView const> cursors;

@@ -170,6 +170,7 @@ TEST_P(LogContract, AScanGivesBackEveryField) {
     std::string trace(16, '\x01'), key(16, '\x02'), hmac(32, '\x03');
     BatchView in;
     in.count = 3, in.time = place->clock.wall() + Duration::seconds(1), in.caller = "u_ann", in.request_id = "r1", in.trace_id = trace;
+    in.trace_state = "vendor=1,other=two";
     in.cause = CauseView{"tracker", 9}, in.idempotency = IdempotencyView{key, hmac, "reply"};
     in.cursors = cursors, in.note = "note", in.events = events;
     ASSERT_TRUE(log->append(in));
@@ -187,6 +188,7 @@ TEST_P(LogContract, AScanGivesBackEveryField) {
         EXPECT_EQ(b.caller, "u_ann");
         EXPECT_EQ(b.request_id, "r1");
         EXPECT_EQ(b.trace_id, trace);
+        EXPECT_EQ(b.trace_state, "vendor=1,other=two");
         EXPECT_TRUE(b.cause && b.cause->log == "tracker" && b.cause->position == 9);
         EXPECT_TRUE(b.idempotency && b.idempotency->key_hash == key && b.idempotency->body_hmac == hmac && b.idempotency->reply == "reply");
         EXPECT_EQ(b.cursors.size(), 2u);

@@ -44,6 +44,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
                         .bind = bind,
                         .request_id = asked.request_id,
                         .trace_id = asked.trace_id(),
+                        .trace_state = asked.trace_state,
                         .idempotency_key = key,
                         .target = asked.head.target,
                         .body = json};

@@ -8,6 +8,7 @@
 #include "kernel/codec/json.h"
 #include "kernel/http/message.h"
 #include "kernel/observe/log_line.h"
+#include "kernel/observe/trace_context.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/deadline.h"
@@ -136,6 +137,17 @@ std::string Edge::id_of(http::Exchange const& exchange) {
     auto const given = exchange.head().header("X-Request-Id");
     return is_plain_id(given) ? std::string(given) : fresh_id("q_", options_.clock->wall().us, lane(exchange.io_thread()).random);
 }
+// What came along with a traceparent, to be passed on as it is.
+std::string Edge::trace_state_of(Asked const& asked) {
+    if (asked.trace_id().empty() || !observe::parse_traceparent(asked.head.header("traceparent"))) return {};
+    std::string state;
+    for (auto const& header : asked.head.headers)
+        if (http::equals_ignoring_case(header.name, "tracestate"))
+            state.append(state.empty() ? "" : ",").append(header.value.substr(0, observe::TraceState::size_max + 1));
+    bool const passes = state.size() <= observe::TraceState::size_max && observe::TraceState::parse(state).size() > 0;
+    return passes ? state : std::string();
+}
+
 std::string Edge::id_of(Asked const& asked) {
     if (!asked.request_id.empty()) return asked.request_id;
     if (asked.ticket) return std::string(asked.ticket->request_id());
@@ -269,7 +281,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
     if (ticket) asked.deadline_us = ticket->deadline_us;
     if (ticket && ticket->trace) asked.trace = ticket->trace->id().bytes();
     // A read says its id only with a problem.
-    if (target.route->command) asked.request_id = id_of(asked);
+    if (target.route->command) asked.request_id = id_of(asked), asked.trace_state = trace_state_of(asked);
     auto refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, id_of(asked), {}); };
     if (!caller->allows(target.route->scope)) {
         if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
@@ -348,6 +360,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Seen seen;
     Request request{
         .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
+    request.trace_state = asked.trace_state;
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;

@@ -108,6 +108,7 @@ class Edge final : public http::Handler {
     // The id of a request: its ticket's, its own if that is plain, else a new one.
     std::string id_of(http::Exchange const& exchange);
     std::string id_of(Asked const& asked);
+    static std::string trace_state_of(Asked const& asked);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);

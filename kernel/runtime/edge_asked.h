@@ -25,6 +25,7 @@ struct Edge::Asked {
     std::string request_id = {};   // empty: not asked for yet (Edge::id_of)
     std::int64_t deadline_us = 0;  // of the steady clock; 0: none
     std::array<char, 16> trace = {};
+    std::string trace_state = {};
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
@@ -47,7 +48,7 @@ struct Edge::AskedLater {
         match_ = table.match(http::method_name(head_.method), path_);
         view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
                             as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
-                            asked.deadline_us, asked.trace});
+                            asked.deadline_us, asked.trace, asked.trace_state});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;

@@ -118,6 +118,7 @@ void EffectRunner::act_traced(Unsettled& ran, Outside& outside) {
     std::string request_id;
     (void)parts_.host.log().find(ran.due.row.position, [&](log::BatchView const& batch) {
         request_id = batch.request_id;
+        outside.trace_state = batch.trace_state;
         if (auto const id = observe::trace_id_of_bytes(batch.trace_id)) from = observe::TraceContext{.trace = *id};
         return false;
     });

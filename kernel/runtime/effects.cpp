@@ -20,6 +20,7 @@ Result<client::Reply> Outside::call(client::Request request) {
     if (std::ranges::none_of(request.headers, is_key)) request.headers.emplace_back("Idempotency-Key", id.str());
     if (request.total_timeout_ms < 0) request.total_timeout_ms = std::max<std::int64_t>(1, (until - now()).us / 1000);
     if (!traceparent.empty()) request.headers.emplace_back("traceparent", traceparent);
+    if (!trace_state.empty()) request.headers.emplace_back("tracestate", trace_state);
     auto const began_ns = system_clock().steady_ns();
     auto reply = send(std::move(request));
     if (called) called(began_ns, system_clock().steady_ns(), reply.status);

@@ -28,7 +28,7 @@ struct Outside {
     std::function<client::Reply(client::Request)> send;  // over HTTP; never null
     std::function<bool()> stopping;                      // the process ends: give up soon
     std::function<Time()> now;
-    std::string traceparent = {};  // goes along with calls; empty: none
+    std::string traceparent = {}, trace_state = {};  // go along with calls; empty: none
     // Is told of each call: when it began and ended (Clock::steady_ns), and its status.
     std::function<void(std::int64_t, std::int64_t, int)> called = {};
 

@@ -341,5 +341,23 @@ TEST_F(GateTest, TheTraceStandsInTheLog) {
     EXPECT_EQ(found, std::string(bytes.data(), bytes.size()));
 }
 
+TEST_F(GateTest, WhatCameAsTracestateStandsInTheLogToo) {
+    start();
+    std::string const parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n";
+    std::vector<std::string> sent{
+        parent + "tracestate: vendor=1,other=two\r\n",
+        parent + "tracestate: vendor=1\r\nTraceState: other=two\r\n",
+        parent + "tracestate: Not A Key=1\r\n",
+        parent + "tracestate: a=" + std::string(256, 'x') + ",b=" + std::string(251, 'y') + "\r\n",
+        parent + "tracestate: a=" + std::string(256, 'x') + ",b=" + std::string(252, 'y') + "\r\n",
+        "tracestate: vendor=1\r\n",
+    };
+    for (auto const& headers : sent) EXPECT_EQ(outcome(post("/notes/v1", R"({"title":"x"})", headers + std::string(json))), "200");
+    std::vector<std::string> found;
+    ASSERT_TRUE(log_.scan(0, [&](log::BatchView const& batch) { return found.emplace_back(batch.trace_state), true; }));
+    EXPECT_EQ(found, (std::vector<std::string>{"vendor=1,other=two", "vendor=1,other=two", "",
+                                               "a=" + std::string(256, 'x') + ",b=" + std::string(251, 'y'), "", ""}));
+}
+
 }  // namespace
 }  // namespace gantry::runtime

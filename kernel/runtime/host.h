@@ -85,6 +85,7 @@ struct Request {
     Bind bind;
     std::string_view request_id = {};
     std::string_view trace_id = {};             // 16 bytes, or empty
+    std::string_view trace_state = {};          // with a trace_id: what came along as tracestate
     std::string_view idempotency_key = {};      // empty: none
     std::string_view target = {}, body = {};    // what is compared when a key comes again
     std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none

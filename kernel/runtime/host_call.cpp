@@ -134,7 +134,7 @@ void HostCall::applying() {
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
     log::BatchView batch;
     batch.count = count_, batch.time = ctx_.now, batch.caller = ctx_.caller(), batch.events = events_;
-    if (request_) batch.request_id = request_->request_id, batch.trace_id = request_->trace_id;
+    if (request_) batch.request_id = request_->request_id, batch.trace_id = request_->trace_id, batch.trace_state = request_->trace_state;
     std::string stored;
     if (request_ && !request_->idempotency_key.empty()) {
         stored = encode_stored_reply(reply, value, status, sealer());

@@ -308,6 +308,37 @@ TEST_F(Effects, AreTakenFromWorkersOnlyWhenOneIsFree) {
     EXPECT_EQ(runner.under_way(), 0u);
 }
 
+TEST_F(Effects, PassOnTheTraceOfTheirRequest) {
+    for (auto const& route : h.host().decl().routes) {
+        if (route.path != "/letters" || route.verb != "POST") continue;
+        Viewer const viewer{Str("u_ann")};
+        auto bind = [](codec::Type const& type, void* p) { return codec::decode_json(type, p, R"({"id":"l_1","to":"bell"})"); };
+        runtime::Request const request{.route = route,
+                                       .viewer = viewer,
+                                       .bind = bind,
+                                       .request_id = "mine-1",
+                                       .trace_id = "0123456789abcdef",
+                                       .trace_state = "vendor=1,other=two"};
+        auto const later = []() -> runtime::Done { return [](Result<runtime::Answer>) {}; };
+        EXPECT_TRUE(h.host().call(request, later).has_value());
+    }
+    std::map<std::string, std::string> passed;
+    std::string kept;
+    runtime::EffectRunner runner({.host = h.host(),
+                                  .clock = h.clock(),
+                                  .send =
+                                      [&](client::Request const& request) {
+                                          for (auto const& [name, value] : request.headers) passed[name] = value;
+                                          return answer(200, "r");
+                                      },
+                                  .run = [](std::move_only_function<void()> task) { return task(), true; },
+                                  .keep_trace = [&](auto const&, auto const& outcome) { kept = outcome.request_id; }});
+    runner.poll();
+    EXPECT_EQ(passed["traceparent"].substr(0, 36), "00-30313233343536373839616263646566-") << passed["traceparent"];
+    EXPECT_EQ(passed["tracestate"], "vendor=1,other=two");
+    EXPECT_EQ(kept, "mine-1");
+}
+
 TEST(EffectLaws, HoldOverRandomCommands) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
         Harness<Service> h;
