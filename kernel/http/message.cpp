@@ -224,9 +224,13 @@ std::string_view site_label(std::string_view authority) {
     return address || host.find('.') == host.npos ? std::string_view() : host.substr(0, host.find('.'));
 }
 
+Result<void> check_loopback_host(RequestHead const& head) {
+    if (is_loopback_authority(head.host)) return {};
+    return fail(403, "not_loopback", "This server runs open on loopback and answers only to localhost, 127.0.0.0/8 and [::1].");
+}
+
 Result<void> check_loopback(RequestHead const& head) {
-    if (!is_loopback_authority(head.host))
-        return fail(403, "not_loopback", "This server runs open on loopback and answers only to localhost, 127.0.0.0/8 and [::1].");
+    TRY_VOID(check_loopback_host(head));
     int origins = 0;
     for (auto const& h : head.headers) {
         if (!equals_ignoring_case(h.name, "Origin")) continue;

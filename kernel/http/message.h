@@ -74,6 +74,8 @@ std::string content_range(ByteRange const& range, std::uint64_t total_bytes);
 // cross_site, 415 json_required) a Host that is not loopback, an Origin that is not loopback, Sec-Fetch-Site: cross-site, and a command
 // (not GET, HEAD, OPTIONS) with a body whose type is not JSON-like.
 Result<void> check_loopback(RequestHead const& head);
+// The Host alone.
+Result<void> check_loopback_host(RequestHead const& head);
 // What keeps a page of another origin from acting with what the browser shows by itself (a password, a certificate, a cookie): 403
 // cross_site for a command with an Origin that isn't this host, or Sec-Fetch-Site: cross-site.
 Result<void> check_same_origin(RequestHead const& head);

@@ -99,6 +99,12 @@ bool goes_before(Target const& a, Target const& b) {
     return std::tuple(fields(a), std::string_view(a.path), a.route->verb) < std::tuple(fields(b), std::string_view(b.path), b.route->verb);
 }
 
+// "/notes/v1/…"
+bool is_versioned(std::string_view path) {
+    auto const slash = path.find('/', 1);
+    return slash != path.npos && slash + 2 < path.size() && path[slash + 1] == 'v' && path[slash + 2] >= '0' && path[slash + 2] <= '9';
+}
+
 bool same_place(Target const& a, Segments const& path) {
     if (a.segments.size() != path.count) return false;
     for (std::size_t i = 0; i < path.count; ++i)
@@ -137,26 +143,24 @@ bool percent_decode(std::string_view text, Plus plus, std::string& out) {
 RouteTable::RouteTable(std::span<Host* const> hosts) {
     for (Host* host : hosts)
         for (auto const& route : host->decl().routes)
-            targets_.push_back({host,
-                                &route,
-                                nullptr,
-                                fmt::format("/{}/v{}{}", host->decl().name, int(route.version), route.path == "/" ? "" : route.path),
-                                {},
-                                false});
+            targets_.push_back({host, &route, nullptr, path_of(host->decl().name, route), {}, false});
     for (auto& target : targets_) {
         auto parts = segments_of(target.path);
+        has_foreign_ |= target.route->foreign.has_value();
+        GANTRY_ASSERT(!target.route->foreign || !is_versioned(target.path), "/v<n> is of our own routes");
         GANTRY_ASSERT(!parts.too_many, "a route's path has at most 12 segments");
         std::size_t fields = 0;
         for (std::size_t i = 0; i < parts.count; ++i) {
             target.segments.push_back(parts.at[i]);
             if (!is_field(parts.at[i])) continue;
             ++fields;
-            GANTRY_ASSERT(field_named(*target.route->input, field_of(parts.at[i])), "a {field} of a path is a field of the input");
+            GANTRY_ASSERT(target.route->foreign || field_named(*target.route->input, field_of(parts.at[i])),
+                          "a {field} of a path is a field of the input");
         }
         for (auto name : kernel_parameters)
-            GANTRY_ASSERT(target.route->command || !field_named(*target.route->input, name),
+            GANTRY_ASSERT(target.route->command || target.route->foreign || !field_named(*target.route->input, name),
                           "a parameter has a name that the kernel keeps");
-        target.takes_body = target.route->command && target.route->input->fields.size() > fields;
+        target.takes_body = target.route->command && (target.route->foreign || target.route->input->fields.size() > fields);
     }
     std::ranges::sort(targets_, goes_before);
     for (auto& target : targets_)
@@ -170,6 +174,21 @@ RouteTable::RouteTable(std::span<Host* const> hosts) {
         auto parts = segments_of(target.path);
         std::copy_n(parts.at.begin(), parts.count, target.segments.begin());
     }
+}
+
+std::string path_of(std::string_view service, RouteDecl const& route) {
+    auto const rest = route.path == "/" ? std::string_view() : route.path;
+    return route.foreign ? fmt::format("/{}{}", service, rest) : fmt::format("/{}/v{}{}", service, int(route.version), rest);
+}
+
+bool RouteTable::may_be_foreign(std::string_view path) const { return has_foreign_ && !is_versioned(path); }
+
+bool RouteTable::is_cross_origin(std::string_view verb, std::string_view path) const {
+    auto const segments = segments_of(path);
+    return !segments.too_many && std::ranges::any_of(targets_, [&](Target const& target) {
+        bool const asks = verb == "OPTIONS" || target.route->verb == (verb == "HEAD" ? "GET" : verb);
+        return target.route->foreign && target.route->foreign->options.cross_origin && asks && same_place(target, segments);
+    });
 }
 
 Match RouteTable::match(std::string_view verb, std::string_view path) const {
@@ -191,6 +210,17 @@ Result<void> bind_path(Target const& target, Segments const& segments, codec::Ty
         if (is_field(name)) TRY_VOID(set_field(*field_named(type, field_of(name)), out, name, segments.at[i], Plus::itself));
     }
     return {};
+}
+
+Result<void> bind_foreign(Match const& match, ForeignRequest request, void* out) {
+    Target const& target = *match.target;
+    std::array<std::pair<std::string_view, std::string_view>, path_segments_max> fields;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < match.segments.count; ++i)
+        if (is_field(target.segments[i])) fields[count++] = {field_of(target.segments[i]), match.segments.at[i]};
+    request.fields = {fields.data(), count};
+    auto const& foreign = *target.route->foreign;
+    return foreign.parse(foreign.function, request, out);
 }
 
 Result<void> bind_request(Match const& match, std::string_view query, std::string_view body, bool padded, codec::Type const& type,

@@ -49,10 +49,15 @@ class RouteTable {
     RouteTable& operator=(RouteTable const&) = delete;
     // HEAD is answered by GET. Allocates only to say what is allowed.
     Match match(std::string_view verb, std::string_view path) const;
+    // False for paths of our own routes, /<service>/v<n>/…, and where there are no others.
+    bool may_be_foreign(std::string_view path) const;
+    // Whether pages of any origin may ask here with this verb; with OPTIONS: with some verb.
+    bool is_cross_origin(std::string_view verb, std::string_view path) const;
     std::span<Target const> targets() const { return targets_; }
 
    private:
     std::vector<Target> targets_;
+    bool has_foreign_ = false;
 };
 
 // Fills an input: fields named in the path from there, the others of a command from the body, those of a read from the query. Problems:
@@ -60,6 +65,8 @@ class RouteTable {
 // the body.
 Result<void> bind_request(Match const& match, std::string_view query, std::string_view body, bool padded, codec::Type const& type,
                           void* out);
+// As a foreign route reads it; `request` without its fields.
+Result<void> bind_foreign(Match const& match, ForeignRequest request, void* out);
 // The fields of the path alone.
 Result<void> bind_path(Target const& target, Segments const& segments, codec::Type const& type, void* out);
 

@@ -33,6 +33,8 @@ struct Ctx {
     Random& random;
     void const* settings = nullptr;
     codec::HashKey const* hash_key = nullptr;
+    std::string_view reached_at = "http://localhost";  // how the caller reached this server: what its own addresses begin with
+    Position durable = 0;                              // of a read that tells events (`told`): the last one that can be had
 
     Str const& caller() const { return viewer.id; }
     // A new id: the prefix and 20 characters, sorted by time.

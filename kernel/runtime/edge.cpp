@@ -24,6 +24,7 @@ namespace {
 constexpr int lanes_max = 256;  // IO threads of a process
 constexpr std::string_view openapi_file = "openapi.json";
 constexpr std::uint64_t large_body_bytes = 1 << 20;
+constexpr std::uint64_t preflight_s = 86'400;  // that a browser may keep the answer
 
 bool is_ndjson(http::RequestHead const& head) {
     auto type = head.header("Content-Type");
@@ -94,7 +95,8 @@ http::BodyPlan Edge::plan(http::RequestHead const& head) {
     auto found = table_.match(http::method_name(head.method), head.path);
     if (!found.target || !found.target->takes_body) return http::BodyPlan::none();
     if (found.target->route->bulk && is_ndjson(head)) return http::BodyPlan::stream(options_.bulk_bytes_max);
-    return http::BodyPlan::whole(options_.body_bytes_max);
+    auto const& foreign = found.target->route->foreign;
+    return http::BodyPlan::whole(foreign ? foreign->options.body_bytes_max : options_.body_bytes_max);
 }
 
 http::BodyPlan Edge::arrive(http::Arrival& arrival) {
@@ -165,10 +167,33 @@ void Edge::handle(http::Exchange& exchange) {
         return caller ? options_.admin->handle(exchange, **caller)
                       : write_problem(exchange.response(), caller.error(), id_of(exchange), {});
     auto const found = table_.match(http::method_name(head.method), head.path);
+    if (found.target && found.target->route->foreign) open_to_origins(exchange, *found.target->route->foreign);
     if (found.target && !caller) return write_problem(exchange.response(), caller.error(), id_of(exchange), {});
     if (found.target) return answer_route(exchange, found, *caller);
     if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;
     answer_unknown(exchange, found);
+}
+
+void Edge::open_to_origins(http::Exchange& exchange, ForeignDecl const& foreign) {
+    if (!foreign.options.cross_origin) return;
+    exchange.add_header("Access-Control-Allow-Origin", "*");
+    if (!foreign.options.exposed_headers.empty()) exchange.add_header("Access-Control-Expose-Headers", foreign.options.exposed_headers);
+}
+
+// Of our own routes it is said without looking for them.
+bool Edge::is_foreign(http::RequestHead const& head) const {
+    if (!table_.may_be_foreign(head.path)) return false;
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    return found.target && found.target->route->foreign;
+}
+bool Edge::is_cross_origin(http::RequestHead const& head) const {
+    return table_.may_be_foreign(head.path) && table_.is_cross_origin(http::method_name(head.method), head.path);
+}
+bool Edge::is_anonymous(http::RequestHead const& head) const {
+    if (!table_.may_be_foreign(head.path)) return false;
+    if (is_cross_origin(head)) return true;
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    return found.target && found.target->route->foreign && found.target->route->foreign->is_anonymous();
 }
 
 bool Edge::answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket) {
@@ -260,7 +285,14 @@ void Edge::answer_unknown(http::Exchange& exchange, Match const& match) {
                              {404, "route_not_found", "there is nothing at this path; /<service>/v1/openapi.json lists what is"}, id, {});
     auto response = exchange.response();
     auto const allowed = match.allowed + ", OPTIONS";
-    if (head.method == http::Method::Options) return response.begin(204).header("Allow", allowed).empty();
+    if (head.method == http::Method::Options) {
+        response.begin(204).header("Allow", allowed);
+        if (is_cross_origin(head)) {
+            response.header("Access-Control-Allow-Origin", "*").header("Access-Control-Allow-Methods", allowed);
+            response.header("Access-Control-Allow-Headers", "*, Authorization").header("Access-Control-Max-Age", preflight_s);
+        }
+        return response.empty();
+    }
     Problem const problem{405, "method_not_allowed", "this path takes " + allowed};
     response.begin(405).header("Allow", allowed).header("Content-Type", "application/problem+json").header("X-Request-Id", id);
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, id); });
@@ -280,9 +312,11 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
                 .query = head.query};
     if (ticket) asked.deadline_us = ticket->deadline_us;
     if (ticket && ticket->trace) asked.trace = ticket->trace->id().bytes();
+    asked.tls = exchange.tls();
+    if (target.route->foreign) asked.client = ticket ? std::string(ticket->client()) : exchange.peer().address;
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = id_of(asked), asked.trace_state = trace_state_of(asked);
-    auto refuse = [&](Problem const& problem) { write_problem(exchange.response(), problem, id_of(asked), {}); };
+    auto refuse = [&](Problem const& problem) { write_refusal(exchange.response(), *target.route, problem, id_of(asked), {}); };
     if (!caller->allows(target.route->scope)) {
         if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
         return refuse_caller(exchange, *caller, target.route->scope, id_of(asked));
@@ -297,13 +331,13 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         if (lines || is_array(asked.body)) return start_bulk(exchange, asked, lines ? BulkForm::lines : BulkForm::array);
     }
     KernelQuery query;
-    if (!target.route->command && may_have_kernel_parameters(head.query)) {
+    if (!target.route->command && !target.route->foreign && may_have_kernel_parameters(head.query)) {
         auto split = split_query(head.query);
         if (!split) return refuse(split.error());
         query = std::move(*split);
         asked.query = query.rest, asked.as_of = query.as_of;
     }
-    if (head.method == http::Method::Get && !target.route->command) {
+    if (head.method == http::Method::Get && !target.route->command && !target.route->foreign) {
         auto live = live_form(query, head.header("Accept"));
         if (!live) return refuse(live.error());
         asked.live = *live;
@@ -344,7 +378,9 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Target const& target = *asked.match.target;
     Host& host = *target.host;
     if (is_past(asked.deadline_us)) return write_problem(respond(), deadline_exceeded(), id_of(asked), {});
-    auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
+    auto bind = [&](codec::Type const& type, void* out) {
+        return target.route->foreign ? bind_foreign(asked, out) : bind_request(asked.match, asked.query, asked.body, true, type, out);
+    };
     auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
     Bind const bind_read(bind_read_fn);
     if (target.route->feed) {
@@ -361,6 +397,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Request request{
         .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
     request.trace_state = asked.trace_state;
+    auto const reached_at = fmt::format("http{}://{}", asked.tls ? "s" : "", asked.head.host);
+    if (!asked.head.host.empty()) request.reached_at = reached_at;
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
@@ -393,7 +431,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, system_clock().steady_ns());
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
-    if (!*outcome || target.route->command) return write_outcome(respond(), to, *outcome);
+    if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
@@ -402,6 +440,24 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         lane(asked.io_thread)
             .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
+}
+
+Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
+    auto const& head = asked.head;
+    std::vector<std::pair<std::string_view, std::string_view>> headers;
+    headers.reserve(head.headers.size());
+    for (auto const& h : head.headers) headers.emplace_back(h.name, h.value);
+    return runtime::bind_foreign(asked.match,
+                                 {.verb = http::method_name(head.method),
+                                  .path = head.path,
+                                  .query = head.query,
+                                  .body = asked.body,
+                                  .scheme = asked.tls ? "https" : "http",
+                                  .host = head.host,
+                                  .client = asked.client,
+                                  .headers = headers,
+                                  .fields = {}},
+                                 out);
 }
 
 // Of a call that is decided and waits to be durable.

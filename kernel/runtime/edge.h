@@ -66,6 +66,10 @@ class Edge final : public http::Handler {
     Load load_of(http::RequestHead const& head) const;
     // Answers a read if its answer is kept.
     bool answer_kept(http::Exchange& exchange);
+    // Of routes of other protocols (foreign.h), by their heads.
+    bool is_foreign(http::RequestHead const& head) const;
+    bool is_cross_origin(http::RequestHead const& head) const;
+    bool is_anonymous(http::RequestHead const& head) const;
     // Before a planned stop: live readers are told to come back, and end.
     void announce_stop();
     // Ends streams whose callers were changed, disabled or removed.
@@ -109,6 +113,8 @@ class Edge final : public http::Handler {
     std::string id_of(http::Exchange const& exchange);
     std::string id_of(Asked const& asked);
     static std::string trace_state_of(Asked const& asked);
+    static Result<void> bind_foreign(Asked const& asked, void* out);
+    static void open_to_origins(http::Exchange& exchange, ForeignDecl const& foreign);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>
     void run(Asked const& asked, Defer&& defer, Respond&& respond);

@@ -26,6 +26,8 @@ struct Edge::Asked {
     std::int64_t deadline_us = 0;  // of the steady clock; 0: none
     std::array<char, 16> trace = {};
     std::string trace_state = {};
+    bool tls = false;
+    std::string client = {};  // of a foreign route: its address
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };
@@ -37,6 +39,7 @@ struct Edge::AskedLater {
         : caller_(asked.caller),
           target_(asked.head.target),
           path_(asked.head.path),
+          host_(asked.head.host),
           query_(asked.query),
           as_of_(asked.as_of),
           body_(asked.body) {
@@ -44,11 +47,11 @@ struct Edge::AskedLater {
         for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
         for (auto const& [name, value] : texts_) headers_.push_back({name, value});
         head_ = asked.head;
-        head_.target = target_, head_.path = path_, head_.query = query_, head_.host = {}, head_.headers = headers_;
+        head_.target = target_, head_.path = path_, head_.query = query_, head_.host = host_, head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
         view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
                             as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
-                            asked.deadline_us, asked.trace, asked.trace_state});
+                            asked.deadline_us, asked.trace, asked.trace_state, asked.tls, asked.client});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;
@@ -57,7 +60,7 @@ struct Edge::AskedLater {
 
    private:
     EdgeCallerRef caller_;
-    std::string target_, path_, query_, as_of_, body_;
+    std::string target_, path_, host_, query_, as_of_, body_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<http::Header> headers_;
     http::RequestHead head_;

@@ -4,7 +4,7 @@
 
 namespace gantry::runtime {
 
-Result<AnyValue> event_at(Host& host, Position position) {
+Result<AnyValue> event_at(Host const& host, Position position) {
     auto const& type = *host.decl().event;
     AnyValue borrowed(type), owned(type);
     Result<void> read = fail(410, "position_gone", "the log has no such event");
@@ -23,6 +23,14 @@ Result<AnyValue> event_at(Host& host, Position position) {
     }));
     if (!read) return std::unexpected(std::move(read.error()));
     return owned;
+}
+
+Result<std::shared_ptr<void const>> event_if_kept(Host const& host, Position position) {
+    auto event = event_at(host, position);
+    if (!event && event.error().code == "position_gone") return nullptr;
+    if (!event) return std::unexpected(std::move(event.error()));
+    auto kept = std::make_shared<AnyValue>(std::move(*event));
+    return std::shared_ptr<void const>(kept, kept->get());
 }
 
 }  // namespace gantry::runtime

@@ -1,4 +1,6 @@
 #pragma once
+#include <memory>
+
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/host.h"
 
@@ -6,6 +8,8 @@ namespace gantry::runtime {
 
 // One event of a host's log, durable and still there, as today's variant; it owns its bytes. Fails with what makes the log unreadable, and
 // 410 "position_gone" where it was cut.
-Result<AnyValue> event_at(Host& host, Position position);
+Result<AnyValue> event_at(Host const& host, Position position);
+// Null where the log was cut.
+Result<std::shared_ptr<void const>> event_if_kept(Host const& host, Position position);
 
 }  // namespace gantry::runtime

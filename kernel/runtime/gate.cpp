@@ -444,16 +444,26 @@ Result<GateSite const*> Gate::choose_site(http::RequestHead const& head) const {
         return fail(421, "site_unknown", "no site of this name is served here: the first label of the host names one");
     }
     auto const origin = head.header("Origin");
-    if (auto const scheme = origin.find("://"); scheme != origin.npos && site_of(origin.substr(scheme + 3)) != site)
+    if (auto const scheme = origin.find("://");
+        scheme != origin.npos && site_of(origin.substr(scheme + 3)) != site && !site->edge->is_cross_origin(head))
         return fail(403, "cross_site", "This is a page of another site: each site answers only to its own.");
     return site;
 }
 
+// A foreign protocol has content types of its own.
+Result<void> Gate::check_open(GateSite const& site, http::RequestHead const& head) {
+    if (site.edge->is_cross_origin(head)) return http::check_loopback_host(head);
+    auto const checked = http::check_loopback(head);
+    bool const type_alone = !checked && checked.error().code == "json_required";
+    return type_alone && site.edge->is_foreign(head) ? Result<void>() : checked;
+}
+
 Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin) {
     if (pass.site->is_open()) {
-        TRY_VOID(http::check_loopback(arrival.head()));
+        TRY_VOID(check_open(*pass.site, arrival.head()));
         return local_caller();
     }
+    if (pass.site->edge->is_anonymous(arrival.head())) return nobody_;
     if (shown.authorized_twice) return unauthorized("authorization_malformed", "there are two Authorization headers: send one");
     auto& seat = *static_cast<Seat*>(arrival.seat().get());
     bool const kept = seat.caller && seat.site == pass.site && !shown.authorization.empty() && seat.authorization == shown.authorization;

@@ -83,6 +83,7 @@ class Gate final : public http::Handler {
     class Pass;
     Lane& lane(int io_thread);
     GateSite const* site_of(std::string_view authority) const;
+    static Result<void> check_open(GateSite const& site, http::RequestHead const& head);
     Result<GateSite const*> choose_site(http::RequestHead const& head) const;
     void note(http::Arrival& arrival, Pass& pass, Shown const& shown);
     Result<void> admit(http::Arrival& arrival, Pass& pass, Shown const& shown);

@@ -9,6 +9,7 @@
 #include "kernel/http/gantry/client.h"
 #include "kernel/http/test_server.h"
 #include "kernel/log/memory/memory_log.h"
+#include "kernel/runtime/inbox_for_test.h"
 #include "kernel/runtime/notes_for_test.h"
 
 namespace gantry::runtime {
@@ -58,7 +59,9 @@ class GateTest : public ::testing::Test {
         Host::Parts parts{log_, system_clock(), random_};
         parts.hash_key.fill(7);
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
-        host_ = std::make_unique<Host>(declare<notes::Service>(), std::move(parts));
+        auto decl = declare<notes::Service>();
+        for (auto& route : notes::inbox_routes()) decl.routes.push_back(route);
+        host_ = std::make_unique<Host>(std::move(decl), std::move(parts));
         ASSERT_TRUE(host_->start());
         EdgeOptions options;
         options.threads = &threads_;
@@ -312,6 +315,48 @@ TEST_F(GateTest, WhatBecameOfARequestIsToldWithoutItsSecrets) {
         EXPECT_NE(log.find(part), log.npos) << part << " in " << log;
     EXPECT_EQ(log.find("hush"), log.npos) << log;
     EXPECT_EQ(log.find(token), log.npos);
+}
+
+// "201", or "403 cross_site".
+TEST_F(GateTest, AForeignRouteSaysWhoMayAskIt) {
+    struct Row {
+        std::string_view path, headers, open, closed;
+    };
+    static constexpr Row rows[] = {
+        {"/notes/inbox/a", "Content-Type: text/plain\r\n", "201", "401 "},
+        {"/notes/inbox/a", "Origin: https://else.example\r\n", "403 cross_site", "401 "},
+        {"/notes/open/a", "Content-Type: text/plain\r\n", "201", "201"},
+        {"/notes/open/a", "Origin: https://else.example\r\nSec-Fetch-Site: cross-site\r\n", "201", "201"},
+        {"/notes/open/a", "Authorization: Bearer gnt_of_somebody\r\n", "201", "201"},
+        {"/notes/keyed/a", "Authorization: Basic Y2xpZW50OnNlY3JldA==\r\n", "201", "201"},
+        {"/notes/keyed/a", "Origin: https://else.example\r\n", "403 cross_site", "201"},
+    };
+    auto const asked = [](Row const& row) { return post(row.path, "title=x", "X-Key: k\r\n" + std::string(row.headers)); };
+    start();
+    for (auto const& row : rows) EXPECT_EQ(outcome(asked(row)), row.open) << row.path << ' ' << row.headers;
+    EXPECT_EQ(outcome("POST /notes/open/a HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n"), "403 not_loopback");
+    server_->stop(Duration::seconds(2));
+    add("ci", {"*"});
+    start();
+    for (auto const& row : rows) EXPECT_EQ(outcome(asked(row)).substr(0, 4), row.closed) << row.path << ' ' << row.headers;
+}
+
+TEST_F(GateTest, PagesOfAnyOriginAreToldThatTheyMayAsk) {
+    start();
+    auto const preflight =
+        ask("OPTIONS /notes/open/a HTTP/1.1\r\nHost: localhost\r\nOrigin: https://else.example\r\n"
+            "Access-Control-Request-Method: POST\r\n\r\n");
+    EXPECT_EQ(status_of(preflight), 204);
+    for (auto* part : {"Access-Control-Allow-Origin: *\r\n", "Access-Control-Allow-Methods: POST, OPTIONS\r\n",
+                       "Access-Control-Allow-Headers: *, Authorization\r\n"})
+        EXPECT_NE(preflight.find(part), preflight.npos) << part << preflight;
+    auto const origin = std::string("Origin: https://else.example\r\n");
+    for (auto const* key : {"X-Key: k\r\n", "X-Key: wrong\r\n"}) {
+        auto const answer = ask(post("/notes/open/a", "title=x", origin + key));
+        EXPECT_NE(answer.find("Access-Control-Allow-Origin: *\r\n"), answer.npos) << answer;
+        EXPECT_NE(answer.find("Access-Control-Expose-Headers: X-Note\r\n"), answer.npos) << answer;
+    }
+    EXPECT_EQ(ask(post("/notes/keyed/a", "title=x", "X-Key: k\r\n")).find("Access-Control"), std::string::npos);
 }
 
 TEST_F(GateTest, ATraceOfAFailureIsKeptAndGoesOnFromTheCallers) {

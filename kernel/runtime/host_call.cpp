@@ -28,14 +28,16 @@ HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
     : host_(host),
       request_(request),
       reading_(viewer),
-      ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {}
+      ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {
+    if (request && !request->reached_at.empty()) ctx_.reached_at = request->reached_at;
+}
 
 Result<void const*> HostCall::begin_read() {
     host_.lock_.lock_shared();
     held_ = Held::shared;
     if (host_.stopped_) return std::unexpected(stopped());
     ctx_.now = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
-    ctx_.next = host_.applied() + 1;
+    ctx_.next = host_.applied() + 1, ctx_.durable = host_.durable();
     state::reading = &reading_;
     return static_cast<void const*>(host_.state_.service.get());
 }
@@ -47,12 +49,14 @@ Position HostCall::end_read() {
     return rests_on_;
 }
 
+Result<std::shared_ptr<void const>> HostCall::event(Position position) { return event_if_kept(host_, position); }
+
 Result<void*> HostCall::begin_write() {
     host_.lock_.lock();
     held_ = Held::exclusive;
     TRY_VOID(may_write());
     ctx_.now = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
-    ctx_.next = host_.applied() + 1;
+    ctx_.next = host_.applied() + 1, ctx_.durable = host_.durable();
     TRY_ASSIGN(bool repeat, is_repeat());
     if (repeat) {
         rests_on_ = repeat_of_;

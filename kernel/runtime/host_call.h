@@ -17,6 +17,7 @@ class HostCall : public Call {
     Position end_read() override;
     Result<void*> begin_write() override;
     Ctx const& ctx() const override { return ctx_; }
+    Result<std::shared_ptr<void const>> event(Position position) override;
     std::string& payload() override { return payload_; }
     codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
     Result<void> may_record(std::uint32_t event_type) override;

@@ -64,7 +64,9 @@ Result<Moment> Host::moment(std::string_view as_of) const {
 
 Result<Answer> Host::read_past(Folded const& past, Request const& request, Position* rights_at) {
     if (request.route.kernel) return invalid("this is of now alone: leave as_of out");
-    Ctx const ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
+    Ctx ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
+    ctx.durable = past.last;
+    if (!request.reached_at.empty()) ctx.reached_at = request.reached_at;
     std::shared_lock<WriterFirstLock> held;
     if (decl_.hides) held = std::shared_lock(lock_);
     if (rights_at) *rights_at = decl_.hides ? applied() : past.last;

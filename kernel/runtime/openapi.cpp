@@ -162,8 +162,8 @@ std::string openapi(ServiceDecl const& decl, Version version, std::string_view s
     std::map<std::string, std::string> paths;
     std::set<std::string> ids;
     for (auto const& route : decl.routes)
-        if (route.version == version)
-            add(paths[fmt::format("/{}/v{}{}", decl.name, int(version), route.path == "/" ? "" : route.path)],
+        if (route.version == version && !route.foreign)
+            add(paths[path_of(decl.name, route)],
                 operation(route, ids, components));
     std::string path_list, schemas;
     for (auto const& [path, operations] : paths) add(path_list, fmt::format("{}:{{{}}}", quoted(path), operations));

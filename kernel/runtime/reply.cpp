@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/base/assert.h"
+#include "kernel/codec/json.h"
 #include "kernel/http/message.h"
 #include "kernel/runtime/gate.h"
 #include "kernel/runtime/if_match.h"
@@ -58,6 +60,23 @@ void write_problem(http::Response response, Problem const& problem, std::string_
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, request_id, oops_id); });
 }
 
+void write_foreign(http::Response& response, ForeignReply const& reply) {
+    response.begin(reply.status);
+    for (auto const& h : reply.headers) response.header(h.name, h.value);
+    if (reply.body.empty()) return response.empty();
+    response.header("Content-Type", reply.content_type).body(reply.body);
+}
+
+void write_refusal(http::Response response, RouteDecl const& route, Problem const& problem, std::string_view request_id,
+                   std::string_view oops_id, std::string_view position) {
+    if (!route.foreign || !route.foreign->options.refused) return write_problem(response, problem, request_id, oops_id, position);
+    auto reply = route.foreign->options.refused(problem);
+    reply.headers.push_back({"X-Request-Id", std::string(request_id)});
+    if (!oops_id.empty()) reply.headers.push_back({"X-Oops-Id", std::string(oops_id)});
+    if (problem.retry_after_s) reply.headers.push_back({"Retry-After", std::to_string(*problem.retry_after_s)});
+    write_foreign(response, reply);
+}
+
 void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id) {
     auto const* ticket = ticket_of(exchange);
     auto const problem = ticket && ticket->unrecognised ? *ticket->unrecognised : may_not(caller, scope);
@@ -66,7 +85,13 @@ void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::stri
 }
 
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
-    if (!outcome) return write_problem(response, outcome.error(), to.request_id, to.oops_id, to.host->position_text(to.host->durable()));
+    if (!outcome)
+        return write_refusal(response, *to.route, outcome.error(), to.request_id, to.oops_id, to.host->position_text(to.host->durable()));
+    if (to.route->foreign) {
+        auto const reply = codec::from_json<ForeignReply>(outcome->body);
+        GANTRY_ASSERT(reply, "what a foreign route answers was encoded here");
+        return write_foreign(response, *reply);
+    }
     auto const position = to.host->position_text(outcome->position);
     if (!to.route->command)
         return write_read(response, *to.route, outcome->body, etag_of(*to.route, outcome->body), position, to.if_none_match);

@@ -24,6 +24,9 @@ void write_read(http::Response response, RouteDecl const& route, std::string_vie
                 std::string_view if_none_match);
 void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
                    std::string_view position = {});
+// The same in the words of the route's protocol.
+void write_refusal(http::Response response, RouteDecl const& route, Problem const& problem, std::string_view request_id,
+                   std::string_view oops_id, std::string_view position = {});
 // A caller who may not: 401 with the challenges, or 403.
 void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id);
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome);

@@ -43,6 +43,47 @@ Result<void> run_query(RouteFn function, Call& call) {
     return {};
 }
 
+// The shapes of the two functions of a `told` route.
+template <class F>
+struct FindShape;
+template <class S, class I, class F>
+struct FindShape<Result<F> (*)(S const&, I const&, Ctx const&)> {
+    using Input = I;
+    using Found = F;
+};
+template <class F>
+struct TellShape;
+template <class F, class E, class R>
+struct TellShape<Result<R> (*)(F const&, std::vector<E const*> const&, Ctx const&)> {
+    using Reply = R;
+};
+
+template <class Service, auto Find, auto Tell>
+Result<void> run_told(RouteFn, Call& call) {
+    using State = typename Service::State;
+    using Event = typename Service::Event;
+    using Input = typename FindShape<decltype(Find)>::Input;
+    using Reply = typename TellShape<decltype(Tell)>::Reply;
+    Input input{};
+    TRY_VOID(call.bind(codec::type_of<Input>(), &input));
+    TRY_ASSIGN(auto state, call.begin_read());
+    auto found = Find(*static_cast<State const*>(state), input, call.ctx());
+    auto const position = call.end_read();
+    if (!found) return std::unexpected(std::move(found.error()));
+    std::vector<std::shared_ptr<void const>> kept;
+    std::vector<Event const*> events;
+    for (Position const at : found->positions) {
+        TRY_ASSIGN(auto event, call.event(at));
+        events.push_back(static_cast<Event const*>(event.get()));
+        kept.push_back(std::move(event));
+    }
+    auto reply = Tell(*found, events, call.ctx());
+    if (!reply) return std::unexpected(std::move(reply.error()));
+    if constexpr (is_page<Reply>) reply->position = call.position_text(position);
+    call.answer(codec::type_of<Reply>(), &*reply, 200);
+    return {};
+}
+
 template <class State, class Event, class Input, class Reply>
 Result<void> run_command(RouteFn function, Call& call) {
     Input input{};
@@ -160,6 +201,13 @@ inline constexpr bool is_emit<Emit<R, E>> = true;
 template <class A>
 concept Access = std::same_as<A, Scope> || std::same_as<A, OpenToAll>;
 
+template <class Input>
+Result<void> parse_foreign(RouteFn function, ForeignRequest const& request, void* input) {
+    auto parse = reinterpret_cast<Result<Input> (*)(ForeignRequest const&)>(function);
+    TRY_ASSIGN(*static_cast<Input*>(input), parse(request));
+    return {};
+}
+
 }  // namespace runtime
 
 // timer<Service, &State::leases>(&lease_expired, Duration::seconds(30))
@@ -208,6 +256,39 @@ Route route(Version version, std::string_view verb, std::string_view path,
             .run = &runtime::run_command<typename Service::State, typename Service::Event, Input, Reply>};
     runtime::add_access(r, who);
     (runtime::add_extra(r, extra), ...);
+    return r;
+}
+
+// A read whose answer shows events of the log that the state only points at:
+//
+//     Result<Found> find(State const&, Input const&, Ctx const&);      // under the lock; Found has `std::vector<Position> positions`
+//     Result<Reply> tell(Found const&, std::vector<Event const*> const&, Ctx const&);  // after it; null: the log has that one no more
+//     told<Service, &find, &tell>(V1, "GET", "/reports/{id}", Scope{…}, Doc{…})
+//
+// No position may be beyond `cx.durable`: nobody was told of what comes after it.
+template <class Service, auto Find, auto Tell, runtime::Access Who, class... Extra>
+Route told(Version version, std::string_view verb, std::string_view path, Who who, Doc doc, Extra... extra) {
+    using Reply = typename runtime::TellShape<decltype(Tell)>::Reply;
+    Route r{.version = version,
+            .verb = verb,
+            .path = path,
+            .page = runtime::is_page<Reply>,
+            .doc = doc.text,
+            .input = &codec::type_of<typename runtime::FindShape<decltype(Find)>::Input>(),
+            .reply = &codec::type_of<Reply>(),
+            .run = &runtime::run_told<Service, Find, Tell>};
+    runtime::add_access(r, who);
+    (runtime::add_extra(r, extra), ...);
+    return r;
+}
+
+// A route of another protocol (foreign.h): `parse` makes an input of the request, `decide` is a decision or a read.
+template <class Service, class Input, class Decide, runtime::Access Who>
+Route foreign(std::string_view verb, std::string_view path, Result<Input> (*parse)(ForeignRequest const&), Decide decide, Who who, Doc doc,
+              ForeignOptions options = {}) {
+    Route r = route<Service>(V1, verb, path, decide, who, doc);
+    GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
+    r.foreign = runtime::ForeignDecl{reinterpret_cast<runtime::RouteFn>(parse), &runtime::parse_foreign<Input>, options};
     return r;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/codec/schema.h"
 #include "kernel/codec/type.h"
 #include "kernel/runtime/decision.h"
+#include "kernel/runtime/foreign.h"
 #include "kernel/runtime/outbox.h"
 #include "kernel/state/portable.h"
 
@@ -29,6 +30,9 @@ class Call {
     // Between begin_write and end_write this command has the service for itself.
     virtual Result<void*> begin_write() = 0;
     virtual Ctx const& ctx() const = 0;
+    // One event (the variant) of the service's own log, after end_read; ctx().durable is the last that can be had. Null: the log has it no
+    // more.
+    virtual Result<std::shared_ptr<void const>> event(Position position) = 0;
     virtual Result<void> may_record(std::uint32_t event_type) = 0;  // 503 "upgrade_unfinished" for what the release before doesn't know
     virtual void record(std::uint32_t event_type, std::uint64_t events_so_far) = 0;  // its payload was appended to events()
     virtual std::string& payload() = 0;
@@ -62,8 +66,12 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
-    RunKernelRoute kernel = nullptr;  // instead of `run`: about what the kernel keeps beside the state; of now alone
+    RunKernelRoute kernel = nullptr;          // instead of `run`: about what the kernel keeps beside the state; of now alone
+    std::optional<ForeignDecl> foreign = {};  // of another protocol; `version` says nothing
 };
+
+// Where it is reached: "/notes/v1/{id}", "/oops/api/{project}/envelope".
+std::string path_of(std::string_view service, RouteDecl const& route);
 
 // The operations of a State, walked member by member as STATE names them.
 struct StateOps {

@@ -2,7 +2,7 @@
 #include <optional>
 #include <string>
 
-#include "kernel/runtime/host.h"
+#include "kernel/runtime/event_at.h"
 
 namespace gantry::runtime {
 
@@ -26,6 +26,7 @@ class StillRead final : public Call {
         return at_ ? *at_ : host_.rests_on(reading_);
     }
     Ctx const& ctx() const override { return ctx_; }
+    Result<std::shared_ptr<void const>> event(Position position) override { return event_if_kept(host_, position); }
     std::string position_text(Position position) const override { return host_.position_text(position); }
     void answer(codec::Type const& reply, void const* value, int) override;
     std::string& body() { return body_; }

@@ -69,8 +69,13 @@ void BenchOfOne::keep_snapshot() {
 Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
     follow_clock();
     auto reply = ask_here(verb, target, body, headers);
-    if (mirror_) mirror_->expect_same(*host_, verb, target, body, headers, reply);
+    if (mirror_ && !is_foreign(verb, target)) mirror_->expect_same(*host_, verb, target, body, headers, reply);
     return reply;
+}
+
+bool BenchOfOne::is_foreign(std::string_view verb, std::string_view target) const {
+    auto const match = routes_->match(verb, target.substr(0, target.find('?')));
+    return match.target && match.target->route->foreign;
 }
 
 Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
@@ -81,16 +86,21 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     if (!match.target)
         return reply.status = match.allowed.empty() ? 404 : 405,
                reply.code = match.allowed.empty() ? "route_not_found" : "method_not_allowed", reply;
-    bool const command = match.target->route->command;
+    bool const command = match.target->route->command, is_foreign = match.target->route->foreign.has_value();
     auto const before = host_->applied();
     runtime::KernelQuery kernel_query{.rest = std::string(query), .as_of = {}, .live = {}};
-    if (!command) {
+    if (!command && !is_foreign) {
         auto split = runtime::split_query(query);
         if (!split) return ADD_FAILURE() << split.error().faults.front().detail, reply;
         kernel_query = std::move(*split);
     }
     auto bind = [&](codec::Type const& type, void* out) -> Result<void> {
-        TRY_VOID(runtime::bind_request(match, kernel_query.rest, body, false, type, out));
+        if (is_foreign) {
+            std::vector<std::pair<std::string_view, std::string_view>> shown(headers.others.begin(), headers.others.end());
+            TRY_VOID(runtime::bind_foreign(match, {verb, path, query, body, "http", "localhost", "127.0.0.1", shown, {}}, out));
+        } else {
+            TRY_VOID(runtime::bind_request(match, kernel_query.rest, body, false, type, out));
+        }
         if (!values_are_random_) private_values_.learn(type, out);
         return {};
     };
@@ -113,13 +123,29 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
         told = std::move(*at_once);
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
     reply = reply_of(std::move(*told), *match.target->route);
+    if (is_foreign) show_foreign(reply, *match.target->route->foreign);
     reply.wrote = written_after(before);
     if (reply.status >= 400 || !command) EXPECT_TRUE(reply.wrote.empty()) << verb << ' ' << target << " was refused or reads, and wrote";
     if (!reply.wrote.empty()) keep_snapshot();
     Asked asked{caller_, std::string(target)};
-    if (!command && !match.target->route->kernel && kernel_query.as_of.empty() && std::ranges::find(reads_, asked) == reads_.end())
+    if (!command && !is_foreign && !match.target->route->kernel && kernel_query.as_of.empty() &&
+        std::ranges::find(reads_, asked) == reads_.end())
         reads_.push_back(std::move(asked));
     return reply;
+}
+
+void BenchOfOne::show_foreign(Reply& reply, runtime::ForeignDecl const& foreign) {
+    ForeignReply told;
+    if (reply.code.empty()) {
+        auto read = codec::from_json<ForeignReply>(reply.body);
+        if (!read) return ADD_FAILURE() << read.error().detail, void();
+        told = std::move(*read);
+    } else if (foreign.options.refused) {
+        told = foreign.options.refused(Problem{reply.status, reply.code, reply.body});
+    } else {
+        return;
+    }
+    reply.status = told.status, reply.body = std::move(told.body), reply.headers = std::move(told.headers);
 }
 
 Reply BenchOfOne::reply_of(Result<runtime::Answer> told, runtime::RouteDecl const& route) const {

@@ -32,11 +32,13 @@ struct Reply {
     std::string etag;       // of a read that was answered
     bool replayed = false;  // the reply of an earlier command with the same Idempotency-Key
     std::vector<EncodedEvent> wrote;
+    std::vector<ForeignHeader> headers = {};  // of a foreign route, which its status and body are, too
 };
 
 // The headers of one request that the host looks at.
 struct Headers {
     std::string idempotency_key, if_match;
+    std::vector<std::pair<std::string, std::string>> others = {};  // for foreign routes
 };
 
 class Mirror;
@@ -83,6 +85,8 @@ class BenchOfOne {
    private:
     Reply ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers);
     void follow_clock();
+    bool is_foreign(std::string_view verb, std::string_view target) const;
+    static void show_foreign(Reply& reply, runtime::ForeignDecl const& foreign);
     friend class Laws;
     friend class RandomCalls;
     struct Asked {

@@ -66,9 +66,15 @@ class Harness : public testing::BenchOfOne {
             return found.value_or("");
         }
         std::string next() const { return testing::json_at(reply_.body, "/next").value_or(""); }  // the cursor of a page; empty: its end
-        std::string const& etag() const { return reply_.etag; }                                   // of a read
-        std::string const& position() const { return reply_.position; }                           // as Gantry-Position
-        bool replayed() const { return reply_.replayed; }                                         // as Gantry-Replayed
+        // Of a foreign route; empty: it has none of this name.
+        std::string header(std::string_view name) const {
+            for (auto const& h : reply_.headers)
+                if (h.name == name) return h.value;
+            return {};
+        }
+        std::string const& etag() const { return reply_.etag; }          // of a read
+        std::string const& position() const { return reply_.position; }  // as Gantry-Position
+        bool replayed() const { return reply_.replayed; }                // as Gantry-Replayed
         // The reply as a struct.
         template <class T>
         T as() const {
@@ -108,6 +114,11 @@ class Harness : public testing::BenchOfOne {
     }
     Harness& if_match(std::string_view etags) {
         headers_.if_match = etags;
+        return *this;
+    }
+    // For a foreign route.
+    Harness& header(std::string_view name, std::string_view value) {
+        headers_.others.emplace_back(name, value);
         return *this;
     }
     Said call(std::string_view verb, std::string_view target, std::string_view body = {}) {

@@ -78,7 +78,7 @@ RandomCalls::RandomCalls(BenchOfOne& bench, Random& random, std::string origin)
     : bench_(bench), random_(random), origin_(std::move(origin)) {
     auto const targets = bench_.routes_->targets();
     for (std::size_t i = 0; i < targets.size(); ++i)
-        if (!targets[i].route->feed) (targets[i].route->command ? commands_ : reads_).push_back(i);
+        if (!targets[i].route->feed && !targets[i].route->foreign) (targets[i].route->command ? commands_ : reads_).push_back(i);
 }
 
 void RandomCalls::make(int count) {
