@@ -113,32 +113,67 @@ std::string_view masked_target(AccessRecord const& r, std::string& scratch) {
     return scratch;
 }
 
-void append_text_field(std::string& out, std::string_view start, std::string_view text) {
-    if (text.empty()) return;
-    out.append(start);
-    append_escaped(out, text);
-    out.push_back('"');
-}
+// Writes into room that is known to suffice.
+class Pen {
+   public:
+    explicit Pen(char* at) : at_(at) {}
+    Pen& put(std::string_view text) {
+        std::memcpy(at_, text.data(), text.size());
+        at_ += text.size();
+        return *this;
+    }
+    template <std::integral Number>
+    Pen& put(Number value) {
+        at_ = std::to_chars(at_, at_ + 24, value).ptr;
+        return *this;
+    }
+    // An absent one is left out.
+    void field(std::string_view start, std::string_view text) {
+        if (text.empty()) return;
+        put(start);
+        if (plain_prefix(text) == text.size()) {
+            put(text);
+        } else {
+            std::string escaped;
+            append_escaped(escaped, text);
+            put(escaped);
+        }
+        put("\"");
+    }
+    // Of our own making: nothing in it needs an escape.
+    void plain_field(std::string_view start, std::string_view text) {
+        if (!text.empty()) put(start).put(text).put("\"");
+    }
+    char* end() const { return at_; }
+
+   private:
+    char* at_;
+};
 
 void append_json_access(std::string& out, AccessRecord const& r, std::string_view target, Stamps& stamps) {
     out.append(R"({"time":")");
     stamps.append(out, r.at);
-    out.append(R"(","level":"info","module":"access","message":"request")");
-    append_text_field(out, R"(,"client":")", r.client);
-    append_text_field(out, R"(,"caller":")", r.caller);
-    append_text_field(out, R"(,"method":")", r.method);
-    append_text_field(out, R"(,"target":")", target);
-    append_number(out.append(R"(,"status":)"), r.status);
-    append_number(out.append(R"(,"sent_bytes":)"), r.sent_bytes);
-    append_number(out.append(R"(,"duration_us":)"), r.duration_us);
-    append_text_field(out, R"(,"request_id":")", r.request_id);
-    append_text_field(out, R"(,"trace_id":")", r.trace_id);
-    append_text_field(out, R"(,"service":")", r.service);
-    append_text_field(out, R"(,"route":")", r.route);
-    append_text_field(out, R"(,"site":")", r.site);
-    append_text_field(out, R"(,"user_agent":")", r.user_agent);
-    append_text_field(out, R"(,"refused":")", r.refused);
-    out.append(r.tls ? ",\"tls\":true}\n" : "}\n");
+    constexpr std::size_t names_and_numbers = 384, escaped_bytes_max = 6;  // \u0000
+    std::size_t const shown = r.client.size() + r.caller.size() + target.size() + r.request_id.size() + r.user_agent.size();
+    std::size_t const ours = r.method.size() + r.trace_id.size() + r.service.size() + r.route.size() + r.site.size() + r.refused.size();
+    auto const begun = out.size();
+    out.resize(begun + names_and_numbers + shown * escaped_bytes_max + ours);
+    Pen pen(out.data() + begun);
+    pen.put(R"(","level":"info","module":"access","message":"request")");
+    pen.field(R"(,"client":")", r.client);
+    pen.field(R"(,"caller":")", r.caller);
+    pen.plain_field(R"(,"method":")", r.method);
+    pen.field(R"(,"target":")", target);
+    pen.put(R"(,"status":)").put(r.status).put(R"(,"sent_bytes":)").put(r.sent_bytes).put(R"(,"duration_us":)").put(r.duration_us);
+    pen.field(R"(,"request_id":")", r.request_id);
+    pen.plain_field(R"(,"trace_id":")", r.trace_id);
+    pen.plain_field(R"(,"service":")", r.service);
+    pen.plain_field(R"(,"route":")", r.route);
+    pen.plain_field(R"(,"site":")", r.site);
+    pen.field(R"(,"user_agent":")", r.user_agent);
+    pen.plain_field(R"(,"refused":")", r.refused);
+    pen.put(r.tls ? ",\"tls\":true}\n" : "}\n");
+    out.resize(std::size_t(pen.end() - out.data()));
 }
 
 void append_combined_access(std::string& out, AccessRecord const& r, std::string_view target, Stamps& stamps) {

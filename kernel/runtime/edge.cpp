@@ -166,6 +166,8 @@ void Edge::handle(http::Exchange& exchange) {
     if (options_.admin && Admin::is_mine(head.path))
         return caller ? options_.admin->handle(exchange, **caller)
                       : write_problem(exchange.response(), caller.error(), id_of(exchange), {});
+    // Where a service has a route /{id}, too.
+    if (head.path.ends_with(openapi_file) && answer_document(exchange)) return;
     auto const found = table_.match(http::method_name(head.method), head.path);
     if (found.target && found.target->route->foreign) open_to_origins(exchange, *found.target->route->foreign);
     if (found.target && !caller) return write_problem(exchange.response(), caller.error(), id_of(exchange), {});

@@ -158,6 +158,7 @@ class Gate::Pass final : public Ticket {
     bool held = false;                      // it waits for a verdict
     bool tells_rate = false, tells_timing = false;
     auth::CallerLimiter::Rate rate;
+    std::int64_t arrived_us = 0;  // when its head was read
     std::int64_t waited_us = -1;  // in its socket, as far as one can know; -1: not asked yet
     bool overloaded = false;      // to be refused, unless its answer is kept
 
@@ -202,6 +203,7 @@ struct Gate::Lane {
     std::vector<observe::RequestTrace*> free_traces;
     std::unordered_map<auth::Caller const*, EdgeCallerRef> callers;
     Host const* finished_for = nullptr;  // of the last one that ended
+    std::int64_t finished_us = 0;        // and when
 };
 
 void Gate::Pass::answering(int, std::string& headers) {
@@ -223,7 +225,7 @@ void Gate::Pass::streaming() {
 void Gate::Pass::finished(http::Ended const& ended) {
     if (inside) inside->leave();
     auto& gate = lane_.gate;
-    lane_.finished_for = host;
+    lane_.finished_for = host, lane_.finished_us = ended.ended_us;
     if (gate.options_.book) gate.options_.book->ended(lane_.io_thread, site ? std::size_t(site - gate.sites_.data()) : 0, *this, ended);
     if (trace) lane_.free_traces.push_back(std::exchange(trace, nullptr));
     inside = nullptr, site = nullptr, host = nullptr, route = nullptr;
@@ -333,18 +335,19 @@ void Gate::handle(http::Exchange& exchange) {
 
 void Gate::serve(http::Exchange& exchange, Pass& pass) {
     auto& here = lane(exchange.io_thread());
-    auto const waited_us = pass.waited_us, began_us = steady_now_us();
-    here.finished_for = nullptr;
+    // Without a body it is served as soon as its head is read: asking for the time again would cost a hundredth of it.
+    auto const waited_us = pass.waited_us, began_us = exchange.head().has_body() ? steady_now_us() : pass.arrived_us;
+    here.finished_for = nullptr, here.finished_us = 0;
     pass.site->edge->handle(exchange);
     // It may have ended, and its ticket be another one's.
     auto const* const host = here.finished_for ? here.finished_for : pass.host;
-    load_.served(exchange.io_thread(), began_us, steady_now_us(), host, waited_us);
+    load_.served(exchange.io_thread(), began_us, here.finished_us != 0 ? here.finished_us : steady_now_us(), host, waited_us);
 }
 
 // From the head alone. What waited in its socket waited for its answer, too.
 Result<void> Gate::check_load(http::Arrival& arrival, Pass& pass) {
     auto const thread = arrival.io_thread();
-    auto const now_us = arrival.arrived_us();
+    auto const now_us = pass.arrived_us = arrival.arrived_us();
     bool const first = pass.waited_us < 0;
     if (first) pass.waited_us = load_.arrived(thread, now_us);
     if (pass.deadline_us != 0) pass.deadline_us -= pass.waited_us;

@@ -317,28 +317,30 @@ TEST_F(GateTest, WhatBecameOfARequestIsToldWithoutItsSecrets) {
     EXPECT_EQ(log.find(token), log.npos);
 }
 
-// "201", or "403 cross_site".
-TEST_F(GateTest, AForeignRouteSaysWhoMayAskIt) {
-    struct Row {
-        std::string_view path, headers, open, closed;
-    };
-    static constexpr Row rows[] = {
-        {"/notes/inbox/a", "Content-Type: text/plain\r\n", "201", "401 "},
-        {"/notes/inbox/a", "Origin: https://else.example\r\n", "403 cross_site", "401 "},
-        {"/notes/open/a", "Content-Type: text/plain\r\n", "201", "201"},
-        {"/notes/open/a", "Origin: https://else.example\r\nSec-Fetch-Site: cross-site\r\n", "201", "201"},
-        {"/notes/open/a", "Authorization: Bearer gnt_of_somebody\r\n", "201", "201"},
-        {"/notes/keyed/a", "Authorization: Basic Y2xpZW50OnNlY3JldA==\r\n", "201", "201"},
-        {"/notes/keyed/a", "Origin: https://else.example\r\n", "403 cross_site", "201"},
-    };
-    auto const asked = [](Row const& row) { return post(row.path, "title=x", "X-Key: k\r\n" + std::string(row.headers)); };
+struct ForeignRow {
+    std::string_view path, headers, open, closed;  // what comes of it on the open loopback, and where callers are known
+};
+constexpr ForeignRow foreign_rows[] = {
+    {"/notes/inbox/a", "Content-Type: text/plain\r\n", "201", "401"},
+    {"/notes/inbox/a", "Origin: https://else.example\r\n", "403 cross_site", "401"},
+    {"/notes/open/a", "Content-Type: text/plain\r\n", "201", "201"},
+    {"/notes/open/a", "Origin: https://else.example\r\nSec-Fetch-Site: cross-site\r\n", "201", "201"},
+    {"/notes/open/a", "Authorization: Bearer gnt_of_somebody\r\n", "201", "201"},
+    {"/notes/keyed/a", "Authorization: Basic Y2xpZW50OnNlY3JldA==\r\n", "201", "201"},
+    {"/notes/keyed/a", "Origin: https://else.example\r\n", "403 cross_site", "201"},
+};
+std::string foreign(ForeignRow const& row) { return post(row.path, "title=x", "X-Key: k\r\n" + std::string(row.headers)); }
+
+TEST_F(GateTest, ForeignRoutesOnTheOpenLoopback) {
     start();
-    for (auto const& row : rows) EXPECT_EQ(outcome(asked(row)), row.open) << row.path << ' ' << row.headers;
+    for (auto const& row : foreign_rows) EXPECT_EQ(outcome(foreign(row)), row.open) << row.path << ' ' << row.headers;
     EXPECT_EQ(outcome("POST /notes/open/a HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n"), "403 not_loopback");
-    server_->stop(Duration::seconds(2));
+}
+
+TEST_F(GateTest, ForeignRoutesWhereCallersAreKnown) {
     add("ci", {"*"});
     start();
-    for (auto const& row : rows) EXPECT_EQ(outcome(asked(row)).substr(0, 4), row.closed) << row.path << ' ' << row.headers;
+    for (auto const& row : foreign_rows) EXPECT_EQ(outcome(foreign(row)).substr(0, 3), row.closed) << row.path << ' ' << row.headers;
 }
 
 TEST_F(GateTest, PagesOfAnyOriginAreToldThatTheyMayAsk) {
@@ -399,7 +401,10 @@ TEST_F(GateTest, WhatCameAsTracestateStandsInTheLogToo) {
     };
     for (auto const& headers : sent) EXPECT_EQ(outcome(post("/notes/v1", R"({"title":"x"})", headers + std::string(json))), "200");
     std::vector<std::string> found;
-    ASSERT_TRUE(log_.scan(0, [&](log::BatchView const& batch) { return found.emplace_back(batch.trace_state), true; }));
+    ASSERT_TRUE(log_.scan(0, [&](log::BatchView const& batch) {
+        if (batch.count > 0) found.emplace_back(batch.trace_state);
+        return true;
+    }));
     EXPECT_EQ(found, (std::vector<std::string>{"vendor=1,other=two", "vendor=1,other=two", "",
                                                "a=" + std::string(256, 'x') + ",b=" + std::string(251, 'y'), "", ""}));
 }

@@ -267,7 +267,7 @@ class Host {
     void note_failure() { failures_.fetch_add(1, std::memory_order_relaxed); }
     std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
-    log::Log& log() { return parts_.log; }
+    log::Log& log() const { return parts_.log; }
     std::string const& incarnation() const { return incarnation_text_; }
     std::string position_text(Position position) const;
     codec::HashKey const& hash_key() const { return parts_.hash_key; }

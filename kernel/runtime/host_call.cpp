@@ -6,6 +6,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/base/varint.h"
 #include "kernel/codec/json.h"
+#include "kernel/runtime/event_at.h"
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/stored_reply.h"
 #include "kernel/runtime/upgrade.h"

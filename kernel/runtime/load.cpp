@@ -56,7 +56,7 @@ void LoadControl::refused(int io_thread, Host const* host) {
 void LoadControl::served(int io_thread, std::int64_t began_us, std::int64_t ended_us, Host const* host, std::int64_t waited_us) {
     if (!threads_) return;
     auto& lane = *lanes_[std::size_t(io_thread)];
-    lane.ended_us = ended_us;
+    began_us = std::max(began_us, lane.ended_us), lane.ended_us = ended_us;
     auto const row = row_of(host);
     if (row == services_.size()) return;
     lane.congestion.served(ended_us, row, ended_us - began_us);

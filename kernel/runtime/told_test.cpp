@@ -4,6 +4,7 @@
 namespace gantry::notes {
 
 struct Positions {
+    static constexpr bool has_defaults = true;
     Bounded<1, 1000000> from = 1;
     Bounded<1, 100> count = 1;
 };
