@@ -1,0 +1,1 @@
+#include "services/oops/report.h"
