@@ -2,6 +2,7 @@
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
+#include "kernel/codec/json_walk.h"
 #include "kernel/codec/sample.h"
 #include "kernel/codec/split.h"
 
@@ -37,6 +38,17 @@ void as_array(std::string_view text) {
         GANTRY_ASSERT((*whole)[i].text == minify_json((*elements)[i]), "the elements of the array");
 }
 
+void as_tree(std::string_view text) {
+    auto tree = JsonTree::read(text, {.depth_max = 32});
+    GANTRY_ASSERT(tree || check_json(text, 32), "what is JSON is a tree");
+    if (!tree) return;
+    std::string written, again;
+    tree->root().write(written);
+    GANTRY_ASSERT(!check_json(written, 32), "a tree is written as JSON");
+    JsonTree::read(written, {.depth_max = 32}).value().root().write(again);
+    GANTRY_ASSERT(written == again, "a tree round trips");
+}
+
 }  // namespace
 }  // namespace gantry::codec
 
@@ -45,5 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     gantry::codec::as_record(text);
     gantry::codec::as_raw(text);
     gantry::codec::as_array(text);
+    gantry::codec::as_tree(text);
     return 0;
 }
