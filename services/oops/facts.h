@@ -14,13 +14,6 @@ using Title = Text<0, 300>;
 using Person = Text<0, 200>;
 using Link = Text<0, 2000>;
 
-// Of what two reports have in common that belong together.
-struct Fingerprint {
-    std::uint64_t a = 0, b = 0;
-    bool operator==(Fingerprint const&) const = default;
-};
-RECORD(Fingerprint, a, b);
-
 struct ProjectMade {
     Project project;
     ProjectName name;
@@ -58,7 +51,7 @@ RECORD(ProjectSet, project, name, alerts, limits);
 // `system` of all; either finds the bucket.
 struct Reported {
     Project project;
-    Fingerprint app, system;
+    std::uint64_t app = 0, system = 0;
     Title title;
     Report report;
 };
@@ -79,10 +72,10 @@ ENUM(Status, open, resolved, ignored, regressed);
 struct GroupChanged {
     GroupId group;
     std::optional<Status> status;
-    std::optional<Phrase> resolved_in;    // the release that has the repair; "": whatever comes next is a regression
-    std::optional<Time> ignored_until;    // 0: for ever
-    std::optional<Person> assignee;       // "": nobody
-    std::optional<Link> bug;              // "": none
+    std::optional<Phrase> resolved_in;  // the release that has the repair; "": whatever comes next is a regression
+    std::optional<Time> ignored_until;  // 0: for ever
+    std::optional<Person> assignee;     // "": nobody
+    std::optional<Link> bug;            // "": none
 };
 RECORD(GroupChanged, group, status, resolved_in, ignored_until, assignee, bug);
 
@@ -141,7 +134,7 @@ struct CallHook {
 };
 RECORD(CallHook, url, kind, project, group, title, report);
 
-using Event = std::variant<ProjectMade, ProjectSet, Reported, Counted, GroupChanged, BucketsMoved, SessionsCounted, ClientsDropped, ItemKept,
-                           Effect<CallHook>, EffectOutcome>;
+using Event = std::variant<ProjectMade, ProjectSet, Reported, Counted, GroupChanged, BucketsMoved, SessionsCounted, ClientsDropped,
+                           ItemKept, Effect<CallHook>, EffectOutcome>;
 
 }  // namespace gantry::oops

@@ -7,6 +7,7 @@
 
 #include "services/oops/fingerprint.h"
 #include "services/oops/oops_dict.h"
+#include "services/oops/oops_json.h"
 #include "services/oops/sentry_auth.h"
 #include "services/oops/sentry_intake.h"
 
@@ -56,7 +57,8 @@ void add_items(Told& told, SentryIntake const& intake) {
 Told told_of(std::uint32_t project, SentryCaller const& caller, SentryIntake&& intake) {
     Told told{.project = project, .key = caller.key, .answer_id = intake.event_id, .reports = std::move(intake.reports)};
     for (auto const& s : intake.sessions)
-        told.sessions.push_back({Phrase(s.release.substr(0, 1000)), Name(s.environment.substr(0, 200)), s.started, s.errored, s.crashed, s.abnormal});
+        told.sessions.push_back(
+            {Phrase(s.release.substr(0, 1000)), Name(s.environment.substr(0, 200)), s.started, s.errored, s.crashed, s.abnormal});
     for (auto const& d : intake.dropped) told.dropped.push_back({Name(d.reason.substr(0, 200)), Name(d.category.substr(0, 200)), d.count});
     for (auto const& r : intake.refused) told.refused.push_back(r.detail);
     add_items(told, intake);
@@ -105,7 +107,7 @@ Result<void> Ingest::check_key(std::uint32_t project, std::string_view key) cons
     return {};
 }
 
-Ingest::Placed Ingest::place(std::uint32_t project, Fingerprint const& app, Fingerprint const& system) const {
+Ingest::Placed Ingest::place(std::uint32_t project, std::uint64_t app, std::uint64_t system) const {
     if (auto const n = state_.find_bucket(project, app, system)) {
         auto const& bucket = state_.bucket(n);
         auto const minute = std::uint64_t(cx_.now.us / minute_us);
@@ -113,7 +115,7 @@ Ingest::Placed Ingest::place(std::uint32_t project, Fingerprint const& app, Fing
     }
     for (std::size_t i = 0; i < opened_.size(); ++i) {
         auto const& o = opened_[i];
-        bool const same_app = app != Fingerprint{} && o.app == app, same_system = system != Fingerprint{} && o.system == system;
+        bool const same_app = app != 0 && o.app == app, same_system = system != 0 && o.system == system;
         if (o.project == project && (same_app || same_system))
             return {std::uint32_t(state_.buckets.size() + i + 1), std::uint32_t(state_.groups.size() + i + 1), o.count};
     }
@@ -149,7 +151,7 @@ Result<Ingested> Ingest::take(std::uint32_t project, Report report) {
     if (is_new) opened_.push_back({project, prints.app, prints.system, 1});
     auto const group = is_new ? std::uint32_t(state_.groups.size() + opened_.size()) : placed.group;
     if (!is_new && placed.bucket > state_.buckets.size()) ++opened_[placed.bucket - state_.buckets.size() - 1].count;
-    Title const title(Str(prints.title.substr(0, 300)));
+    Title const title(Str(title_of(report).substr(0, 300)));
     alert(project, *row, {placed.bucket, group, placed.in_minute}, is_new, title, report);
     events_.push_back(Reported{Project(project), prints.app, prints.system, title, std::move(report)});
     return Ingested{id, GroupId{group}, false, false};

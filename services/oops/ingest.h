@@ -62,15 +62,15 @@ class Ingest {
         std::uint32_t bucket = 0, group = 0;
         std::uint64_t in_minute = 0;
     };
-    Placed place(std::uint32_t project, Fingerprint const& app, Fingerprint const& system) const;
+    Placed place(std::uint32_t project, std::uint64_t app, std::uint64_t system) const;
     void alert(std::uint32_t project, ProjectRow const& row, Placed const& placed, bool is_new, Title const& title, Report const& report);
 
     State const& state_;
     Ctx const& cx_;
     std::vector<Event> events_;
     struct Opened {
-        std::uint32_t project;
-        Fingerprint app, system;
+        std::uint32_t project = 0;
+        std::uint64_t app = 0, system = 0;
         std::uint64_t count = 0;
     };
     std::vector<Opened> opened_;        // buckets that this command makes

@@ -10,7 +10,7 @@ namespace {
 std::uint64_t id_hash(std::uint32_t project, std::string_view id, std::uint64_t seed) {
     return hash64(std::to_string(project) + (seed ? "/" : "#") + std::string(id));
 }
-std::uint64_t bucket_hash(std::uint32_t project, Fingerprint const& f) { return mix64(f.a ^ mix64(f.b ^ project)); }
+std::uint64_t bucket_hash(std::uint32_t project, std::uint64_t f) { return mix64(f ^ mix64(project)); }
 std::uint64_t release_key(std::uint32_t project, std::uint32_t release, std::uint32_t environment) {
     return mix64(std::uint64_t(project) << 40 ^ std::uint64_t(release) << 12 ^ environment);
 }
@@ -26,12 +26,11 @@ std::uint32_t State::find_report(std::uint32_t project, std::string_view id) con
     return found == state::HashIndex::none ? 0 : found + 1;
 }
 
-std::uint32_t State::find_bucket(std::uint32_t project, Fingerprint const& app, Fingerprint const& system) const {
-    auto const by = [&](state::HashIndex const& index, Fingerprint BucketRow::* member, Fingerprint const& wanted) {
-        if (wanted == Fingerprint{}) return std::uint32_t(0);
-        auto const found = index.find(bucket_hash(project, wanted), [&](std::uint32_t row) {
-            return buckets[row].project == project && buckets[row].*member == wanted;
-        });
+std::uint32_t State::find_bucket(std::uint32_t project, std::uint64_t app, std::uint64_t system) const {
+    auto const by = [&](state::HashIndex const& index, std::uint64_t BucketRow::* member, std::uint64_t wanted) {
+        if (wanted == 0) return std::uint32_t(0);
+        auto const found = index.find(bucket_hash(project, wanted),
+                                      [&](std::uint32_t row) { return buckets[row].project == project && buckets[row].*member == wanted; });
         return found == state::HashIndex::none ? 0 : found + 1;
     };
     if (auto const found = by(app_index, &BucketRow::app, app)) return found;
@@ -50,7 +49,9 @@ bool State::regresses(GroupRow const& group, std::string_view release) const {
     return repaired.empty() || release.empty() || compare_releases(release, repaired) >= 0;
 }
 
-void State::apply(ProjectMade const& e, At const& at) { projects.put(number(e.project), {.name = e.name, .key = e.key, .made_at = at.time}); }
+void State::apply(ProjectMade const& e, At const& at) {
+    projects.put(number(e.project), {.name = e.name, .key = e.key, .made_at = at.time});
+}
 
 void State::apply(ProjectSet const& e) {
     projects.change(number(e.project), [&](ProjectRow& p) { p.name = e.name, p.alerts = e.alerts, p.limits = e.limits; });
@@ -62,11 +63,14 @@ std::uint32_t State::open_bucket(Reported const& e) {
     bucket.kind = std::uint32_t(e.report.kind), bucket.level = std::uint32_t(e.report.level);
     buckets.push_back(bucket);
     auto const n = std::uint32_t(buckets.size());
-    auto const add = [&](state::HashIndex& index, Fingerprint const& f) {
-        if (f != Fingerprint{}) index.insert(bucket_hash(bucket.project, f), n - 1);
+    auto const add = [&](state::HashIndex& index, std::uint64_t f) {
+        if (f != 0) index.insert(bucket_hash(bucket.project, f), n - 1);
     };
     add(app_index, e.app), add(system_index, e.system);
-    groups.push_back({.project = bucket.project, .first_bucket = n, .title = bucket.title, .kind = std::uint8_t(bucket.kind),
+    groups.push_back({.project = bucket.project,
+                      .first_bucket = n,
+                      .title = bucket.title,
+                      .kind = std::uint8_t(bucket.kind),
                       .level = std::uint8_t(bucket.level)});
     return n;
 }

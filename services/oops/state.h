@@ -19,15 +19,15 @@ RECORD(ReportRow, position, received_us, id_a, id_b, project, bucket, older, old
 static_assert(sizeof(ReportRow) == 56);
 
 struct BucketRow {
-    Fingerprint app, system;
+    std::uint64_t app = 0, system = 0;
     std::int64_t first_us = 0, last_us = 0;
-    std::uint64_t count = 0;               // with those whose bodies weren't kept
-    std::uint64_t minute = 0;              // since 1970, of `in_minute`
+    std::uint64_t count = 0;   // with those whose bodies weren't kept
+    std::uint64_t minute = 0;  // since 1970, of `in_minute`
     std::uint32_t in_minute = 0;
-    std::uint32_t newest = 0;              // report
+    std::uint32_t newest = 0;  // report
     std::uint32_t project = 0, group = 0;
-    std::uint32_t next = 0;                // another bucket of the group
-    std::uint32_t title = 0;               // in phrases
+    std::uint32_t next = 0;   // another bucket of the group
+    std::uint32_t title = 0;  // in phrases
     std::uint32_t first_release = 0, last_release = 0;
     std::uint32_t kind = 0, level = 0;
 };
@@ -38,11 +38,11 @@ struct GroupRow {
     std::int64_t first_us = 0, last_us = 0;
     std::uint64_t count = 0;
     std::int64_t ignored_until_us = 0;
-    std::uint64_t window = 0;      // of ten minutes since 1970, of `in_window`
+    std::uint64_t window = 0;  // of ten minutes since 1970, of `in_window`
     std::uint32_t in_window = 0;
-    std::uint32_t project = 0;     // 0: all its buckets went elsewhere
+    std::uint32_t project = 0;  // 0: all its buckets went elsewhere
     std::uint32_t first_bucket = 0;
-    std::uint32_t newest = 0;      // report
+    std::uint32_t newest = 0;                        // report
     std::uint32_t title = 0, assignee = 0, bug = 0;  // in phrases
     std::uint32_t first_release = 0, last_release = 0, resolved_in = 0;
     std::uint32_t merged_into = 0;  // group, where it went
@@ -121,7 +121,7 @@ struct State {
 
     // 0 when there is none.
     std::uint32_t find_report(std::uint32_t project, std::string_view id) const;
-    std::uint32_t find_bucket(std::uint32_t project, Fingerprint const& app, Fingerprint const& system) const;
+    std::uint32_t find_bucket(std::uint32_t project, std::uint64_t app, std::uint64_t system) const;
     ReportRow const& report(std::uint64_t n) const { return reports[n - 1]; }
     BucketRow const& bucket(std::uint64_t n) const { return buckets[n - 1]; }
     GroupRow const& group(std::uint64_t n) const { return groups[n - 1]; }

@@ -1,0 +1,65 @@
+#include "services/oops/oops.h"
+
+#include <fmt/format.h>
+
+namespace gantry::oops {
+namespace {
+
+constexpr std::uint64_t envelope_bytes_max = 40 << 20, report_bytes_max = 4 << 20;
+
+// EFFECT: a hook is told of an alert.
+Result<client::Reply> call_hook(CallHook const& call, Outside& outside) {
+    client::Request request;
+    request.method = "POST", request.target = call.url.str();
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = codec::to_json(call);
+    return outside.call(std::move(request));
+}
+
+ForeignOptions of_clients(std::uint64_t bytes_max) {
+    return {.body_bytes_max = bytes_max,
+            .cross_origin = true,
+            .exposed_headers = "X-Sentry-Error, X-Sentry-Rate-Limits, Retry-After, X-Oops-Id",
+            .own_credentials = true,
+            .refused = &refuse_sentry};
+}
+
+}  // namespace
+
+std::vector<EffectKind> Service::effects() { return {effect<Service>(&call_hook)}; }
+
+std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
+    return {{"retention", "How long the bodies of reports stay, as 90d; counts and groups stay. Not set: for ever."}};
+}
+
+std::vector<Route> Service::routes() {
+    Scope const read{"oops:read"}, write{"oops:write"}, admin{"oops:admin"};
+    auto const envelope = of_clients(envelope_bytes_max), report = of_clients(report_bytes_max);
+    return {
+        // What clients of others speak; whoever has a project's key may report, and nothing else.
+        foreign<Service>("POST", "/api/{project}/envelope", &parse_envelope, &ingest_sentry, open_to_all, Doc{"A Sentry envelope."},
+                         envelope),
+        foreign<Service>("POST", "/api/{project}/store", &parse_store, &ingest_sentry, open_to_all, Doc{"A Sentry event, the older way."},
+                         report),
+        foreign<Service>("POST", "/api/{project}/oops", &parse_oops, &ingest_oops, open_to_all,
+                         Doc{"An OOPS report as BSON, or as RFC 822 text."}, report),
+        foreign<Service>("POST", "/api/{project}/report", &parse_oops_json, &ingest_oops, open_to_all, Doc{"An OOPS report as JSON."},
+                         report),
+        // Our own.
+        route<Service>(V1, "POST", "/projects", &make_project, admin, Doc{"Make a project; the reply has the DSN for its clients."}),
+        route<Service>(V1, "GET", "/projects", &list_projects, read, Doc{"The projects, by number."}),
+        route<Service>(V1, "GET", "/projects/{project}", &show_project, read, Doc{"One project with its limits and alerts."}),
+        route<Service>(V1, "PATCH", "/projects/{project}", &change_project, admin, Doc{"Change its name, limits or alerts."}),
+        route<Service>(V1, "POST", "/reports", &ingest, write, Doc{"Report a failure; the id that it was shown by is kept."}, Bulk{}),
+        told<Service, &find_report, &tell_report>(V1, "GET", "/reports/{id}", read, Doc{"One report, whole."}),
+        told<Service, &find_reports, &tell_reports>(V1, "GET", "/reports", read, Doc{"Reports of a project or a group, newest first."}),
+        route<Service>(V1, "GET", "/groups", &list_groups, read, Doc{"Groups of a project, by their newest report."}),
+        route<Service>(V1, "GET", "/groups/{id}", &show_group, read, Doc{"One group with its buckets."}),
+        route<Service>(V1, "PATCH", "/groups/{id}", &change_group, write, Doc{"Assign it, resolve it, ignore it, link its bug."}),
+        route<Service>(V1, "POST", "/groups/{id}/merge", &merge_groups, write, Doc{"Put other groups into this one."}),
+        route<Service>(V1, "POST", "/groups/{id}/split", &split_group, write, Doc{"Make a group of some of its buckets."}),
+        route<Service>(V1, "POST", "/moves/{id}/undo", &undo_move, write, Doc{"Undo a merge or a split."}),
+    };
+}
+
+}  // namespace gantry::oops

@@ -1,0 +1,26 @@
+#pragma once
+#include "services/oops/groups.h"
+#include "services/oops/ingest.h"
+#include "services/oops/reads.h"
+
+namespace gantry::oops {
+
+// [oops]
+struct Settings {
+    std::optional<Duration> retention;
+};
+RECORD(Settings, retention);
+
+struct Service {
+    using State = oops::State;
+    using Event = oops::Event;
+    using Settings = oops::Settings;
+    static constexpr std::string_view name = "oops";
+    static constexpr std::string_view doc = "Error reports from anywhere, grouped by what they have in common.";
+    static std::vector<Route> routes();
+    static std::vector<EffectKind> effects();
+    static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
+    static std::optional<Duration> retention(Settings const& settings) { return settings.retention; }
+};
+
+}  // namespace gantry::oops
