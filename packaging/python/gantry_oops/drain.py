@@ -30,8 +30,8 @@ class Drainer:
         self._failed = {}
         self._in_a_row = 0
 
-    def run(self, keep_on=lambda: True):
-        """Until nothing waits, the service is away, or `keep_on` says no. OSError when the directory can't be used."""
+    def run(self):
+        """Until nothing waits or the service is away. OSError when the directory can't be used."""
         done = Drained()
         if not self.spool.waiting():
             return done
@@ -39,8 +39,7 @@ class Drainer:
             if not alone:
                 done.busy = True
             else:
-                self.spool.tidy()
-                self._all(done, keep_on)
+                self._alone(done)
         done.left = len(self.spool.waiting())
         return done
 
@@ -58,13 +57,20 @@ class Drainer:
                 self._lost_here.told(here)
         return answer
 
-    def _all(self, done, keep_on):
+    def _alone(self, done):
+        self.spool.tidy()
+        try:
+            self._all(done)
+        finally:
+            self.transport.close()
+
+    def _all(self, done):
         tried = set()
         self._in_a_row = 0
         while names := [n for n in self.spool.waiting() if n not in tried]:
             for name in sorted(names, key=lambda n: (self._failed.get(n, 0), n)):
                 tried.add(name)
-                if not keep_on() or not self._tried(name, done):
+                if not self._tried(name, done):
                     return
 
     def _tried(self, name, done):

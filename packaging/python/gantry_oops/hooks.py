@@ -7,6 +7,8 @@ import sysconfig
 import traceback
 import wsgiref.util
 
+from .safe import text_of
+
 FRAMES_MAX = 100
 CHAINED_MAX = 20
 OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -41,13 +43,6 @@ def frames_of(walked, prefixes=()):
             for f, line in walked]
 
 
-def said_by(error):
-    try:
-        return str(error)
-    except Exception:
-        return f"<unprintable {type(error).__name__}>"
-
-
 def chained(error, prefixes, seen):
     """What led to `error`, the nearest first: its cause or context and so on, and the members of groups."""
     if len(seen) > CHAINED_MAX:
@@ -60,7 +55,7 @@ def chained(error, prefixes, seen):
     for other, relation in next_of:
         if id(other) not in seen and len(seen) <= CHAINED_MAX:
             seen.add(id(other))
-            yield {"type": type(other).__name__, "value": said_by(other), "relation": relation,
+            yield {"type": type(other).__name__, "value": text_of(other), "relation": relation,
                    "frames": frames_of(traceback.walk_tb(other.__traceback__), prefixes)}
             yield from chained(other, prefixes, seen)
 
@@ -73,7 +68,7 @@ def attach_exception(report, context):
     if not info or info[1] is None:
         return
     prefixes = context.get("in_app", ())
-    report["type"], report["value"] = info[0].__name__, said_by(info[1])
+    report["type"], report["value"] = info[0].__name__, text_of(info[1])
     report["tb_text"] = "".join(traceback.format_exception(*info))
     report["frames"] = frames_of(traceback.walk_tb(info[2]), prefixes)
     if others := list(chained(info[1], prefixes, {id(info[1])})):
@@ -136,8 +131,11 @@ def attach_log_record(report, context):
     record = context.get("log_record")
     if record is None:
         return
-    message = record.getMessage()
-    report.update(logger=record.name, level=record.levelname, message=message, message_template=str(record.msg))
+    try:
+        message = record.getMessage()
+    except Exception:  # its arguments don't fit, or can't be shown
+        message = text_of(record.msg)
+    report.update(logger=record.name, level=record.levelname, message=message, message_template=text_of(record.msg))
     report["req_vars"] = {**report.get("req_vars", {}), "script_name": os.path.basename(sys.argv[0]), "path": sys.argv[0]}
     if "type" in report:
         return

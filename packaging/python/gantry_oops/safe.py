@@ -1,9 +1,10 @@
 """Makes a report fit for JSON: valid UTF-8, bounded in size, without secrets.
 
-What is hidden: the value of every key whose name says that it is secret, at any depth; the same in query strings; what stands before the
-@ of a URL; and the very texts hidden so wherever else the report quotes them (a message, a traceback).
+What is hidden: the value of every key whose name says that it is secret, at any depth; the same of NAME=VALUE in any text; what stands before
+the @ of a URL; and the very texts hidden so wherever else the report quotes them (a message, a traceback).
 """
 import base64
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -16,6 +17,7 @@ HIDDEN = "<hidden>"
 SECRET_NAME = (r"passw(or)?d|passphrase|secret|token|authori[sz]ation|cookie|credential|signature|api[-_]?key|private[-_]?key|"
                r"session[-_]?(id|key)|(^|[-_])(auth|otp|pin|pwd|sid|jwt|csrf|xsrf)($|[-_])")
 QUERY_PAIR = re.compile(r"(^|[?&;])([\w.%\-\[\]]{1,100})=([^&;\s#\"'<>]+)")
+NAMED_VALUE = re.compile(r"(^|[?&;\s(,\"'])([\w.%\-\[\]]{1,100})=([^&;,\s#\"'<>()]+)")
 USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"'<>]+(?=@)")
 QUOTED_CHARACTERS_MIN = 4  # a shorter secret is hidden where it stands, but not looked for elsewhere
 PART_CHARACTERS_MIN = 8    # the same of a part of one: a cookie's value, the word after "Bearer"
@@ -80,8 +82,11 @@ class Secrets:
 
     def find(self, value, depth, items_max):
         """Remembers what stands under secret names."""
-        if depth < 0:
-            return
+        if depth >= 0:
+            with contextlib.suppress(Exception):  # a value whose own methods fail is told as unprintable later
+                self._find(value, depth, items_max)
+
+    def _find(self, value, depth, items_max):
         if isinstance(value, dict):
             for key, item in list(value.items())[:items_max]:
                 if self.is_secret(key):
@@ -107,7 +112,7 @@ class Secrets:
         for secret in self._ordered:
             text = text.replace(secret, HIDDEN)
         if "=" in text:
-            text = QUERY_PAIR.sub(lambda m: f"{m[1]}{m[2]}={HIDDEN}" if self.is_secret(m[2]) else m[0], text)
+            text = NAMED_VALUE.sub(lambda m: f"{m[1]}{m[2]}={HIDDEN}" if self.is_secret(m[2]) else m[0], text)
         return USER_OF_URL.sub(HIDDEN, text) if "@" in text else text
 
     def _note(self, value):

@@ -75,4 +75,4 @@ class Timeline:
                 self._running.remove(action)
 
     def _now_ms(self):
-        return int((self._clock() - self._zero) * 1000)
+        return round((self._clock() - self._zero) * 1000)
