@@ -73,7 +73,8 @@ class TheCommand(Case):
     def test_mistakes_are_named(self):
         (self.place / "bad.json").write_text("{")
         rows = [(["drain", self.place], {}, "set GANTRY_OOPS_DSN"), (["drain", self.place / "no"], {}, "is no directory"),
-                (["drain", self.place], {"GANTRY_OOPS_DSN": "http://sesame@h/p"}, "a DSN is"), (["list", self.place / "no"], {}, "is no directory"),
+                (["drain", self.place], {"GANTRY_OOPS_DSN": "http://sesame@h/p"}, "a DSN is"),
+                (["list", self.place / "no"], {}, "is no directory"),
                 (["send", self.place / "bad.json"], {"GANTRY_OOPS_DSN": "http://k@h/oops/p"}, "bad.json"),
                 (["send", self.place / "no.json"], {"GANTRY_OOPS_DSN": "http://k@h/oops/p"}, "No such file"), ([], {}, "COMMAND")]
         for arguments, env, said in rows:
@@ -85,7 +86,8 @@ class TheCommand(Case):
 
 class Installed(Case):
     def test_make_install_puts_it_where_python_finds_it(self):
-        done = subprocess.run(["make", "-s", "-C", str(shared.PACKAGE), "install", f"DESTDIR={self.place}/root"], capture_output=True, text=True)
+        make = ["make", "-s", "-C", str(shared.PACKAGE), "install", f"DESTDIR={self.place}/root"]
+        done = subprocess.run(make, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         where = self.place / "root/usr/local/lib/python3.11/dist-packages"
         self.assertTrue((where / "gantry_oops/wsgi.py").exists())
@@ -101,8 +103,8 @@ class Installed(Case):
             self.skipTest("python3-setuptools isn't installed")
         copy = self.place / "copy"
         shutil.copytree(shared.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
-        done = subprocess.run(["/usr/bin/python3", "-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-base", self.place / "b"],
-                              cwd=copy, capture_output=True, text=True)
+        build = ["/usr/bin/python3", "-c", "import setuptools; setuptools.setup()", "-q", "build", "--build-base", self.place / "b"]
+        done = subprocess.run(build, cwd=copy, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         built = sorted(p.name for p in (self.place / "b").glob("lib*/gantry_oops/*.py"))
         self.assertEqual(built, sorted(p.name for p in (shared.PACKAGE / "gantry_oops").glob("*.py")))

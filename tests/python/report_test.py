@@ -179,7 +179,8 @@ class WhatIsSafe(unittest.TestCase):
         self.assertEqual(self.told(limits, z=list(range(11)))["cut"], {"items": 1})
         deep = {"a": {"b": {"c": {"d": {"e": 1}}}}}
         self.assertEqual(self.told(limits, x=deep)["cut"], {"items": 1})
-        flood = {"req_vars": {str(n): "é" * 100 for n in range(10)}, "timeline": [[0, 1, "SQL", "x" * 100]] * 10, "value": "boom", "tb_text": "tb"}
+        flood = {"req_vars": {str(n): "é" * 100 for n in range(10)}, "timeline": [[0, 1, "SQL", "x" * 100]] * 10, "value": "boom",
+                 "tb_text": "tb"}
         told = self.told(Limits(report_bytes_max=2048), **flood, other=["x" * 100] * 10)
         self.assertEqual((told["value"], told["tb_text"]), ("boom", "tb"))
         self.assertGreater(told["cut"]["items"], 1)
@@ -188,11 +189,13 @@ class WhatIsSafe(unittest.TestCase):
 
     def test_no_report_is_longer_than_its_limit_and_little(self):
         for text in ("\0" * 10_000_000, "\ud800" * 1_000_000, "😀" * 2_000_000):
-            told = safe_report({"id": "OOPS-1", "tb_text": text, "x": [text[:70_000]] * 1000, "y": {str(n): text[:500] for n in range(3000)}})
+            told = safe_report({"id": "OOPS-1", "tb_text": text, "x": [text[:70_000]] * 1000,
+                                "y": {str(n): text[:500] for n in range(3000)}})
             self.assertLess(len(encode(told)), Limits().report_bytes_max * 1.1)
 
     def test_secrets_are_hidden_wherever_they_stand(self):
-        rows = [{"PASSWORD": "hunter22"}, {"user_passwd": "hunter22"}, {"HTTP_COOKIE": "sid=hunter22; theme=dark"}, {"oauth_signature": "hunter22"},
+        rows = [{"PASSWORD": "hunter22"}, {"user_passwd": "hunter22"}, {"HTTP_COOKIE": "sid=hunter22; theme=dark"},
+                {"oauth_signature": "hunter22"},
                 {"HTTP_AUTHORIZATION": "Bearer hunter22"}, {"HTTP_AUTHORIZATION": "Basic YW5uOmh1bnRlcjIy"}, {"X-Api-Key": "hunter22"},
                 {"a": [{"b": {"csrf_token": "hunter22"}}]}, {"list": [("password", "hunter22")]}, {"url": "http://h/?a=1&token=hunter22"},
                 {"QUERY_STRING": "token=hunter22&x=1"}, {"url": "http://ann:hunter22@h/"}, {"url": "http://hunter22@h/oops/1"},
@@ -208,7 +211,8 @@ class WhatIsSafe(unittest.TestCase):
         self.assertNotIn("unter2", quoted["tb_text"])
         self.assertEqual(self.told(value="KeyError: password=x1 in f(token=x2, a=1)")["value"],
                          f"KeyError: password={HIDDEN} in f(token={HIDDEN}, a=1)")
-        plain = {"req_vars": {"PATH_INFO": "/cart", "HTTP_ACCEPT": "text/html"}, "username": "ann", "duration": 1.5, "url": "http://h/a?b=c"}
+        plain = {"req_vars": {"PATH_INFO": "/cart", "HTTP_ACCEPT": "text/html"}, "username": "ann", "duration": 1.5,
+                 "url": "http://h/a?b=c"}
         self.assertEqual(self.told(**plain), {"id": "OOPS-1", **plain})
 
     def test_a_secret_is_not_left_in_halves_where_a_long_text_is_cut(self):
@@ -243,7 +247,8 @@ class TheTimeline(unittest.TestCase):
             self.now_s += 0.1
             with self.timeline.action("memcache", "get"):
                 self.now_s += 0.1
-        self.assertEqual(self.timeline.rows()[1:], [[0, 0, "page-start", "cart"], [100, 200, "memcache", "get"], [200, 200, "page-stop", "cart"]])
+        self.assertEqual(self.timeline.rows()[1:],
+                         [[0, 0, "page-start", "cart"], [100, 200, "memcache", "get"], [200, 200, "page-stop", "cart"]])
 
     def test_it_is_bounded_and_counts_the_rest(self):
         for _ in range(5):

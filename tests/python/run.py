@@ -10,7 +10,7 @@ if __name__ == "__main__":
     import report_test
     import spool_test
     import wsgi_test
-    tests = {name: value for module in (report_test, spool_test, delivery_test, wsgi_test, command_test) for name, value in vars(module).items()
-             if isinstance(value, type) and issubclass(value, unittest.TestCase) and value is not shared.Case}
-    globals().update(tests)
+    for module in (report_test, spool_test, delivery_test, wsgi_test, command_test):
+        globals().update({name: value for name, value in vars(module).items()
+                          if isinstance(value, type) and issubclass(value, unittest.TestCase) and value is not shared.Case})
     unittest.main(verbosity=1)

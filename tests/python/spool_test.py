@@ -31,7 +31,7 @@ while True:
 MANY = """
 import sys
 import gantry_oops
-config = gantry_oops.Config(sys.argv[1], spool=sys.argv[2], backoff=gantry_oops.Backoff(0.05, 0.2), exit_s=0)
+config = gantry_oops.Config(sys.argv[1], spool=sys.argv[2], backoff=gantry_oops.Backoff(0.05, 0.2), exit_s=0, block_ms=20_000)
 for n in range(int(sys.argv[3])):
     print(config.file(value=f"{n}", exc_info=ValueError(n)), flush=True)
 config.flush(float(sys.argv[4]))
@@ -181,6 +181,24 @@ class Killed(Case):
         config.start()
         self.arrived(there)
         self.assertEqual(list(self.spool.glob("damaged/*")), [])
+
+
+    def test_whoever_is_killed_while_sending_leaves_the_rest_to_others(self):
+        self.serve()
+        told = []
+        for wait_s in (0.01, 0.03, 0.06, 0.1):
+            child = subprocess.Popen(["/usr/bin/python3", "-c", MANY, self.front.dsn, str(self.spool), "1000000", "0"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=shared.ENVIRONMENT)
+            told.append(child.stdout.readline().strip())
+            time.sleep(wait_s)
+            child.send_signal(signal.SIGKILL)
+            told += [line.strip() for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+            child.wait()
+            child.stdout.close()
+        self.config().start()
+        self.assertTrue(until(lambda: not self.waiting()))
+        self.assertLessEqual(set(told), set(self.front.reports))
+        self.arrived(set(self.front.reports))
 
 
 class Together(Case):
@@ -380,7 +398,8 @@ class Draining(Case):
 
     def test_what_is_no_report_is_set_aside_and_counted(self):
         self.waits.prepare()
-        bad = {"1.json": b"", "2.json": b'{"id":"OOPS-1', "3.json": b"[]", "4.json": b'{"id":7}', "5.json": b"\xff", "6.json": b"[" * 100_000}
+        bad = {"1.json": b"", "2.json": b'{"id":"OOPS-1', "3.json": b"[]", "4.json": b'{"id":7}', "5.json": b"\xff",
+               "6.json": b"[" * 100_000}
         for name, text in bad.items():
             (self.spool / name).write_bytes(text)
         (self.spool / "7.json").mkdir()
@@ -390,7 +409,7 @@ class Draining(Case):
             file.truncate(17 * 1024 * 1024)
         ids = self.put(1)
         self.assertEqual(self.drain(), (1, 0, 9, 0))
-        self.assertEqual(sorted(p.name for p in (self.spool / "damaged").iterdir()), [f"{n}.json" for n in range(1, 10)])
+        self.assertEqual(sorted(p.name for p in self.spool.glob("damaged/*")), [f"{n}.json" for n in range(1, 10)])
         self.arrived(ids)
         self.waits.put(*body(1))
         self.drain()
@@ -459,8 +478,8 @@ class Draining(Case):
 
     def test_retry_after_is_a_number_or_a_date_and_never_absurd(self):
         from gantry_oops.transport import seconds_of
-        for text, seconds in (("7", 7), ("0", 0), ("-5", 0), ("99999999999", 3600), ("x", 0), (None, 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
-                              ("Fri, 31 Dec 9999 23:59:59 GMT", 3600), ("1e400", 0)):
+        for text, seconds in (("7", 7), ("0", 0), ("-5", 0), ("99999999999", 3600), ("x", 0), (None, 0),
+                              ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Fri, 31 Dec 9999 23:59:59 GMT", 3600), ("1e400", 0)):
             with self.subTest(text):
                 self.assertEqual(seconds_of(text), seconds)
 

@@ -108,7 +108,8 @@ class Middleware(unittest.TestCase):
     def test_a_good_answer_passes_unchanged(self):
         body = Body(b"", b"one", b"", b"two")
         answer = ask(self.answering(body))
-        self.assertEqual((answer.status, answer.headers, answer.body, answer.error), ("200 OK", {"Content-Type": "text/plain"}, b"onetwo", None))
+        self.assertEqual((answer.status, answer.headers, answer.body, answer.error),
+                         ("200 OK", {"Content-Type": "text/plain"}, b"onetwo", None))
         self.assertEqual((self.reports, body.closed, answer.events[0]), ([], 1, "start"))
 
     def test_an_empty_answer_still_has_its_headers(self):
@@ -215,8 +216,8 @@ class Middleware(unittest.TestCase):
         self.assertEqual((answer.body, len(self.reports)), (b"one", 1))
 
     def test_statuses_that_are_asked_for_are_reported_and_stay_as_they_are(self):
-        rows = [("404 Not Found", ["404"], True), ("404 Not Found", ["4"], True), ("200 OK", ["404", "5"], False), ("503 Busy", ["404", "5"], True),
-                ("500 No", [], False)]
+        rows = [("404 Not Found", ["404"], True), ("404 Not Found", ["4"], True), ("200 OK", ["404", "5"], False),
+                ("503 Busy", ["404", "5"], True), ("500 No", [], False)]
         for status, wanted, reported in rows:
             with self.subTest(status, wanted=wanted):
                 self.reports.clear()
@@ -240,7 +241,8 @@ class Middleware(unittest.TestCase):
         self.assertEqual([r["type"] for r in self.reports], ["ValueError", "HTTP 404"])
 
     def test_who_goes_away_is_nobodys_failure(self):
-        for error in (BrokenPipeError(), ConnectionResetError(), ConnectionAbortedError(), GeneratorExit(), KeyboardInterrupt(), SystemExit()):
+        for error in (BrokenPipeError(), ConnectionResetError(), ConnectionAbortedError(), GeneratorExit(), KeyboardInterrupt(),
+                      SystemExit()):
             with self.subTest(error):
                 self.assertIs(ask(self.answering(Body(error))).error, error)
                 self.assertIs(ask(self.answering(Body(b"one", error))).error, error)
@@ -289,7 +291,8 @@ class Middleware(unittest.TestCase):
             start_response("200 OK", [])
             return []
 
-        for app in (twice, lambda environ, start_response: [b"x"], lambda environ, start_response: None, lambda environ, start_response: []):
+        for app in (twice, lambda environ, start_response: [b"x"], lambda environ, start_response: None,
+                    lambda environ, start_response: []):
             answer = ask(self.wrap(app))
             self.assertEqual((answer.status, answer.error), ("500 Internal Server Error", None))
         self.assertEqual([r["type"] for r in self.reports], ["AssertionError", "AssertionError", "TypeError", "AssertionError"])
@@ -317,8 +320,8 @@ class Middleware(unittest.TestCase):
 
     def test_variables_come_without_secrets_and_without_the_processs_environment(self):
         ask(self.answering(Body(ValueError("no hunter22"))), HTTP_COOKIE="session=hunter22", HTTP_AUTHORIZATION="Bearer abcdefgh",
-            HTTP_X="é".encode().decode("latin-1"), QUERY_STRING="token=hunter33&page=2", AWS_SECRET_ACCESS_KEY="hunter44", DATABASE_URL="postgres://a:b@c/", REMOTE_USER="ann",
-            PATH_INFO="/caf\xc3\xa9\xff")
+            HTTP_X="é".encode().decode("latin-1"), QUERY_STRING="token=hunter33&page=2", AWS_SECRET_ACCESS_KEY="hunter44",
+            DATABASE_URL="postgres://a:b@c/", REMOTE_USER="ann", PATH_INFO="/caf\xc3\xa9\xff")
         [report] = self.reports
         self.assertNotRegex(json.dumps(report), "hunter|abcdefgh|postgres")
         variables = report["req_vars"]

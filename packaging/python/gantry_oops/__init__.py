@@ -9,6 +9,6 @@ from .transport import Backoff, Dsn, Transport
 from .wsgi import Middleware, current, timeline, wsgi
 
 __version__ = "1.0"
-__all__ = ["HIDDEN", "Backoff", "Config", "Courier", "Dsn", "Limits", "LogHandler", "Middleware", "OverlappingAction", "Spool", "SpoolFull",
-           "Timeline", "Transport", "current", "default_spool", "fallback", "fresh_id", "install", "pretty_print", "safe_report", "timeline",
-           "to_directory", "to_many", "wsgi"]
+__all__ = ["HIDDEN", "Backoff", "Config", "Courier", "Dsn", "Limits", "LogHandler", "Middleware", "OverlappingAction", "Spool",
+           "SpoolFull", "Timeline", "Transport", "current", "default_spool", "fallback", "fresh_id", "install", "pretty_print",
+           "safe_report", "timeline", "to_directory", "to_many", "wsgi"]

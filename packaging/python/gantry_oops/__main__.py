@@ -35,7 +35,8 @@ def parser():
     for command, run in ((drain, run_drain), (send, run_send), (listed, run_list)):
         command.set_defaults(run=run)
     for command in (drain, send):
-        command.add_argument("--dsn-file", type=pathlib.Path, metavar="FILE", help="the DSN is in it; else GANTRY_OOPS_DSN of the environment")
+        command.add_argument("--dsn-file", type=pathlib.Path, metavar="FILE",
+                             help="the DSN is in it; else GANTRY_OOPS_DSN of the environment")
     return out
 
 

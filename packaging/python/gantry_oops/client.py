@@ -24,8 +24,8 @@ def fresh_id():
 
 
 def default_spool(dsn):
-    """Where reports wait unless somebody says: GANTRY_OOPS_SPOOL, STATE_DIRECTORY/oops (systemd's), or a directory of this user's in /var/tmp.
-    A directory for each project. OSError when it isn't ours alone."""
+    """Where reports wait unless somebody says: GANTRY_OOPS_SPOOL, STATE_DIRECTORY/oops (systemd's), or a directory of this user's in
+    /var/tmp. A directory for each project. OSError when it isn't ours alone."""
     project = re.sub(r"[^\w.-]", "_", f"{dsn.host}-{dsn.port}{dsn.path.removesuffix('/report/').replace('/', '-')}")
     named = os.environ.get("GANTRY_OOPS_SPOOL") or (os.environ.get("STATE_DIRECTORY", "").partition(":")[0])
     if named:

@@ -8,8 +8,8 @@ from .wsgi import current
 
 
 class LogHandler(logging.Handler):
-    """record.oops_id is the report's id, "" when none was made, for the formatters of the handlers after this one (`install` puts it first).
-    Beyond `a_minute_max` reports a minute records are only counted: that is told with a later report as lost for `rate`. Never raises."""
+    """record.oops_id is the report's id, "" when none was made, for the formatters of the handlers after this one (`install` puts it
+    first). Beyond `a_minute_max` reports a minute records are only counted, which a later report tells as lost for `rate`. Never raises."""
 
     def __init__(self, dsn=None, *, config=None, level=logging.WARNING, a_minute_max=60, **settings):
         super().__init__()

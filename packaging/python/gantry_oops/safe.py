@@ -1,7 +1,7 @@
 """Makes a report fit for JSON: valid UTF-8, bounded in size, without secrets.
 
-What is hidden: the value of every key whose name says that it is secret, at any depth; the same of NAME=VALUE in any text; what stands before
-the @ of a URL; and the very texts hidden so wherever else the report quotes them (a message, a traceback).
+What is hidden: the value of every key whose name says that it is secret, at any depth; the same of NAME=VALUE in any text; what stands
+before the @ of a URL; and the very texts hidden so wherever else the report quotes them (a message, a traceback).
 """
 import base64
 import contextlib
@@ -22,8 +22,8 @@ USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"'<>]+(?=@)")
 QUOTED_CHARACTERS_MIN = 4  # a shorter secret is hidden where it stands, but not looked for elsewhere
 PART_CHARACTERS_MIN = 8    # the same of a part of one: a cookie's value, the word after "Bearer"
 # What is told first, should a report be too long for all of it. The timeline is last.
-FIRST = ("id", "time", "type", "value", "reporter", "topic", "url", "username", "duration", "HTTP_STATUS", "hostname", "branch_nick", "revno",
-         "tb_text", "frames", "exceptions", "req_vars")
+FIRST = ("id", "time", "type", "value", "reporter", "topic", "url", "username", "duration", "HTTP_STATUS", "hostname", "branch_nick",
+         "revno", "tb_text", "frames", "exceptions", "req_vars")
 LAST = ("timeline",)
 
 

@@ -218,7 +218,8 @@ def default_page(oops_id, environ):
     """(content type, bytes), as the Accept header would have it."""
     wanted = json_type(environ.get("HTTP_ACCEPT", ""))
     if wanted:
-        return wanted, json.dumps({"type": "about:blank", "title": "Internal Server Error", "status": 500, "oops_id": oops_id}).encode() + b"\n"
+        problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "oops_id": oops_id}
+        return wanted, json.dumps(problem).encode() + b"\n"
     return "text/html; charset=utf-8", PAGE.format(oops_id=html.escape(oops_id)).encode()
 
 
