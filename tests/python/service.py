@@ -95,7 +95,7 @@ class StandIn:
 
 class Front:
     """Passes requests on, and looks at what it passes. `faults`: what to do with the next ones instead, first to last:
-    (status, headers, body) an answer of its own; "drop" hangs up unread by the service; "cut" hangs up once the service has it."""
+    (status, headers, body) an answer of its own; a function of the report gives one of these, or None; "drop" hangs up unread by the service; "cut" hangs up once the service has it."""
 
     def __init__(self, dsn):
         self.behind = urllib.parse.urlsplit(dsn)
@@ -124,6 +124,8 @@ class Front:
         self.requests.append(dict(request.headers))
         self.times_s.append(time.monotonic())
         fault = self.faults.popleft() if self.faults else self.always
+        if callable(fault):
+            fault = fault(json.loads(body))
         if isinstance(fault, tuple):
             return request.answer(fault[0], fault[2], fault[1])
         if fault != "drop":

@@ -232,7 +232,7 @@ class _Maker:
     def ends(self, text, characters):
         """Beginning and end without secrets, nor the part of one that the cut left."""
         head, tail = self.secrets.hide(text[:characters]), self.secrets.hide(text[-characters:])
-        return head[:len(head) - self.longest_secret] + tail[self.longest_secret:]
+        return head[:max(0, len(head) - self.longest_secret)] + tail[self.longest_secret:]
 
     def shortened(self, text, total, characters):
         """Its beginning and end: of a traceback both matter."""
