@@ -225,6 +225,7 @@ class Together(Case):
         config = self.config()
         ours = config.file(exc_info=ValueError("parent"))
         self.assertTrue(config.flush(10))
+        config.publisher.lost.add("rate")
         children = []
         for n in range(3):
             reader, writer = os.pipe()
@@ -239,6 +240,7 @@ class Together(Case):
             self.assertEqual(os.waitpid(child, 0)[1], 0)
         more = config.file(exc_info=ValueError("parent again"))
         self.arrived([ours, *children, more])
+        self.assertEqual([r.get("lost") for r in self.front.reports.values()], [None] * 4 + [{"rate": 1}])
         if self.stand_in:
             self.assertEqual(set(self.stand_in.posts.values()), {1})
 
