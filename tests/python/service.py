@@ -94,8 +94,9 @@ class StandIn:
 
 
 class Front:
-    """Passes requests on, and looks at what it passes. `faults`: what to do with the next ones instead, first to last:
-    (status, headers, body) an answer of its own; a function of the report gives one of these, or None; "drop" hangs up unread by the service; "cut" hangs up once the service has it."""
+    """Passes requests on, and looks at what it passes. `faults`: what to do with the next ones instead, first to last: (status, headers,
+    body) an answer of its own; "drop" hangs up unread by the service; "cut" hangs up once the service has it; a function of the report
+    gives one of these, or None."""
 
     def __init__(self, dsn):
         self.behind = urllib.parse.urlsplit(dsn)

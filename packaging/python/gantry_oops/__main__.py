@@ -55,7 +55,7 @@ def run_drain(options):
     if done.busy:
         print("another process is sending them", file=sys.stderr)
     elif done.stopped:
-        print(f"stopped: {done.stopped.status or ''} {done.stopped.text[:500]}".strip(), file=sys.stderr)
+        print(f"stopped: {done.stopped.status or 'no answer from'} {done.stopped.text[:500]}", file=sys.stderr)
     return 1 if done.left or done.rejected or done.damaged else 0
 
 
@@ -68,10 +68,10 @@ def run_send(options):
             print(f"{report['id']} sent")
         elif options.spool and answer.means is not Means.BAD:
             Spool(options.spool).put(report["id"], encode(report))
-            print(f"{report['id']} waits in {options.spool}: {answer.status or ''} {answer.text[:300]}")
+            print(f"{report['id']} waits in {options.spool}: {answer.status or 'no answer from'} {answer.text[:300]}")
         else:
             failed = 1
-            print(f"{report['id']} refused or not sent: {answer.status or ''} {answer.text[:500]}", file=sys.stderr)
+            print(f"{report['id']} refused or not sent: {answer.status or 'no answer from'} {answer.text[:500]}", file=sys.stderr)
     return failed
 
 

@@ -225,7 +225,8 @@ class Courier:
             self._say_once("refused", "THE OOPS SERVICE REFUSES US (%s): reports are kept, and nobody sees them: %s",
                            answer.status, answer.text[:300])
         elif answer is not None:
-            self._say_once("away", "the oops service is away, reports are kept: %s %s", answer.status or "", answer.text[:300])
+            self._say_once("away", "the oops service is away, reports are kept: %s %s",
+                           answer.status or "no answer from", answer.text[:300])
         return self.backoff.failed(answer.retry_after_s if answer else 0)
 
     def _round(self):
