@@ -242,7 +242,7 @@ class Preforked(Case):
         (self.place / "shop.py").write_text(PREFORKED.format(dsn=self.front.dsn, spool=str(self.spool)))
         address = f"unix:{self.place}/socket"
         process = subprocess.Popen(["/usr/bin/gunicorn", "--preload", "-w", "2", "-b", address, "--chdir", str(self.place), "shop:app"],
-                                   stderr=subprocess.PIPE, text=True, env=shared.ENVIRONMENT)
+                                   stderr=subprocess.PIPE, text=True, cwd=self.place, env=shared.ENVIRONMENT)
         try:
             self.assertTrue(until((self.place / "socket").exists, 15))
             ids = {self.get(f"/{n}") for n in range(6)}

@@ -288,7 +288,7 @@ def other_interpreters():
     found = []
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = pathlib.Path(folder, "python3")
-        if path.is_file() and path.resolve() != pathlib.Path("/usr/bin/python3").resolve():
+        if os.access(path, os.X_OK) and path.resolve() != pathlib.Path("/usr/bin/python3").resolve():
             asked = subprocess.run([path, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], capture_output=True)
             found += [str(path)] if asked.returncode == 0 else []
     return found
