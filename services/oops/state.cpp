@@ -46,7 +46,12 @@ Status State::status_of(GroupRow const& group, Time now) {
 bool State::regresses(GroupRow const& group, std::string_view release) const {
     if (Status(group.status) != Status::resolved) return false;
     auto const repaired = phrases.text(group.resolved_in);
-    return repaired.empty() || release.empty() || compare_releases(release, repaired) >= 0;
+    if (repaired.empty() || release.empty() || release == repaired) return true;
+    auto const order = compare_releases(parse_release(release), parse_release(repaired));
+    if (order != std::partial_ordering::unordered) return order >= 0;
+    // Then the one seen later is the later one: phrases are numbered by first sight.
+    auto const seen = phrases.find(release);
+    return seen == state::HashIndex::none || seen >= group.resolved_in;
 }
 
 void State::apply(ProjectMade const& e, At const& at) {

@@ -11,6 +11,9 @@ mkdir -p "$shop/site"
 cd "$shop"
 node_modules/.bin/esbuild browser_client.js --bundle --minify --sourcemap --outfile=site/bundle.js --log-level=error
 cp page.html site/
+node_modules/.bin/esbuild shop_page.js --minify --sourcemap --outfile=shop.js --log-level=error
+mkdir -p "$fixtures/source_map"
+cp shop.js shop.js.map "$fixtures/source_map/"
 
 # record NAME COMMAND…: the command finds the DSN in its environment, and PORT.
 record() {
