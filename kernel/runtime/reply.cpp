@@ -55,6 +55,7 @@ void write_problem(http::Response response, Problem const& problem, std::string_
                    std::string_view position) {
     response.begin(problem.status).header("Content-Type", "application/problem+json");
     if (!request_id.empty()) response.header("X-Request-Id", request_id);
+    if (!oops_id.empty()) response.header("X-Oops-Id", oops_id);
     if (!position.empty()) response.header("Gantry-Position", position);
     if (problem.retry_after_s) response.header("Retry-After", std::uint64_t(*problem.retry_after_s));
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, request_id, oops_id); });

@@ -97,8 +97,13 @@ Result<Told> parse_oops(ForeignRequest const& request) {
 Result<Told> parse_oops_json(ForeignRequest const& request) {
     TRY_ASSIGN(auto const project, project_of(request));
     TRY_ASSIGN(auto const caller, caller_of(request, {}));
+    auto const type = request.header("Content-Type").substr(0, request.header("Content-Type").find(';'));
+    if (!type.empty() && type != "application/json" && type != "text/json")
+        return fail(415, "content_type_unknown", "a report here is JSON: send it as application/json");
     TRY_ASSIGN(auto report, read_oops_json(request.body, options_of(request)));
-    return one_report(project, caller, std::move(report));
+    auto told = one_report(project, caller, std::move(report));
+    for (auto const& lost : lost_in_oops_json(request.body)) told.dropped.push_back({Name(lost.reason), Name("error"), lost.count});
+    return told;
 }
 
 Result<void> Ingest::check_key(std::uint32_t project, std::string_view key) const {

@@ -92,4 +92,15 @@ Result<Report> read_oops_json(std::string_view json, ReadOptions const& options)
     return report;
 }
 
+std::vector<Lost> lost_in_oops_json(std::string_view json) {
+    std::vector<Lost> lost;
+    auto const tree = codec::JsonTree::read(json);
+    if (!tree) return lost;
+    constexpr std::size_t reasons_max = 20;
+    for (auto const one : tree->root()["lost"])
+        if (auto const count = one.integer(); count && *count > 0 && lost.size() < reasons_max)
+            lost.push_back({std::string(one.key().substr(0, 100)), std::uint64_t(*count)});
+    return lost;
+}
+
 }  // namespace gantry::oops

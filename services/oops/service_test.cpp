@@ -89,9 +89,15 @@ TEST_F(Oops, TheSameReportTwiceIsOne) {
 TEST_F(Oops, AKeyIsOfItsProject) {
     auto const event = failure(hex_id(1), "f");
     h.post("/oops/api/1/store", event).fails(403, "sentry_key_missing").wrote_nothing();
-    h.header("X-Sentry-Auth", "Sentry sentry_key=00000000000000000000000000000000").post("/oops/api/1/store", event).fails(403, "project_key_wrong");
-    h.header("X-Sentry-Auth", fmt::format("Sentry sentry_key={}", project.key.view())).post("/oops/api/2/store", event).fails(403, "project_key_wrong");
-    h.header("X-Sentry-Auth", fmt::format("Sentry sentry_key={}", project.key.view())).post("/oops/api/x/store", event).fails(404, "project_not_found");
+    h.header("X-Sentry-Auth", "Sentry sentry_key=00000000000000000000000000000000")
+        .post("/oops/api/1/store", event)
+        .fails(403, "project_key_wrong");
+    h.header("X-Sentry-Auth", fmt::format("Sentry sentry_key={}", project.key.view()))
+        .post("/oops/api/2/store", event)
+        .fails(403, "project_key_wrong");
+    h.header("X-Sentry-Auth", fmt::format("Sentry sentry_key={}", project.key.view()))
+        .post("/oops/api/x/store", event)
+        .fails(404, "project_not_found");
 }
 
 TEST_F(Oops, AnEnvelopeBringsReportsSessionsAndWhatCameAlong) {
@@ -138,6 +144,16 @@ TEST_F(Oops, TheAncestorsReport) {
         .post("/oops/api/1/oops", "Oops-Id: OOPS-1X1\nException-Type: E\nException-Value: v\n\n\n\n")
         .ok()
         .has("OOPS-1X1");
+}
+
+TEST_F(Oops, ProgramsTellWhatTheyLost) {
+    auto const body = R"({"id":"OOPS-)" + hex_id(5) + R"(","type":"E","value":"v","lost":{"spool_full":3,"rate":2,"odd":"x"}})";
+    h.header("X-Oops-Auth", project.key.view()).post("/oops/api/1/report", body).ok();
+    h.get("/oops/v1/projects/1").ok().has(R"("client_dropped":5)");
+    h.header("X-Oops-Auth", project.key.view())
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .post("/oops/api/1/report", body)
+        .fails(415, "content_type_unknown");
 }
 
 TEST_F(Oops, AResolvedGroupRegressesByReleaseAndNotByDate) {
