@@ -26,6 +26,7 @@ struct Edge::Asked {
     std::int64_t deadline_us = 0;  // of the steady clock; 0: none
     std::array<char, 16> trace = {};
     std::string trace_state = {};
+    Searched const* searched = nullptr;  // of a search: what was found
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };

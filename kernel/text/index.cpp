@@ -83,6 +83,8 @@ class Maker {
 
     Index::Taken make(Document const& document, Xapian::Document& out) {
         left_ = options_.document_bytes_max, kept_.clear();
+        GANTRY_ASSERT(document.key.size() <= Document::key_bytes_max, "a document's key is short");
+        put_string(kept_, document.key);
         bool whole = values(document, out);
         std::vector<Xapian::termpos> positions(schema_.texts.size(), 1);
         for (auto const& [name, text] : document.texts) {
@@ -99,8 +101,8 @@ class Maker {
             out.add_value(Xapian::valueno(slots_before_numbers + slot), Xapian::sortable_serialise(number));
         }
         out.add_value(slot_of_order, order_key(document.time, document.id));
-        out.add_boolean_term(id_term(document.id));
-        if (!kept_.empty()) out.set_data(kept_);
+        out.add_boolean_term(document.key.empty() ? id_term(document.id) : key_term(document.key));
+        if (kept_.size() > 1) out.set_data(kept_);
         return whole ? Index::Taken::whole : Index::Taken::cut;
     }
 
@@ -268,21 +270,25 @@ Result<Index::Taken> Index::put(Document const& document) {
         Xapian::Document made;
         auto const taken = parts_->maker.make(document, made);
         // One that is newer than all has none to replace, and isn't looked for.
-        if (!parts_->any || document.id > parts_->greatest_id)
+        if (!document.key.empty())
+            parts_->database.replace_document(key_term(document.key), made);
+        else if (!parts_->any || document.id > parts_->greatest_id)
             parts_->database.add_document(made);
         else
             parts_->database.replace_document(id_term(document.id), made);
-        parts_->note(document.id);
+        if (document.key.empty()) parts_->note(document.id);
         ++parts_->documents, parts_->bytes += bytes_of(document);
         return taken;
     });
 }
 
-Result<void> Index::remove(std::uint64_t id) {
+Result<void> Index::remove(std::uint64_t id) { return remove_term(id_term(id)); }
+Result<void> Index::remove(std::string_view key) { return remove_term(key_term(key)); }
+Result<void> Index::remove_term(std::string const& term) {
     if (batch_full()) return fail(503, "text_batch_full", "the batch of the full-text index is full: commit it first");
     return parts_->guarded([&]() -> Result<void> {
         parts_->begin();
-        parts_->database.delete_document(id_term(id));
+        parts_->database.delete_document(term);
         ++parts_->documents;
         return {};
     });

@@ -37,6 +37,7 @@ std::optional<Snippet> snippet(Match const& match, std::string_view field, std::
 
 struct Hit {
     std::uint64_t id = 0;
+    std::string key = {};  // if the document has one
     Time time{};
     double score = 0;  // where the order is by relevance; of no meaning beyond the query
     std::optional<Snippet> snippet;
@@ -101,6 +102,7 @@ class Index {
     // the batch is: commit first. `cut`: the document is longer than document_bytes_max, or has more than a thousand values.
     Result<Taken> put(Document const& document);
     Result<void> remove(std::uint64_t id);
+    Result<void> remove(std::string_view key);
     bool batch_full() const;
     std::size_t batch_documents() const;  // put or removed since the last commit
     // Documents and `upto` together, or neither. Durable when it returns.
@@ -118,6 +120,7 @@ class Index {
    private:
     struct Parts;
     explicit Index(std::unique_ptr<Parts> parts);
+    Result<void> remove_term(std::string const& term);
     std::unique_ptr<Parts> parts_;
 };
 

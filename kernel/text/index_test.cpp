@@ -162,6 +162,29 @@ TEST_P(AnyIndex, LongValuesAreEqualAsAWhole) {
     EXPECT_EQ(ids_of(reader.find({.match = value_is("tag", std::string_view("nul\0inside", 10)), .after = {}}).value()), Ids{3});
 }
 
+TEST_P(AnyIndex, DocumentsMayHaveKeys) {
+    auto index = make();
+    auto note = [](std::string_view key, std::string_view text) {
+        auto document = document_for_test(1, text);
+        document.key = key;
+        return document;
+    };
+    ASSERT_TRUE(index.put(note("n_a", "alpha")));
+    ASSERT_TRUE(index.put(note("n_b", "beta")));
+    ASSERT_TRUE(index.put(note("n_a", "gamma")));
+    ASSERT_TRUE(index.commit({1, 3}));
+    auto reader = index.reader().value();
+    EXPECT_TRUE(ask(reader, "alpha").hits.empty());
+    auto const found = ask(reader, "gamma", {.after = {}, .snippet_bytes = 20});
+    ASSERT_EQ(found.hits.size(), 1u);
+    EXPECT_EQ(found.hits[0].key, "n_a");
+    EXPECT_TRUE(found.hits[0].snippet);
+    ASSERT_TRUE(index.remove("n_a"));
+    ASSERT_TRUE(index.commit({1, 4}));
+    EXPECT_EQ(reader.documents().value(), 1u);
+    EXPECT_EQ(ask(reader, "").hits[0].key, "n_b");
+}
+
 TEST_P(AnyIndex, AnEmptyIndexAnswers) {
     auto index = make();
     auto reader = index.reader().value();

@@ -308,7 +308,7 @@ std::string describe(Match const& match) {
 }
 
 std::string describe(Schema const& schema) {
-    std::string out = fmt::format("version {}\n", schema.version);
+    std::string out = fmt::format("version {}\nbasis {}\n", schema.version, schema.basis);
     for (auto const& field : schema.texts)
         out += fmt::format("text {} {} {}\n", field.name, field.phrases == Phrases::exact ? "exact" : "as_words", field.kept_bytes);
     for (auto const& name : schema.numbers) out += "number " + name + "\n";

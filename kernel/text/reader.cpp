@@ -187,7 +187,8 @@ class NotAfter final : public Xapian::MatchDecider {
 };
 
 std::optional<Snippet> kept_snippet(Query const& query, Schema const& schema, std::string const& kept) {
-    for (ByteReader in(kept); !in.done();) {
+    ByteReader in(kept);
+    for (in.string(); !in.done();) {
         auto const field = in.varint();
         bool const more = in.varint() != 0;
         auto const text = in.string();
@@ -272,8 +273,9 @@ struct Reader::Parts {
         for (auto at = set.begin(); at != set.end() && found.hits.size() < limit; ++at) {
             auto const document = at.get_document();
             auto const key = read_order_key(document.get_value(slot_of_order));
-            Hit hit{.id = key.id, .time = key.time, .score = at.get_weight(), .snippet = {}};
-            if (query.snippet_bytes > 0) hit.snippet = kept_snippet(query, schema, document.get_data());
+            auto const kept = document.get_data();
+            Hit hit{.id = key.id, .key = std::string(ByteReader(kept).string()), .time = key.time, .score = at.get_weight(), .snippet = {}};
+            if (query.snippet_bytes > 0) hit.snippet = kept_snippet(query, schema, kept);
             found.hits.push_back(std::move(hit));
         }
     }

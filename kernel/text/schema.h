@@ -28,17 +28,21 @@ struct Schema {
     std::vector<std::string> numbers;  // fields for ranges
     std::vector<std::string> exact;    // the names of fields that are compared as a whole; empty: any
     std::uint32_t version = 1;         // one more when the same schema is filled otherwise
+    std::string basis = {};            // what else tells an index of other contents
 };
 // A text that is the same for the same schema; what only changes how results are ordered is no part of it.
 std::string describe(Schema const& schema);
 
-// What is indexed of one thing. `id` is unique in the index: a position or a dense id.
+// What is indexed of one thing. It takes the place of one with the same key, or, without a key, with the same id: a position or a dense id.
+// Those with a key and those without one don't meet in one index.
 struct Document {
+    static constexpr std::size_t key_bytes_max = 200;
     std::uint64_t id = 0;
+    std::string key = {};
     Time time{};
-    std::vector<std::pair<std::string, std::string>> texts;  // field, text
-    std::vector<std::pair<std::string, std::string>> exact;  // field, value; a field may come more than once
-    std::vector<std::pair<std::string, double>> numbers;
+    std::vector<std::pair<std::string, std::string>> texts = {};  // field, text
+    std::vector<std::pair<std::string, std::string>> exact = {};  // field, value; a field may come more than once
+    std::vector<std::pair<std::string, double>> numbers = {};
 
     Document& text(std::string_view field, std::string_view text) { return texts.emplace_back(field, text), *this; }
     Document& value(std::string_view field, std::string_view value) { return exact.emplace_back(field, value), *this; }

@@ -49,6 +49,8 @@ std::string value_term(std::string_view name, std::string_view folded) {
 }
 std::string id_term(std::uint64_t id) { return fmt::format("#{:x}", id); }
 
+std::string key_term(std::string_view key) { return "#=" + std::string(key); }
+
 std::string order_key(Time time, std::uint64_t id) {
     std::string out;
     put_big_endian(out, std::uint64_t(time.us) ^ sign);

@@ -25,6 +25,7 @@ inline constexpr std::size_t value_bytes_max = 150, name_bytes_max = 64;
 std::string value_term(std::string_view name, std::string_view folded);
 std::string value_prefix(std::string_view name, std::string_view folded);
 std::string id_term(std::uint64_t id);
+std::string key_term(std::string_view key);
 
 // What results are ordered by: the time, then the id; greater is newer. Sixteen bytes that compare as they should.
 std::string order_key(Time time, std::uint64_t id);

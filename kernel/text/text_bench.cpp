@@ -133,7 +133,7 @@ SEARCH(common_word_relevance, "message:w0x20000", Order::relevance);
 SEARCH(two_words_newest, "w3x20000 w17x20000", Order::newest);
 SEARCH(two_words_relevance, "w3x20000 w17x20000", Order::relevance);
 SEARCH(phrase_newest, "\"w1x20000 w2x20000\"", Order::newest);
-SEARCH(prefix_newest, "message:w12*", Order::newest);
+SEARCH(prefix_newest, "message:w123*", Order::newest);
 SEARCH(value_and_word, "level:w2x500 w3x20000", Order::newest);
 SEARCH(range_and_word, "duration_ms:>=29000 w3x20000", Order::newest);
 SEARCH(last_minutes, "after:10m", Order::newest);
