@@ -12,6 +12,7 @@
 #include "kernel/runtime/effects.h"
 #include "kernel/runtime/follow.h"
 #include "kernel/runtime/service.h"
+#include "kernel/runtime/text.h"
 #include "kernel/state/bits.h"
 #include "kernel/state/due.h"
 #include "kernel/state/marks.h"

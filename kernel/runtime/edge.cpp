@@ -17,6 +17,7 @@
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
+#include "kernel/runtime/text_indexer.h"
 
 namespace gantry::runtime {
 namespace {
@@ -25,6 +26,19 @@ constexpr int lanes_max = 256;  // IO threads of a process
 constexpr std::string_view openapi_file = "openapi.json";
 constexpr std::uint64_t large_body_bytes = 1 << 20;
 constexpr std::uint64_t preflight_s = 86'400;  // that a browser may keep the answer
+
+// Which position of a host a Gantry-After names, that was looked at before; 0: none.
+Position after_of(Host const& host, std::string_view after) {
+    Position position = 0;
+    for (std::size_t at = 0; (at = after.find(host.decl().name, at)) != after.npos; at += host.decl().name.size()) {
+        auto const rest = after.substr(at + host.decl().name.size());
+        bool const begins = at == 0 || after[at - 1] == ',' || after[at - 1] == ' ';
+        auto const dot = rest.find('.');
+        if (!begins || !rest.starts_with('=') || dot == rest.npos) continue;
+        std::from_chars(rest.data() + dot + 1, rest.data() + rest.size(), position);
+    }
+    return position;
+}
 
 bool is_ndjson(http::RequestHead const& head) {
     auto type = head.header("Content-Type");
@@ -393,6 +407,9 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (target.route->kernel && asked.live != LiveForm::none)
         return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"},
                              id_of(asked), {});
+    if (target.route->make_query && (asked.live != LiveForm::none || !asked.as_of.empty()))
+        return write_problem(respond(), {400, "request_invalid", "a search is of now alone, and told once: leave as_of and live out"},
+                             id_of(asked), {});
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
@@ -409,6 +426,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     } else {
         request.seen = &seen;
     }
+    request.searched = asked.searched;
+    if (target.route->make_query && !asked.searched && options_.threads) return search_first(asked, request, defer());
     ReplyTo to{&host,
                target.route,
                asked.request_id,
@@ -438,7 +457,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
-    if (asked.head.method == http::Method::Get && !target.route->kernel)
+    if (asked.head.method == http::Method::Get && !target.route->kernel && !target.route->make_query)
         lane(asked.io_thread)
             .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
@@ -559,6 +578,33 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
     }
     if (!told.answer && told.to.request_id.empty()) told.to.request_id = id_of(asked);
     return told;
+}
+
+void Edge::search_first(Asked const& asked, Request const& request, http::Deferred deferred) {
+    Host& host = *asked.match.target->host;
+    auto refuse = [&](Problem const& problem) { write_problem(deferred.response(), problem, id_of(asked), {}); };
+    auto query = host.text_query(request);
+    if (!query) return refuse(query.error());
+    auto* desk = host.text_desk();
+    if (!desk) return refuse({503, "text_unavailable", "the full-text index isn't open yet: try again", {}, {}, 1});
+    auto wait = options_.after_wait_max;
+    if (asked.deadline_us != 0) wait = std::min(wait, Duration::micros(asked.deadline_us - steady_now_us()));
+    auto later = std::make_shared<AskedLater>(asked, table_);
+    auto* threads = options_.threads;
+    auto run_found = [this, later](http::Deferred held, Searched const* found, Problem const* problem) {
+        auto view = later->view();
+        view.searched = found;
+        if (problem) return write_problem(held.response(), *problem, id_of(view), {});
+        run(view, [&] { return std::move(held); }, [&] { return held.response(); });
+    };
+    desk->find_later(std::move(*query), after_of(host, asked.head.header("Gantry-After")), wait,
+                     [threads, later, alive = alive_, run_found, held = std::move(deferred)](Result<Searched> searched) mutable {
+                         threads->post(
+                             later->io_thread(), [alive, run_found, held = std::move(held), searched = std::move(searched)]() mutable {
+                                 if (*alive)
+                                     run_found(std::move(held), searched ? &*searched : nullptr, searched ? nullptr : &searched.error());
+                             });
+                     });
 }
 
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {

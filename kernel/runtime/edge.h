@@ -125,6 +125,8 @@ class Edge final : public http::Handler {
     ToldPast read_past(Asked const& asked, Result<PastState> const& past);
     void keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds);
     Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
+    // Has the index of a search asked on another thread, then runs it with what was found.
+    void search_first(Asked const& asked, Request const& request, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);

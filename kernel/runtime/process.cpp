@@ -85,7 +85,7 @@ class Process {
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
-            for (auto& tenant : tenants_) start_followers(tenant);
+            for (auto& tenant : tenants_) start_followers(tenant), start_text(tenant);
             announce();
             options_.on_ready(url_);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
@@ -98,6 +98,7 @@ class Process {
 
    private:
     static constexpr std::size_t timers_a_turn = 1000;
+    static constexpr int search_threads = 2;
     bool in_memory() const { return options_.log == "memory:"; }
 
     Result<void> check_address() {
@@ -424,6 +425,19 @@ class Process {
         }
         for (auto& source : tenant.served) keep_for_followers(tenant, *source.host);
     }
+    void start_text(Tenant& tenant) {
+        for (auto& served : tenant.served) {
+            auto& host = *served.host;
+            if (!host.decl().text) continue;
+            if (!indexing_) indexing_.emplace(1), searching_.emplace(search_threads);
+            TextIndexer::Parts parts{.host = host, .clock = clock_};
+            if (!in_memory()) parts.directory = (logs_ ? *logs_ : *data_).text_of(tenant.name, host.decl().name);
+            parts.erasures = [&tenant] { return tenant.erasing->erasures_so_far(); };
+            parts.site = tenant.name;
+            served.text = std::make_unique<TextIndexing>(std::move(parts), *indexing_, 0, *searching_);
+            served.text->start();
+        }
+    }
     static Host* host_of(Tenant& tenant, std::string_view name) {
         for (auto& served : tenant.served)
             if (served.host->decl().name == name) return served.host.get();
@@ -508,6 +522,7 @@ class Process {
             if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
             fire_due(served);
             if (served.effects) served.effects->poll();
+            if (served.text) served.text->wake();
         });
     }
     void scrub() {
@@ -525,6 +540,7 @@ class Process {
         backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
         if (following_) following_->stop();
+        each_served([](Served& served) { served.text.reset(); });
         worker_->stop(), slow_->stop(), care_->stop();
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
@@ -569,7 +585,7 @@ class Process {
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
     // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check.
-    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, care_;
+    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, indexing_, searching_, care_;
     std::unique_ptr<Front> front_;
     std::optional<http::Server> server_;
 };

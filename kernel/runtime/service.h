@@ -143,6 +143,8 @@ constexpr bool hides_rows() {
 template <class Service>
 void add_effects(ServiceDecl& decl);
 template <class Service>
+void add_text(ServiceDecl& decl);
+template <class Service>
 concept HasEventVisibility = requires(typename Service::State const& s, typename Service::Event const& e, Viewer const& v) {
     { Service::visible(s, e, v) } -> std::convertible_to<bool>;
 };
@@ -172,6 +174,7 @@ ServiceDecl declare() {
         };
     decl.hides = HasEventVisibility<Service>;
     if constexpr (has_effects<Event>) add_effects<Service>(decl);
+    if constexpr (requires { Service::text_schema(); }) add_text<Service>(decl);
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;
