@@ -407,7 +407,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (target.route->kernel && asked.live != LiveForm::none)
         return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"},
                              id_of(asked), {});
-    if (target.route->make_query && (asked.live != LiveForm::none || !asked.as_of.empty()))
+    bool const searches = target.route->make_query && !asks_nothing(host, asked, bind);
+    if (searches && (asked.live != LiveForm::none || !asked.as_of.empty()))
         return write_problem(respond(), {400, "request_invalid", "a search is of now alone, and told once: leave as_of and live out"},
                              id_of(asked), {});
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
@@ -427,7 +428,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         request.seen = &seen;
     }
     request.searched = asked.searched;
-    if (target.route->make_query && !asked.searched && options_.threads) return search_first(asked, request, defer());
+    if (searches && !asked.searched && options_.threads) return search_first(asked, request, defer());
     ReplyTo to{&host,
                target.route,
                asked.request_id,
@@ -457,7 +458,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
-    if (asked.head.method == http::Method::Get && !target.route->kernel && !target.route->make_query)
+    if (asked.head.method == http::Method::Get && !target.route->kernel && !searches)
         lane(asked.io_thread)
             .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
@@ -578,6 +579,13 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
     }
     if (!told.answer && told.to.request_id.empty()) told.to.request_id = id_of(asked);
     return told;
+}
+
+// A search that looks for nothing is a read like any other. What is wrong with it is told later.
+bool Edge::asks_nothing(Host& host, Asked const& asked, Bind const& bind) {
+    Request const request{.route = *asked.match.target->route, .viewer = asked.caller->viewer, .bind = bind};
+    auto const query = host.text_query(request);
+    return query && query->nothing;
 }
 
 void Edge::search_first(Asked const& asked, Request const& request, http::Deferred deferred) {

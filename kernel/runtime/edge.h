@@ -113,6 +113,7 @@ class Edge final : public http::Handler {
     std::string id_of(http::Exchange const& exchange);
     std::string id_of(Asked const& asked);
     static std::string trace_state_of(Asked const& asked);
+    static bool asks_nothing(Host& host, Asked const& asked, Bind const& bind);
     static Result<void> bind_foreign(Asked const& asked, void* out);
     static void open_to_origins(http::Exchange& exchange, ForeignDecl const& foreign);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);

@@ -39,6 +39,7 @@ Result<Searched> HostCall::search(void const* input) {
     if (request_->searched) return *request_->searched;
     ctx_.now = host_.log_time();
     TRY_ASSIGN(auto const query, request_->route.make_query(request_->route.query, input, ctx_));
+    if (query.nothing) return Searched{};
     if (auto* desk = host_.text_desk()) return desk->find(query);
     return fail({503, "text_unavailable", "the full-text index isn't open yet: try again", {}, {}, 1});
 }

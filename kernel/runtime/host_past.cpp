@@ -70,7 +70,7 @@ Result<Answer> Host::read_past(Folded const& past, Request const& request, Posit
     std::shared_lock<WriterFirstLock> held;
     if (decl_.hides) held = std::shared_lock(lock_);
     if (rights_at) *rights_at = decl_.hides ? applied() : past.last;
-    StillRead read(*this, request.bind, ctx, past.service.get(), past.last, decl_.hides ? state_.service.get() : nullptr);
+    StillRead read(*this, request.route, request.bind, ctx, past.service.get(), past.last, decl_.hides ? state_.service.get() : nullptr);
     try {
         TRY_VOID(request.route.run(request.route.function, read));
     } catch (std::exception const& e) {

@@ -14,9 +14,9 @@
 //     static void index(Event const&, At const&, TextChanges&);                 // what an event changes, by itself alone; or
 //     static void index(State const&, Event const&, At const&, TextChanges&);   // with what the state says of it by now
 //
-//     Result<text::Query> find(Asked const&, Ctx const&);                       // pure, and before the state is read
-//     Result<Page<Note>> found(State const&, Asked const&, text::Found const&, Ctx const&);
-//     route<Service>(V1, "GET", "/search", &find, &found, Scope{"notes:read"}, Doc{"…"})
+//     Result<text::Query> find(Asked const&, Ctx const&);                       // pure, and before the state is read; `nothing`: a plain
+//     list Result<Page<Note>> found(State const&, Asked const&, text::Found const&, Ctx const&); route<Service>(V1, "GET", "/search",
+//     &find, &found, Scope{"notes:read"}, Doc{"…"})
 //
 // `index` runs behind the writer, once an event is durable, and again for all events whenever the index is made anew: after a crash, when
 // the schema is another one, when somebody's personal values were erased. What it puts must follow from its parameters alone. What

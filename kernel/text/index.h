@@ -22,6 +22,7 @@ struct Query {
     Order order = Order::newest;
     std::size_t limit = 100;
     std::string after;              // the `next` of the page before, of the same query; empty: from the beginning
+    bool nothing = false;           // the index isn't asked: the route answers from its state alone
     std::size_t snippet_bytes = 0;  // how long a snippet of what is kept of the texts is at most; 0: none
 };
 
