@@ -54,6 +54,7 @@ struct RouteDecl {
     bool command = false;
     bool bulk = false;
     bool page = false;       // a read that answers with a Page
+    bool slow = false;       // a command that works long before it is decided: for a worker's thread
     bool feed = false;       // the kernel's own: what the service recorded (feed.h)
     std::string_view scope;  // empty: open to all
     std::string_view doc;
