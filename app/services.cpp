@@ -1,5 +1,6 @@
 #include "app/services.h"
 
+#include "services/accounts/accounts.h"
 #include "services/tracker/tracker.h"
 
 // The visible list: a service is part of the program because it stands here.
@@ -8,7 +9,7 @@ namespace gantry::app {
 
 std::vector<runtime::ServiceDecl> all_services() {
     return {
-        runtime::declare<tracker::Service>(),
+        runtime::declare<tracker::Service>(), runtime::declare<accounts::Service>(),
         // services: end of list (`gantry new service` adds a line above this one)
     };
 }

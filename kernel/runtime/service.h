@@ -162,6 +162,8 @@ ServiceDecl declare() {
             if constexpr (HasEventVisibility<Service>) return bool(Service::visible(*static_cast<State const*>(state), e, viewer));
             return true;
         };
+    if constexpr (requires(Event const& e) { Service::keeps_back(e); })
+        decl.keeps_back = [](void const* event) { return bool(Service::keeps_back(*static_cast<Event const*>(event))); };
     decl.hides = HasEventVisibility<Service>;
     if constexpr (has_effects<Event>) add_effects<Service>(decl);
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;

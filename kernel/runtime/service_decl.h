@@ -140,6 +140,8 @@ struct ServiceDecl {
     Replay replay = nullptr;
     // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
+    // Whether the feed never tells of an event (a variant), to nobody: one that holds verifiers. Null: there are none.
+    bool (*keeps_back)(void const* event) = nullptr;
     // Whether there is something that not everyone may see.
     bool hides = false;  // some rows or events are not for everyone
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.

@@ -37,7 +37,6 @@ std::vector<Event> Service::tick(State const& s, Ctx const& cx) {
 }
 
 bool Service::visible(State const& s, Event const& e, Viewer const& viewer) {
-    if (std::holds_alternative<Kept>(e)) return false;
     if (viewer.sees_all) return true;
     auto const id = about(s, e);
     return id && viewer.id.view() == fmt::format("u_{}", id.n);

@@ -14,6 +14,7 @@ struct Service {
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     static std::vector<Event> tick(State const& s, Ctx const& cx);
     // A feed tells one's own facts, all to those who see all, and verifiers to nobody.
+    static bool keeps_back(Event const& e) { return std::holds_alternative<Kept>(e); }
     static bool visible(State const& s, Event const& e, Viewer const& viewer);
 };
 

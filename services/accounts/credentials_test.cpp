@@ -40,8 +40,9 @@ TEST_F(Credentials, VerifiersAreInNoFeed) {
     struct {
         Event const& event;
         bool to_ann, to_bob, to_all;
-    } const rows[] = {{verifier, false, false, false}, {set, true, false, true}, {revoked, true, false, true}, {used, false, false, true}};
+    } const rows[] = {{verifier, false, false, true}, {set, true, false, true}, {revoked, true, false, true}, {used, false, false, true}};
     for (auto const& row : rows) {
+        EXPECT_EQ(Service::keeps_back(row.event), &row.event == &verifier);
         EXPECT_EQ(Service::visible(h.state(), row.event, ann), row.to_ann) << row.event.index();
         EXPECT_EQ(Service::visible(h.state(), row.event, bob), row.to_bob) << row.event.index();
         EXPECT_EQ(Service::visible(h.state(), row.event, all), row.to_all) << row.event.index();
