@@ -366,6 +366,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         if (position > target.host->durable()) *behind_host = target.host;
     }
     if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
+    if (target.route->slow && options_.slow) return run_slow(std::make_shared<AskedLater>(asked, table_), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
 
@@ -480,6 +481,36 @@ Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
                                   .headers = headers,
                                   .fields = {}},
                                  out);
+}
+
+// On a worker; its answer goes to the connection's thread.
+void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
+    auto held = std::make_shared<http::Deferred>(std::move(deferred));
+    bool const taken = options_.slow([this, asked, held] {
+        auto const& view = asked->view();
+        auto const& target = *view.match.target;
+        ReplyTo to{target.host, target.route, view.request_id, {}, {}};
+        auto complete = [held](ReplyTo to_whom, Result<Answer> answer) {
+            std::move(*held).complete([to_whom = std::move(to_whom), answer = std::move(answer)](http::Response& response) {
+                write_outcome(response, to_whom, answer);
+            });
+        };
+        if (is_past(view.deadline_us)) return complete(to, std::unexpected(deadline_exceeded()));
+        auto bind = [&](codec::Type const& type, void* out) { return bind_request(view.match, view.query, view.body, true, type, out); };
+        auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, view.match.segments, type, out); };
+        Bind const bind_read(bind_read_fn);
+        Request request{.route = *target.route, .viewer = view.caller->viewer, .bind = bind, .request_id = view.request_id};
+        request.trace_id = view.trace_id(), request.trace_state = view.trace_state, request.idempotency_key = view.key();
+        request.target = view.head.target, request.body = view.body, request.if_match = view.head.header("If-Match");
+        if (target.read) request.same_path_read = target.read->route, request.bind_read = &bind_read;
+        auto later = [&]() -> Done { return [complete, to](Result<Answer> answer) { complete(to, std::move(answer)); }; };
+        if (auto outcome = call(*target.host, request, later, to.oops_id)) complete(to, std::move(*outcome));
+    });
+    if (taken) return;
+    Problem problem{503, "overloaded", "too much of this kind waits already: try again", {}, {}, 1};
+    std::move(*held).complete([problem = std::move(problem), asked](http::Response& response) {
+        write_problem(response, problem, asked->view().request_id, {});
+    });
 }
 
 // Of a call that is decided and waits to be durable.
@@ -631,6 +662,10 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
         write_problem(response, problem, asked->view().request_id, {});
     };
     if (!options_.threads) return late(deferred.response());
+    if (view.match.target->route->slow && options_.slow) {
+        return host.when_durable(position, thread,
+                                 [this, asked, held = std::move(deferred)](Result<Answer>) mutable { run_slow(asked, std::move(held)); });
+    }
     auto held = TimelyAnswer::make(*options_.threads, hurried ? view.deadline_us : after_wait_us, std::move(deferred), std::move(late));
     host.when_durable(position, thread, [this, held, asked](Result<Answer>) {
         auto mine = held->take();

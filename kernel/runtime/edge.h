@@ -31,6 +31,8 @@ struct EdgeOptions {
     Admin const* admin = nullptr;       // outlives the edge; null: there is nothing at /_gantry/
     Reports* reports = nullptr;         // outlives the edge; null: failures are log lines
     net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
+    // Runs what works long before it is decided; false: too much waits already. Null: on the thread of the connection.
+    std::function<bool(std::move_only_function<void()>)> slow = {};
     Clock* clock = &system_clock();
     Random* random = &system_random();
     // Who calls, instead of whom the gate found; a problem is the answer. Null and no gate: everyone is "u_local" (DESIGN §9).
@@ -128,6 +130,7 @@ class Edge final : public http::Handler {
     Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
     // Has the index of a search asked on another thread, then runs it with what was found.
     void search_first(Asked const& asked, Request const& request, http::Deferred deferred);
+    void run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);

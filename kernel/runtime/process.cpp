@@ -25,6 +25,7 @@
 #include "kernel/runtime/backups.h"
 #include "kernel/runtime/front.h"
 #include "kernel/runtime/log_stream.h"
+#include "kernel/runtime/mail.h"
 #include "kernel/runtime/process_metrics.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/stop_signal.h"
@@ -76,18 +77,22 @@ class Process {
         worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
         start_log();
         TRY_ASSIGN(front_, Front::make(front_parts(), options_.sites));
-        TRY_VOID(check_address());
+        if (!options_.callers) TRY_VOID(check_address());  // before anything is opened
         TRY_VOID(watch_signals());
         for (auto& tenant : tenants_) {
             make_reports(tenant);
             for (auto const& decl : options_.services) TRY_VOID(open_service(tenant, decl));
         }
+        for (std::size_t i = 0; options_.callers && i < tenants_.size(); ++i)
+            front_->add_callers(i, hosts_of(tenants_[i]), options_.callers);
+        TRY_VOID(check_address());
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
             for (auto& tenant : tenants_) start_followers(tenant), start_text(tenant);
             announce();
             options_.on_ready(url_);
+            for (auto const& text : front_->first_steps(url_)) options_.on_first_steps(text);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
             stop_.wait();
@@ -377,13 +382,15 @@ class Process {
         std::vector<Edge*> edges;
         for (auto& tenant : tenants_) {
             make_admin(tenant);
-            tenant.edge = std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
-                                                                               .files_security_policy = options_.files_security_policy,
-                                                                               .version = options_.version,
-                                                                               .admin = &*tenant.admin,
-                                                                               .reports = &*tenant.reports,
-                                                                               .threads = &*threads_,
-                                                                               .draining_since = &draining_since_us_});
+            tenant.edge =
+                std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
+                                                                     .files_security_policy = options_.files_security_policy,
+                                                                     .version = options_.version,
+                                                                     .admin = &*tenant.admin,
+                                                                     .reports = &*tenant.reports,
+                                                                     .threads = &*threads_,
+                                                                     .slow = [this](auto task) { return front_->work(std::move(task)); },
+                                                                     .draining_since = &draining_since_us_});
             edges.push_back(tenant.edge.get());
         }
         auto& gate = front_->stand_before(
@@ -497,9 +504,20 @@ class Process {
     void make_effects(Served& served) {
         if (!workers_) workers_.emplace(options_.effect_threads, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
         if (!outside_) outside_.emplace("", client::Options{.retries = 0});
-        served.effects = std::make_unique<EffectRunner>(EffectRunner::Parts{
-            *served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
-            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace()});
+        served.effects = std::make_unique<EffectRunner>(
+            EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
+                                [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site,
+                                keep_trace(), mail_sink()});
+    }
+    // Until something delivers mail, each is a file in DATA/mail; the same mail again is the same file.
+    decltype(Outside::mail) mail_sink() {
+        if (in_memory()) return {};
+        return [this](std::string_view id, std::string_view to, std::string_view subject, std::string_view text) -> Result<void> {
+            auto const directory = options_.data_dir + "/mail";
+            TRY_VOID(disk_.make_directories(directory));
+            auto const message = mail_message(id, to, subject, text, clock_.wall());
+            return log::write_file_durably(disk_, fmt::format("{}/{}.eml", directory, id), message, log::Open::create_private);
+        };
     }
     KeepTrace keep_trace() {
         return [this](observe::RequestTrace const& trace, observe::TraceOutcome const& outcome) { front_->keep(trace, outcome); };

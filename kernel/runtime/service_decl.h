@@ -69,6 +69,7 @@ struct RouteDecl {
     bool command = false;
     bool bulk = false;
     bool page = false;       // a read that answers with a Page
+    bool slow = false;       // a command that works long before it is decided: for a worker's thread
     bool feed = false;       // the kernel's own: what the service recorded (feed.h)
     std::string_view scope;  // empty: open to all
     std::string_view doc;
@@ -169,6 +170,8 @@ struct ServiceDecl {
     Replay replay = nullptr;
     // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
+    // Whether the feed never tells of an event (a variant), to nobody: one that holds verifiers. Null: there are none.
+    bool (*keeps_back)(void const* event) = nullptr;
     // Whether there is something that not everyone may see.
     bool hides = false;  // some rows or events are not for everyone
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
