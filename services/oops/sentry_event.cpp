@@ -448,12 +448,16 @@ class EventReader {
             if (auto const name = feedback["name"]; !is_nothing(name)) text(b_.user().name, name, "user");
         } else if (r_.csp) {
             r_.kind = ReportKind::csp;
-        } else if (r_.exceptions.empty() && r_.level < Level::error) {
+        } else if (is_message() && r_.level < Level::error) {
             r_.kind = ReportKind::message;
         }
         if (!level_told_ && r_.exceptions.empty() && r_.kind != ReportKind::feedback) r_.level = Level::error;
         for (auto& e : r_.exceptions) mark(e.frames);
         mark(r_.stack);
+    }
+    // Browsers give a message an exception without a type, for the sake of its stack.
+    bool is_message() const {
+        return std::all_of(r_.exceptions.begin(), r_.exceptions.end(), [](auto const& e) { return e.type.empty(); });
     }
     void mark(std::vector<Frame>& frames) {
         if (debug_ids_.empty()) return;

@@ -192,6 +192,8 @@ TEST(SentryEvent, MessagesAreFilledIn) {
     EXPECT_EQ(event(R"("message":{"formatted":"f"})").message.view(), "f");
     EXPECT_EQ(event(R"("message":"m","level":"info")").kind, ReportKind::message);
     EXPECT_EQ(event(R"("message":"m","level":"error")").kind, ReportKind::error);
+    EXPECT_EQ(event(R"("exception":[{"value":"m"}],"level":"warning")").kind, ReportKind::message);
+    EXPECT_EQ(event(R"("exception":[{"type":"E"}],"level":"warning")").kind, ReportKind::error);
     EXPECT_EQ(event(R"("logentry":{"message":"%s %s","params":["one"]})").message.view(), "one %s");
 }
 
