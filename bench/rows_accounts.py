@@ -1,8 +1,9 @@
 """A million accounts: what they take in memory, how long a restart with them takes, what recognising a token costs.
 
-bench_accounts --dir D prints one line of JSON:
-`--do fill --count N` writes the facts of N accounts with passwords and of N/10 tokens into a log; `--do snapshot` folds them and saves
-a snapshot; `--do restart --snapshot yes|no` times the way to a state that could answer, and says what it holds; `--do tokens` asks the directory for tokens, as a new connection does, and an identity that a connection holds already.
+bench_accounts --dir D prints one line of JSON: `--do fill --count N` writes the facts of N accounts with passwords and of N/10 tokens
+into a log; `--do snapshot` folds them and saves a snapshot; `--do restart --snapshot yes|no` times the way to a state that could answer,
+and says what it holds; `--do tokens` asks the directory for tokens, as a new connection does, and an identity that a connection holds
+already.
 """
 from measure import median, rounds, row
 

@@ -254,6 +254,11 @@ class Accounts(unittest.TestCase):
             self.assertIn("codes_on", feed.text)
             for hidden in ("kept", "verifier", seed, recovery[2], "argon2"):
                 self.assertNotIn(hidden, feed.text)
+            kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            self.addCleanup(kept.close)
+            with_code = server.ask("GET", "/accounts/v1/me", connection=kept, Authorization=shown, Gantry_Code=recovery[3])
+            self.assertEqual(with_code.status, 200, "and on the same connection, with the same password:")
+            self.assertEqual(server.ask("GET", "/accounts/v1/me", connection=kept, Authorization=shown).code, "code_missing")
             self.assertEqual(server.gantry("account", "codes-off", "u_1")[0], 0)
             self.assertEqual(server.sign_in("ann@example.org")[0].status, 200)
         for file in (self.dir / "data").rglob("*"):
