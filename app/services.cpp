@@ -10,9 +10,7 @@ namespace gantry::app {
 
 std::vector<runtime::ServiceDecl> all_services() {
     return {
-        runtime::declare<tracker::Service>(),
-        runtime::declare<oops::Service>(),
-        runtime::declare<accounts::Service>(),
+        runtime::declare<tracker::Service>(), runtime::declare<oops::Service>(), runtime::declare<accounts::Service>(),
         // services: end of list (`gantry new service` adds a line above this one)
     };
 }

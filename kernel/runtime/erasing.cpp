@@ -67,7 +67,7 @@ Result<log::Erasure> Erasing::erase(std::string_view subject) {
     auto erased = parts_.erasures.erase(parts_.keys, subject, parts_.clock.wall());
     if (!erased) return parts_.keys.release(subject), std::move(erased);
     *count_ = parts_.erasures.all().size();  // before anyone decodes again
-    TRY_VOID(refold());  // else it stays held: no state that shows the value may seal it again
+    TRY_VOID(refold());                      // else it stays held: no state that shows the value may seal it again
     parts_.keys.release(subject);
     observe::log_line(observe::Level::info, "runtime", "erased", {{"subject", erased->subject}});
     return erased;

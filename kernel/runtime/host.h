@@ -92,9 +92,9 @@ struct Request {
     std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none
     RouteDecl const* same_path_read = nullptr;  // whose answer `if_match` speaks of
     Bind const* bind_read = nullptr;
-    Seen* seen = nullptr;  // filled by a read
+    Seen* seen = nullptr;                // filled by a read
     Searched const* searched = nullptr;  // by a search: found already
-    int lane = -1;         // where a later answer is given: a number for Parts::post; -1: on the committer's thread
+    int lane = -1;                       // where a later answer is given: a number for Parts::post; -1: on the committer's thread
 };
 
 // Called once, from the calling thread or, by `lane`, later; must not block.

@@ -78,9 +78,9 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
-    RouteFn query = nullptr;          // of a search (text.h), with make_query
+    RouteFn query = nullptr;  // of a search (text.h), with make_query
     MakeQuery make_query = nullptr;
-    RunKernelRoute kernel = nullptr;  // instead of `run`: about what the kernel keeps beside the state; of now alone
+    RunKernelRoute kernel = nullptr;          // instead of `run`: about what the kernel keeps beside the state; of now alone
     std::optional<ForeignDecl> foreign = {};  // of another protocol; `version` says nothing
 };
 

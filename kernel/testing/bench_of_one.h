@@ -116,7 +116,7 @@ class BenchOfOne {
     std::function<client::Reply(client::Request)> outside_;
     std::unique_ptr<runtime::EffectRunner> effects_;
     std::unique_ptr<runtime::TextAtOnce> text_;  // null: the service has no documents
-    std::vector<Asked> reads_;  // each once
+    std::vector<Asked> reads_;                   // each once
     std::size_t writes_ = 0;
     std::unique_ptr<Mirror> mirror_;
     Time mirror_now_{};
