@@ -34,10 +34,12 @@ struct Ctx {
     Random& random;
     void const* settings = nullptr;
     codec::HashKey const* hash_key = nullptr;
-    std::string_view reached_at = "http://localhost";  // how the caller reached this server: what its own addresses begin with
-    Position durable = 0;                              // of a read that tells events (`told`): the last one that can be had
+    std::string_view scheme = "http", host = "localhost";  // how the caller reached this server
+    Position durable = 0;                                  // of a read that tells events (`told`): the last one that can be had
 
     Str const& caller() const { return viewer.id; }
+    // What this server's own addresses begin with: "https://gantry.example:8443".
+    std::string reached_at() const { return std::string(scheme).append("://").append(host); }
     // A new id: the prefix and 20 characters, sorted by time.
     std::string fresh(std::string_view prefix) const { return fresh_id(prefix, now.us, random); }
     // The subject under which a person's values are sealed: the same for the same name or address, and neither readable in it.

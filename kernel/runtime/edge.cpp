@@ -418,8 +418,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Request request{
         .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
     request.trace_state = asked.trace_state;
-    auto const reached_at = fmt::format("http{}://{}", asked.tls ? "s" : "", asked.head.host);
-    if (!asked.head.host.empty()) request.reached_at = reached_at;
+    request.scheme = asked.tls ? "https" : "http", request.host = asked.head.host;
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;

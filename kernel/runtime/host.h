@@ -85,7 +85,7 @@ struct Request {
     Bind bind;
     std::string_view request_id = {};
     std::string_view trace_id = {};             // 16 bytes, or empty
-    std::string_view reached_at = {};           // "https://gantry.example:8443"; empty: not over HTTP
+    std::string_view scheme = {}, host = {};    // how it came; empty: not over HTTP
     std::string_view trace_state = {};          // with a trace_id: what came along as tracestate
     std::string_view idempotency_key = {};      // empty: none
     std::string_view target = {}, body = {};    // what is compared when a key comes again

@@ -32,7 +32,7 @@ HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
       request_(request),
       reading_(viewer),
       ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {
-    if (request && !request->reached_at.empty()) ctx_.reached_at = request->reached_at;
+    if (request && !request->host.empty()) ctx_.scheme = request->scheme, ctx_.host = request->host;
 }
 
 Result<Searched> HostCall::search(void const* input) {
