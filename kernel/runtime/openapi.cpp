@@ -97,8 +97,9 @@ std::string parameters(RouteDecl const& route, Components& components) {
         add(out, fmt::format(R"({{"name":{},"in":"{}","required":{},{}"schema":{}}})", quoted(field.name), path ? "path" : "query",
                              path || !optional, path ? "" : commas, schema));
     }
-    for (auto name : route.command ? std::vector<std::string_view>{"IdempotencyKey", "IfMatch"}
-                                   : std::vector<std::string_view>{"AsOf", "Live", "IfNoneMatch", "GantryAfter"})
+    for (auto name : route.command      ? std::vector<std::string_view>{"IdempotencyKey", "IfMatch"}
+                     : route.make_query ? std::vector<std::string_view>{"IfNoneMatch", "GantryAfter"}
+                                        : std::vector<std::string_view>{"AsOf", "Live", "IfNoneMatch", "GantryAfter"})
         add(out, fmt::format(R"({{"$ref":"#/components/parameters/{}"}})", name));
     return out;
 }

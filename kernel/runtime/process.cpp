@@ -558,8 +558,11 @@ class Process {
         backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
         if (following_) following_->stop();
-        each_served([](Served& served) { served.text.reset(); });
+        each_served([](Served& served) {
+            if (served.text) served.text->stop();
+        });
         worker_->stop(), slow_->stop(), care_->stop();
+        each_served([](Served& served) { served.text.reset(); });
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
         });

@@ -2,9 +2,11 @@
 #include "kernel/runtime/text.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -14,6 +16,8 @@
 #include "kernel/log/memory/memory_snapshots.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/erasing.h"
+#include "kernel/runtime/openapi.h"
+#include "kernel/runtime/process.h"
 #include "kernel/runtime/shouts_for_test.h"
 #include "kernel/runtime/text_indexer.h"
 
@@ -379,6 +383,99 @@ TEST_F(TextServed, WaitsAndQueuesAreBounded) {
     EXPECT_EQ(code, "text_busy");
     indexing_->stop();
     EXPECT_EQ(told, 1 + TextIndexing::waiting_max);
+}
+
+TEST_F(TextServed, ItsRouteIsDocumentedAsWhatItIs) {
+    auto const document = openapi(host_->decl(), V1, "1.0");
+    auto const begin = document.find("/search\"");
+    ASSERT_NE(begin, document.npos);
+    auto const search = document.substr(begin, document.find("responses", begin) - begin);
+    EXPECT_NE(search.find("GantryAfter"), search.npos);
+    EXPECT_EQ(search.find("AsOf"), search.npos);
+    EXPECT_EQ(search.find("Live"), search.npos);
+}
+
+// A whole process, as `gantry serve` is one.
+class TextProcess : public ::testing::Test {
+   protected:
+    TextProcess() : data_((std::filesystem::temp_directory_path() / fmt::format("gantry_text_process_{}", getpid())).string()) {
+        std::filesystem::remove_all(data_);
+    }
+    ~TextProcess() override {
+        if (child_ > 0) end(SIGKILL);
+        std::filesystem::remove_all(data_);
+    }
+    void start() {
+        int told[2];
+        ASSERT_EQ(::pipe(told), 0);
+        child_ = ::fork();
+        if (child_ == 0) {
+            ProcessOptions options{.data_dir = data_, .listen = {"127.0.0.1", 0}, .io_threads = 1};
+            options.services.push_back(declare<shouts::Service>());
+            options.on_ready = [&](std::string_view url) {
+                auto const line = std::string(url) + "\n";
+                if (::write(told[1], line.data(), line.size()) < 0) ::_exit(3);
+            };
+            ::_exit(serve(std::move(options)) ? 0 : 1);
+        }
+        ::close(told[1]);
+        url_.clear();
+        for (char c; ::read(told[0], &c, 1) == 1 && c != '\n';) url_ += c;
+        ::close(told[0]);
+        ASSERT_FALSE(url_.empty());
+    }
+    int end(int signal) {
+        int status = 0;
+        ::kill(child_, signal);
+        ::waitpid(std::exchange(child_, -1), &status, 0);
+        return status;
+    }
+    client::Reply send(std::string method, std::string target, std::string body = {}, client::Headers headers = {}) {
+        client::Options once;
+        once.retries = 0;
+        client::Session session(url_, once);
+        client::Request request{
+            .method = std::move(method), .target = std::move(target), .headers = std::move(headers), .body = std::move(body)};
+        request.headers.emplace_back("Content-Type", "application/json");
+        return session.send(std::move(request));
+    }
+    std::string shout(std::string_view text, std::string_view mail) {
+        auto const made = send("POST", "/shouts/v1", fmt::format(R"({{"text":"{}","mail":"{}","hidden":false}})", text, mail));
+        EXPECT_EQ(made.status, 200) << made.body;
+        return std::string(made.header("Gantry-Position"));
+    }
+    // Until the search is answered, which an index that is made anew holds up; at most twenty seconds.
+    client::Reply search(std::string const& text, std::string const& after) {
+        client::Reply reply;
+        for (int i = 0; i < 200; ++i) {
+            reply = send("GET", "/shouts/v1/search?q=" + text, {}, {{"Gantry-After", "shouts=" + after}});
+            if (reply.status != 503) break;
+            ::usleep(100'000);
+        }
+        EXPECT_EQ(reply.status, 200) << reply.body;
+        return reply;
+    }
+    std::string data_, url_;
+    pid_t child_ = -1;
+};
+
+TEST_F(TextProcess, FindsTellsForgetsAndGoesOn) {
+    start();
+    shout("one of ann", "ann@example.org");
+    auto const position = shout("two of bob", "bob@example.org");
+    EXPECT_NE(search("mail:ann", position).body.find("one of ann"), std::string::npos);
+    EXPECT_NE(send("GET", "/metrics").body.find(R"(gantry_text_lag_events{site="main",service="shouts"} 0)"), std::string::npos);
+    EXPECT_NE(send("GET", "/_gantry/v1/status").body.find(R"("text":{"state":"caught_up","documents":2)"), std::string::npos);
+    EXPECT_TRUE(std::filesystem::exists(data_ + "/main/shouts/text/iamglass"));
+    EXPECT_EQ(send("POST", "/_gantry/v1/erasures", R"({"name":"ann@example.org"})").status, 200);
+    EXPECT_NE(search("mail:ann", position).body.find(R"("items":[])"), std::string::npos);
+    end(SIGKILL);
+    start();
+    EXPECT_NE(search("mail:ann", position).body.find(R"("items":[])"), std::string::npos);
+    auto const found = search("one%20OR%20two", position);
+    EXPECT_NE(found.body.find("one of ann"), std::string::npos) << found.body;
+    EXPECT_NE(found.body.find("two of bob"), std::string::npos) << found.body;
+    EXPECT_EQ(end(SIGTERM), 0) << "it stops in order";
 }
 
 }  // namespace
