@@ -78,7 +78,7 @@ function Project({ number, filters, query }) {
     <article class="oops">
       <p><a href="#/oops">← all projects</a></p>
       <h2><${Told} text=${project?.name ?? "…"} /></h2>
-      ${project && html`<${Figures} project=${project} /><${Setup} key=${project.reports === 0} project=${project} />`}
+      ${project && html`<${Figures} project=${project} /><${Setup} project=${project} />`}
       <section aria-labelledby="groups">
         <h3 id="groups">Groups, by their newest report</h3>
         <${ById} query=${query} />

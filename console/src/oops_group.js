@@ -65,58 +65,43 @@ function moved(reply, text) {
   moves.set([...moves.get(), { id: reply.id, text, groups: [...new Set(groups)] }]);
 }
 
+// Questions about a group, one at a time: asked by a button, closed when they are answered, or by Escape.
 function Decisions({ group }) {
   const command = useCommand();
-  const change = (fields, saying) => command.run(() => tell("PATCH", `${API}/groups/${group.id}`, fields), saying);
+  const [asked, setAsked] = useState();
+  const place = useRef();
+  useEffect(() => place.current.querySelector(".question input")?.focus(), [asked]);
+  const close = () => {
+    place.current.querySelector("[aria-expanded=true]")?.focus();
+    setAsked(undefined);
+  };
+  const decide = async (act, saying) => (await command.run(act, saying)) && close();
+  const change = (fields, saying) => decide(() => tell("PATCH", `${API}/groups/${group.id}`, fields), saying);
   const merge = (ids) =>
-    command.run(async () => {
+    decide(async () => {
       const reply = await tell("POST", `${API}/groups/${group.id}/merge`, { groups: ids });
       moved(reply, `${ids.join(", ")} went into ${reply.group}.`);
     }, "Merged.");
-  const parts = { group, change, busy: command.busy };
-  return html`
-    <section class="decisions" aria-label="Decisions">
-      <${Ask} name="Resolve"><${Resolve} ...${parts} /></${Ask}>
-      <${Ask} name="Ignore"><${Ignore} ...${parts} /></${Ask}>
-      <${Ask} name="Assign"><${Assign} ...${parts} /></${Ask}>
-      <${Ask} name="Bug"><${Bug} ...${parts} /></${Ask}>
-      <${Ask} name="Merge"><${Merge} group=${group} merge=${merge} busy=${command.busy} /></${Ask}>
-      ${group.status !== "open" && html`<button type="button" class="button" disabled=${command.busy}
-        onClick=${() => change({ status: "open" }, "It is open again.")}>Reopen</button>`}
-      <div class="outcome">
-        ${command.error && html`<${Problem} error=${command.error} />`}
-        <p class="quiet" role="status">${command.said}</p>
-      </div>
-    </section>`;
-}
-
-// A question that is asked when its name is pressed; one at a time. Closed after it was answered, or by Escape.
-function Ask({ name, children }) {
-  const [isOpen, setOpen] = useState(false);
-  const place = useRef();
-  useEffect(() => {
-    if (isOpen) place.current.querySelector("form input")?.focus();
-  }, [isOpen]);
-  const close = () => {
-    place.current.open = false;
-    place.current.querySelector("summary").focus();
-  };
   const onKey = (event) => {
-    if (event.key !== "Escape" || !isOpen) return;
+    if (event.key !== "Escape" || !asked) return;
     event.stopPropagation();
     close();
   };
+  const Question = QUESTIONS[asked];
   return html`
-    <details class="ask" name="decision" ref=${place} onToggle=${(event) => setOpen(event.currentTarget.open)} onKeyDown=${onKey}>
-      <summary class="button">${name}</summary>
-      ${isOpen && html`<div onAnswered=${close}>${children}</div>`}
-    </details>`;
+    <section class="decisions" aria-label="Decisions" ref=${place} onKeyDown=${onKey}>
+      <p class="buttons">${Object.keys(QUESTIONS).map((name) => html`<button key=${name} type="button" class="button"
+          aria-expanded=${asked === name} onClick=${() => setAsked(asked === name ? undefined : name)}>${name}</button>`)}
+        ${group.status !== "open" && html`<button type="button" class="button" disabled=${command.busy}
+          onClick=${() => change({ status: "open" }, "It is open again.")}>Reopen</button>`}</p>
+      ${Question && html`<div class="question"><${Question} key=${asked} group=${group} change=${change} merge=${merge} busy=${command.busy} /></div>`}
+      ${command.error && html`<${Problem} error=${command.error} />`}
+      <p class="outcome quiet" role="status">${command.said}</p>
+    </section>`;
 }
-// Sends a form's answer, and closes its question if that went well.
-const answering = (send) => async (event) => {
+const answering = (send) => (event) => {
   event.preventDefault();
-  const form = event.currentTarget;
-  if (await send(new FormData(form), event.submitter)) form.dispatchEvent(new Event("Answered", { bubbles: true }));
+  send(new FormData(event.currentTarget), event.submitter);
 };
 
 function Resolve({ group, change, busy }) {
@@ -194,6 +179,8 @@ function Merge({ group, merge, busy }) {
       <button class="button" disabled=${busy || chosen.length === 0}>Merge ${chosen.length} into this one</button>
     </form>`;
 }
+
+const QUESTIONS = { Resolve, Ignore, Assign, Bug, Merge };
 
 // What a group is made of; some of it may be a group of its own.
 function Buckets({ group, buckets, complete }) {

@@ -34,10 +34,11 @@ gantry_oops.install(dsn="${dsn}")`],
   ];
 }
 
-// Told to new projects unasked.
+// Told to new projects unasked, and still there when the first report comes.
 export function Setup({ project }) {
+  const [isNew] = useState(project.reports === 0);
   return html`
-    <details class="setup" open=${project.reports === 0}>
+    <details class="setup" open=${isNew}>
       <summary>How programs report here</summary>
       <p>The DSN holds the project's key: whoever has it may report, and nothing else.</p>
       <${Copyable} name="DSN" text=${project.dsn} />

@@ -63,8 +63,13 @@ const inWords = (bar) => `${bar.category}, from ${took(bar.start)}, took ${took(
 function Axis({ line }) {
   return html`
     <div class="lane axis" aria-hidden="true"><div class="lane-name"></div><svg height="16">${ticks(line.from, line.to).map(
-      (at) => html`<text x=${percent(line, at)} y="12" text-anchor=${at === line.from ? "start" : "middle"}>${took(at)}</text>`,
+      (at) => html`<text x=${percent(line, at)} y="12" text-anchor=${anchor(line, at)}>${took(at)}</text>`,
     )}</svg></div>`;
+}
+// The first and the last label stay within the drawing.
+function anchor(line, at) {
+  const share = (at - line.from) / (line.to - line.from);
+  return share < 0.05 ? "start" : share > 0.95 ? "end" : "middle";
 }
 
 function Action({ bar }) {
