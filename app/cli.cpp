@@ -38,6 +38,8 @@ void declare(CLI::App& app, Action& action) {
     add_backup(app, action);
     add_restore(app, action);
     add_erase(app, action);
+    add_account(app, action);
+    add_token(app, action);
     add_auth(app, action);
     add_call(app, action);
     add_effects(app, action);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "app/accounts_callers.h"
 #include "app/notify.h"
 #include "app/problems.h"
 #include "app/services.h"
@@ -128,6 +129,7 @@ Result<void> check_settings(config::Config const& config) {
     if (auto r = check_services(server.services); !r) return wrong(config, "services", r.error());
     if (auto r = runtime::check_site_names(server.sites); !r) return wrong(config, "sites", r.error());
     if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
+    if (auto r = check_source(config.get<AuthSettings>("auth").source); !r) return wrong(config, "source", r.error());
     if (auto r = runtime::check_front(front_of(config)); !r) return std::unexpected(std::move(r.error()));
     for (auto const& sink : log_of(config).sinks)
         if (auto r = observe::parse_sink(sink); !r) return std::unexpected(std::move(r.error()));
@@ -171,6 +173,8 @@ int host_services(config::Config& config, GivenSettings const& given, std::vecto
     };
     options.on_reloaded = notify_ready;
     options.front = front_of(config);
+    options.callers = accounts_callers(config);
+    options.on_first_steps = [](std::string_view text) { print(fmt::format("{}\n", text)); };
     auto lines = observe::ProcessLog::open(system_clock(), log_of(config));
     if (!lines) return complain(lines.error()), exit_usage;
     observe::set_process_logger(&(*lines)->logger());

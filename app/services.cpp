@@ -1,5 +1,6 @@
 #include "app/services.h"
 
+#include "services/accounts/accounts.h"
 #include "services/oops/oops.h"
 #include "services/tracker/tracker.h"
 
@@ -9,7 +10,7 @@ namespace gantry::app {
 
 std::vector<runtime::ServiceDecl> all_services() {
     return {
-        runtime::declare<tracker::Service>(), runtime::declare<oops::Service>(),
+        runtime::declare<tracker::Service>(), runtime::declare<oops::Service>(), runtime::declare<accounts::Service>(),
         // services: end of list (`gantry new service` adds a line above this one)
     };
 }

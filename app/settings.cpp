@@ -58,7 +58,10 @@ config::Section auth_section() {
     using S = AuthSettings;
     auto const at_once = config::Change::at_once;
     return config::section<S>(
-        "auth", {{&S::allow, "Addresses and blocks (CIDR) from which requests are let in; none named: all.", "", at_once},
+        "auth", {{&S::source,
+                  "Who knows the callers: file (DATA/<site>/callers.json), accounts (the service of that name, and nobody else), or auto: "
+                  "both, where that service is served."},
+                 {&S::allow, "Addresses and blocks (CIDR) from which requests are let in; none named: all.", "", at_once},
                  {&S::proxies, "Addresses and blocks of proxies in front, whose word about clients is taken.", "", at_once},
                  {&S::proxy_address_header,
                   "Header in which such a proxy says the client's address: X-Forwarded-For, Forwarded, or one with a single "

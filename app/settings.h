@@ -59,6 +59,7 @@ RECORD(LogSettings, scrub_every, scrub_max_mib_s);
 
 // [auth]: who may come in, besides what DATA/<site>/callers.json says.
 struct AuthSettings {
+    Text<1, 10> source = "auto";
     std::vector<std::string> allow, proxies;
     Text<0, 100> proxy_address_header = "X-Forwarded-For";
     Text<0, 100> proxy_caller_header;
@@ -69,7 +70,7 @@ struct AuthSettings {
     Text<0, 30> jwt_name_prefix;
     Duration jwt_keys_every = Duration::hours(1);
 };
-RECORD(AuthSettings, allow, proxies, proxy_address_header, proxy_caller_header, jwt_issuer, jwt_keys, jwt_audiences, jwt_scopes,
+RECORD(AuthSettings, source, allow, proxies, proxy_address_header, proxy_caller_header, jwt_issuer, jwt_keys, jwt_audiences, jwt_scopes,
        jwt_scopes_max, jwt_name_claim, jwt_name_prefix, jwt_keys_every);
 
 // [observe]: log lines, the access log and traces.

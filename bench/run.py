@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import page  # noqa: E402
+import rows_accounts  # noqa: E402
 import rows_disk  # noqa: E402
 import rows_feed  # noqa: E402
 import rows_follow  # noqa: E402
@@ -43,6 +44,7 @@ MEASUREMENTS = [
     ("group", rows_disk.group_commit, None, True),
     ("replay", rows_replay.replay, None, True),
     ("follow", rows_follow.follow, None, True),
+    ("accounts", rows_accounts.accounts, None, True),
     ("live", rows_live.live, None, True),
     ("overload", rows_overload.overload, None, True),
     ("log-line", rows_log.log_line, None, True),

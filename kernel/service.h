@@ -1,5 +1,9 @@
 #pragma once
 // All that a service includes: facts, state, decisions and routes are written with this and nothing else.
+#include "kernel/auth/codes.h"
+#include "kernel/auth/scopes.h"
+#include "kernel/auth/secrets.h"
+#include "kernel/auth/verifier.h"
 #include "kernel/base/record.h"
 #include "kernel/base/result.h"
 #include "kernel/base/text.h"
@@ -11,7 +15,9 @@
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/effects.h"
 #include "kernel/runtime/follow.h"
+#include "kernel/runtime/mail.h"
 #include "kernel/runtime/service.h"
+#include "kernel/runtime/text.h"
 #include "kernel/state/bits.h"
 #include "kernel/state/due.h"
 #include "kernel/state/marks.h"

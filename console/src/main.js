@@ -2,6 +2,7 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useConnection } from "./api.js";
+import { Link } from "./links.js";
 import { pages } from "./pages.js";
 import { findSession, useSession } from "./session.js";
 import { Account, SignIn } from "./signin.js";
@@ -125,8 +126,9 @@ function App() {
     <main>
       ${!session && html`<p class="empty">Loading…</p>`}
       ${session?.refused && html`<${Problem} error=${session.refused} />`}
-      ${session?.anonymous && html`<${SignIn} why=${session.why} />`}
-      ${isIn && html`<${page.Page} key=${page.name} path=${path} query=${query} pages=${pages} />`}
+      ${session && !session.refused && html`<${Link} key=${hash} hash=${hash} />`}
+      ${session?.anonymous && !Link.opens(hash) && html`<${SignIn} why=${session.why} />`}
+      ${isIn && !Link.opens(hash) && html`<${page.Page} key=${page.name} path=${path} query=${query} pages=${pages} />`}
     </main>
     <footer>
       <span><kbd>/</kbd> search</span> <span><kbd>j</kbd> <kbd>k</kbd> next, previous row</span> <span><kbd>Enter</kbd> open</span>

@@ -67,8 +67,9 @@ export const byPassword = (name, password) => `Basic ${base64(`${name}:${passwor
 export const byToken = (token) => `Bearer ${token}`;
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
-export async function signIn(authorization) {
-  await send("POST", PATH, { authorization });
+// `code`: of an authenticator, where the account asks for one.
+export async function signIn(authorization, code) {
+  await send("POST", PATH, { authorization, ...(code && { "gantry-code": code }) });
   const told = await get(PATH);
   if (told.anonymous)
     throw new Error("This browser doesn't keep the session's cookie: allow cookies for this address.");

@@ -10,19 +10,21 @@ export function SignIn({ why }) {
   const [error, setError] = useState(why);
   const [busy, setBusy] = useState(false);
   const wait_s = useCountdown(error);
+  const [asksCode, setAsksCode] = useState(false);
   const form = useRef();
   useEffect(() => form.current.querySelector("input:not([type=radio])").focus(), [way]);
   const submit = async (event) => {
     event.preventDefault();
     if (busy || wait_s > 0) return;
-    const { name, secret } = form.current.elements;
+    const { name, secret, code } = form.current.elements;
     setBusy(true);
     try {
       if (name?.value.includes(":")) throw new Error("A name has no colon.");
-      await signIn(way === "token" ? byToken(secret.value.trim()) : byPassword(name.value, secret.value));
+      await signIn(way === "token" ? byToken(secret.value.trim()) : byPassword(name.value, secret.value), code?.value.trim());
     } catch (refused) {
       setError(refused);
       setBusy(false);
+      if (refused.code === "code_missing" || refused.code === "code_wrong") return setAsksCode(true);
       secret.value = "";
       secret.focus();
     }
@@ -39,6 +41,8 @@ export function SignIn({ why }) {
           spellcheck="false" required maxlength="200" /></label>`}
         <label key=${way}>${way === "token" ? "Token" : "Password"} <input name="secret" type="password" required maxlength="8192"
           autocomplete=${way === "token" ? "off" : "current-password"} /></label>
+        ${way === "password" && asksCode && html`<label key="code">Code <input name="code" autocomplete="one-time-code" required
+          maxlength="40" autofocus /></label>`}
         <button class="button" disabled=${busy || wait_s > 0}>${busy ? "Signing in…" : "Sign in"}</button>
         ${wait_s > 0 && html`<p class="quiet wait">Too many tries: the next one in ${wait_s} s.</p>`}
       </form>

@@ -49,6 +49,25 @@ TEST(Scopes, Allow) {
     EXPECT_FALSE(Scopes().allow("tracker:read"));
 }
 
+TEST(Scopes, BothAllowWhatEachDoes) {
+    auto of = [](std::vector<std::string> patterns) { return *Scopes::parse(patterns); };
+    struct {
+        std::vector<std::string> a, b, both;
+    } const rows[] = {
+        {{"*"}, {"tracker:read"}, {"tracker:read"}},
+        {{"tracker:*"}, {"*:read"}, {"tracker:read"}},
+        {{"tracker:read", "queue:*"}, {"*:write", "tracker:*"}, {"tracker:read", "queue:write"}},
+        {{"tracker:read"}, {"tracker:write"}, {}},
+        {{}, {"*"}, {}},
+        {{"tracker:*", "*:read"}, {"tracker:read"}, {"tracker:read"}},
+    };
+    for (auto const& row : rows) {
+        EXPECT_EQ(Scopes::both(of(row.a), of(row.b)).patterns(), row.both);
+        for (auto const* scope : {"tracker:read", "tracker:write", "queue:write", "queue:read"})
+            EXPECT_EQ(Scopes::both(of(row.b), of(row.a)).allow(scope), of(row.a).allow(scope) && of(row.b).allow(scope)) << scope;
+    }
+}
+
 TEST(Scopes, PatternsAreChecked) {
     for (auto const* good : {"*", "*:*", "a:b", "gantry:admin", "a-b:c_d.e", "*:read"}) EXPECT_TRUE(Scopes::is_pattern(good)) << good;
     for (auto const* bad : {"", "a", ":", "a:", ":b", "a:b:c", "a*:b", "a b:c", "**", "a:b "}) EXPECT_FALSE(Scopes::is_pattern(bad)) << bad;

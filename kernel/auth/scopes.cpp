@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "kernel/auth/names.h"
 #include "kernel/codec/scalar.h"
 
@@ -40,6 +43,37 @@ Result<Scopes> Scopes::parse(std::span<std::string const> patterns) {
     if (!faults.empty()) return fail(Problem{400, "scope_invalid", faults.front().detail, faults});
     out.patterns_.assign(patterns.begin(), patterns.end());
     return out;
+}
+
+namespace {
+
+std::optional<std::string_view> meet(std::string_view a, std::string_view b) {
+    if (a == "*") return b;
+    if (b == "*" || a == b) return a;
+    return {};
+}
+std::pair<std::string_view, std::string_view> parts_of(std::string_view pattern) {
+    auto const colon = pattern.find(':');
+    if (colon == pattern.npos) return {"*", "*"};
+    return {pattern.substr(0, colon), pattern.substr(colon + 1)};
+}
+
+}  // namespace
+
+Scopes Scopes::both(Scopes const& a, Scopes const& b) {
+    if (a.all_) return b;
+    if (b.all_) return a;
+    std::vector<std::string> out;
+    for (auto const& p : a.patterns_)
+        for (auto const& q : b.patterns_) {
+            auto const [p_service, p_what] = parts_of(p);
+            auto const [q_service, q_what] = parts_of(q);
+            auto const service = meet(p_service, q_service), what = meet(p_what, q_what);
+            if (!service || !what || out.size() == patterns_max) continue;
+            if (auto text = fmt::format("{}:{}", *service, *what); std::ranges::find(out, text) == out.end())
+                out.push_back(std::move(text));
+        }
+    return *parse(out);
 }
 
 bool Scopes::allow(std::string_view scope) const {

@@ -22,6 +22,8 @@ class Scopes {
 
     // Allocates nothing. A scope without ':' is allowed by "*" alone.
     bool allow(std::string_view scope) const;
+    // What both allow: the rights of a token that was given less than its account has. At most patterns_max, which allows less, not more.
+    static Scopes both(Scopes const& a, Scopes const& b);
     std::vector<std::string> const& patterns() const { return patterns_; }
     bool operator==(Scopes const&) const = default;
 

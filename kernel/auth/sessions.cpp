@@ -11,6 +11,10 @@
 namespace gantry::auth {
 namespace {
 
+std::string_view chars(std::span<std::uint8_t const> bytes) { return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; }
+
+}  // namespace
+
 std::string cut_device(std::string_view device) {
     std::string out;
     for (std::size_t i = 0; i < device.size();) {
@@ -22,10 +26,6 @@ std::string cut_device(std::string_view device) {
     }
     return out;
 }
-
-std::string_view chars(std::span<std::uint8_t const> bytes) { return {reinterpret_cast<char const*>(bytes.data()), bytes.size()}; }
-
-}  // namespace
 
 std::size_t Sessions::HashOfHash::operator()(Hash const& hash) const {
     std::size_t out;

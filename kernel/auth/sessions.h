@@ -31,6 +31,23 @@ struct SessionSeen {
     bool current = false;
 };
 
+// Who is signed in. `start` and the ends may wait until what they record is durable: for a worker's thread. Safe from any thread.
+class SessionBook {
+   public:
+    virtual ~SessionBook() = default;
+    // The id, for the cookie: 43 characters of base64url. Its only copy.
+    virtual Result<std::string> start(std::shared_ptr<Caller const> caller, IpAddress const& address, std::string_view device,
+                                      Time now) = 0;
+    // 401 "session_unknown", "session_expired", "session_ended" (someone ended it, or the caller changed). Counts as use. For the thread of
+    // the connection.
+    virtual Result<Identity> find(std::string_view id, IpAddress const& address, Time now) = 0;
+    virtual Result<void> end(std::string_view id, Time now) = 0;
+    virtual Result<void> end_one(std::string_view caller_name, std::string_view handle, Time now) = 0;
+    virtual Result<void> end_all(std::string_view caller_name, Time now, std::string_view but) = 0;
+    virtual std::vector<SessionSeen> list(std::string_view caller_name, std::string_view current_id, Time now) const = 0;
+    virtual Duration lifetime() const = 0;  // of a session, at most
+};
+
 // Who is signed in to the console: in memory alone, so that a restart signs everyone out. Of an id its hash is kept. Safe from any thread.
 class Sessions {
    public:
@@ -76,6 +93,32 @@ class Sessions {
     Table sessions_;
     std::unordered_map<Hash, Time, HashOfHash> ended_;
     std::deque<std::pair<Hash, Time>> ended_oldest_first_;
+};
+
+// What a browser calls itself, of at most Sessions::device_bytes_max bytes of plain UTF-8.
+std::string cut_device(std::string_view device);
+
+class SessionsInMemory final : public SessionBook {
+   public:
+    explicit SessionsInMemory(Sessions& sessions) : sessions_(sessions) {}
+    Result<std::string> start(std::shared_ptr<Caller const> caller, IpAddress const& address, std::string_view device, Time now) override {
+        return sessions_.start(std::move(caller), address, device, now);
+    }
+    Result<Identity> find(std::string_view id, IpAddress const& address, Time now) override { return sessions_.find(id, address, now); }
+    Result<void> end(std::string_view id, Time now) override { return sessions_.end(id, now), Result<void>(); }
+    Result<void> end_one(std::string_view caller_name, std::string_view handle, Time now) override {
+        return sessions_.end_one(caller_name, handle, now), Result<void>();
+    }
+    Result<void> end_all(std::string_view caller_name, Time now, std::string_view but) override {
+        return sessions_.end_all(caller_name, now, but), Result<void>();
+    }
+    std::vector<SessionSeen> list(std::string_view caller_name, std::string_view current_id, Time now) const override {
+        return sessions_.list(caller_name, current_id, now);
+    }
+    Duration lifetime() const override { return SessionLimits{}.absolute; }
+
+   private:
+    Sessions& sessions_;
 };
 
 }  // namespace gantry::auth

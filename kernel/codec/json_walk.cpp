@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -252,7 +253,7 @@ void JsonValue::write(std::string& out) const {
 Result<JsonTree> JsonTree::read(std::string_view json, JsonTreeLimits limits) {
     JsonTree tree;
     limits.values_max = std::min<std::size_t>(limits.values_max, std::numeric_limits<std::uint32_t>::max());
-    tree.nodes_.reserve(std::min(json.size() / 12 + 4, limits.values_max));
+    tree.nodes_.reserve(std::min({json.size() / 12 + 4, limits.values_max, std::size_t(1) << 16}));
     Parser parser(json, limits, tree.nodes_, tree.unescaped_);
     if (!parser.document()) return fail(parser.problem());
     return tree;

@@ -79,8 +79,8 @@ struct JsonTreeLimits {
 
 class JsonTree {
    public:
-    // `json` must live as long as the tree. Problems: 400 "body_not_json" with the byte offset and what was expected there, "body_too_deep";
-    // 413 "body_too_many".
+    // `json` must live as long as the tree. Problems: 400 "body_not_json" with the byte offset and what was expected there,
+    // "body_too_deep"; 413 "body_too_many".
     static Result<JsonTree> read(std::string_view json, JsonTreeLimits limits = {});
     JsonValue root() const { return JsonValue(nodes_.data()); }
 

@@ -69,5 +69,8 @@ std::string DataDirectory::log_of(std::string_view site, std::string_view servic
 std::string DataDirectory::snapshots_of(std::string_view site, std::string_view service) const {
     return fmt::format("{}/{}/{}/snapshots", path_, site, service);
 }
+std::string DataDirectory::text_of(std::string_view site, std::string_view service) const {
+    return fmt::format("{}/{}/{}/text", path_, site, service);
+}
 
 }  // namespace gantry::log

@@ -6,7 +6,8 @@
 
 namespace gantry::log {
 
-// The data of one process: DATA/FORMAT says how to read it, DATA/LOCK who has it, DATA/<site>/<service>/{log,snapshots} hold it.
+// The data of one process: DATA/FORMAT says how to read it, DATA/LOCK who has it, DATA/<site>/<service>/{log,snapshots} hold it,
+// and DATA/<site>/<service>/text what finds its words.
 // Problems of open: "data_format" (another version; the cause has the remedy), "data_locked", "data_on_network" (file locks and
 // syncs of a network file system can't be trusted), "disk_failed", "disk_full".
 class DataDirectory {
@@ -19,6 +20,7 @@ class DataDirectory {
     std::string const& path() const { return path_; }
     std::string log_of(std::string_view site, std::string_view service) const;
     std::string snapshots_of(std::string_view site, std::string_view service) const;
+    std::string text_of(std::string_view site, std::string_view service) const;
 
    private:
     DataDirectory(std::string path, std::unique_ptr<File> lock) : path_(std::move(path)), lock_(std::move(lock)) {}

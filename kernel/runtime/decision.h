@@ -10,6 +10,7 @@
 #include "kernel/base/text.h"
 #include "kernel/base/time.h"
 #include "kernel/codec/keyed_hash.h"
+#include "kernel/codec/site_seal.h"
 #include "kernel/log/log.h"
 #include "kernel/state/tracking.h"
 
@@ -33,14 +34,24 @@ struct Ctx {
     Random& random;
     void const* settings = nullptr;
     codec::HashKey const* hash_key = nullptr;
-    std::string_view reached_at = "http://localhost";  // how the caller reached this server: what its own addresses begin with
-    Position durable = 0;                              // of a read that tells events (`told`): the last one that can be had
+    std::string_view scheme = "http", host = "localhost";  // how the caller reached this server
+    Position durable = 0;                                  // of a read that tells events (`told`): the last one that can be had
 
     Str const& caller() const { return viewer.id; }
+    // What this server's own addresses begin with: "https://gantry.example:8443".
+    std::string reached_at() const { return std::string(scheme).append("://").append(host); }
     // A new id: the prefix and 20 characters, sorted by time.
     std::string fresh(std::string_view prefix) const { return fresh_id(prefix, now.us, random); }
     // The subject under which a person's values are sealed: the same for the same name or address, and neither readable in it.
     Str subject_of(std::string_view name) const { return Str(codec::pseudonym(*hash_key, name)); }
+    // What this site can tell again without having kept it: proofs in links, and texts that only it can read (kernel/codec/site_seal.h).
+    std::string proof_of(std::string_view purpose, std::string_view what) const { return codec::proof_of(*hash_key, purpose, what); }
+    std::string seal(std::string_view purpose, std::string_view plain) const {
+        return codec::seal_for_site(*hash_key, purpose, plain, random);
+    }
+    std::optional<std::string> open(std::string_view purpose, std::string_view sealed) const {
+        return codec::open_for_site(*hash_key, purpose, sealed);
+    }
     template <class Settings>
     Settings const& configured() const {
         return *static_cast<Settings const*>(settings);

@@ -17,6 +17,7 @@
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
+#include "kernel/runtime/text_indexer.h"
 
 namespace gantry::runtime {
 namespace {
@@ -25,6 +26,19 @@ constexpr int lanes_max = 256;  // IO threads of a process
 constexpr std::string_view openapi_file = "openapi.json";
 constexpr std::uint64_t large_body_bytes = 1 << 20;
 constexpr std::uint64_t preflight_s = 86'400;  // that a browser may keep the answer
+
+// Which position of a host a Gantry-After names, that was looked at before; 0: none.
+Position after_of(Host const& host, std::string_view after) {
+    Position position = 0;
+    for (std::size_t at = 0; (at = after.find(host.decl().name, at)) != after.npos; at += host.decl().name.size()) {
+        auto const rest = after.substr(at + host.decl().name.size());
+        bool const begins = at == 0 || after[at - 1] == ',' || after[at - 1] == ' ';
+        auto const dot = rest.find('.');
+        if (!begins || !rest.starts_with('=') || dot == rest.npos) continue;
+        std::from_chars(rest.data() + dot + 1, rest.data() + rest.size(), position);
+    }
+    return position;
+}
 
 bool is_ndjson(http::RequestHead const& head) {
     auto type = head.header("Content-Type");
@@ -352,6 +366,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         if (position > target.host->durable()) *behind_host = target.host;
     }
     if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
+    if (target.route->slow && options_.slow) return run_slow(std::make_shared<AskedLater>(asked, table_), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
 
@@ -393,14 +408,17 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (target.route->kernel && asked.live != LiveForm::none)
         return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"},
                              id_of(asked), {});
+    bool const searches = target.route->make_query && !asks_nothing(host, asked, bind);
+    if (searches && (asked.live != LiveForm::none || !asked.as_of.empty()))
+        return write_problem(respond(), {400, "request_invalid", "a search is of now alone, and told once: leave as_of and live out"},
+                             id_of(asked), {});
     if (!asked.as_of.empty()) return run_past(asked, defer, respond);
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
     Request request{
         .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
     request.trace_state = asked.trace_state;
-    auto const reached_at = fmt::format("http{}://{}", asked.tls ? "s" : "", asked.head.host);
-    if (!asked.head.host.empty()) request.reached_at = reached_at;
+    request.scheme = asked.tls ? "https" : "http", request.host = asked.head.host;
     request.lane = options_.threads ? asked.io_thread : -1;
     if (target.route->command) {
         request.idempotency_key = asked.key(), request.target = asked.head.target, request.body = asked.body;
@@ -409,6 +427,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     } else {
         request.seen = &seen;
     }
+    request.searched = asked.searched;
+    if (searches && !asked.searched && options_.threads) return search_first(asked, request, defer());
     ReplyTo to{&host,
                target.route,
                asked.request_id,
@@ -438,7 +458,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto position = host.position_text((*outcome)->position);
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
-    if (asked.head.method == http::Method::Get && !target.route->kernel)
+    if (asked.head.method == http::Method::Get && !target.route->kernel && !searches)
         lane(asked.io_thread)
             .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
@@ -460,6 +480,36 @@ Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
                                   .headers = headers,
                                   .fields = {}},
                                  out);
+}
+
+// On a worker; its answer goes to the connection's thread.
+void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
+    auto held = std::make_shared<http::Deferred>(std::move(deferred));
+    bool const taken = options_.slow([this, asked, held] {
+        auto const& view = asked->view();
+        auto const& target = *view.match.target;
+        ReplyTo to{target.host, target.route, view.request_id, {}, {}};
+        auto complete = [held](ReplyTo to_whom, Result<Answer> answer) {
+            std::move(*held).complete([to_whom = std::move(to_whom), answer = std::move(answer)](http::Response& response) {
+                write_outcome(response, to_whom, answer);
+            });
+        };
+        if (is_past(view.deadline_us)) return complete(to, std::unexpected(deadline_exceeded()));
+        auto bind = [&](codec::Type const& type, void* out) { return bind_request(view.match, view.query, view.body, true, type, out); };
+        auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, view.match.segments, type, out); };
+        Bind const bind_read(bind_read_fn);
+        Request request{.route = *target.route, .viewer = view.caller->viewer, .bind = bind, .request_id = view.request_id};
+        request.trace_id = view.trace_id(), request.trace_state = view.trace_state, request.idempotency_key = view.key();
+        request.target = view.head.target, request.body = view.body, request.if_match = view.head.header("If-Match");
+        if (target.read) request.same_path_read = target.read->route, request.bind_read = &bind_read;
+        auto later = [&]() -> Done { return [complete, to](Result<Answer> answer) { complete(to, std::move(answer)); }; };
+        if (auto outcome = call(*target.host, request, later, to.oops_id)) complete(to, std::move(*outcome));
+    });
+    if (taken) return;
+    Problem problem{503, "overloaded", "too much of this kind waits already: try again", {}, {}, 1};
+    std::move(*held).complete([problem = std::move(problem), asked](http::Response& response) {
+        write_problem(response, problem, asked->view().request_id, {});
+    });
 }
 
 // Of a call that is decided and waits to be durable.
@@ -561,6 +611,40 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
     return told;
 }
 
+// A search that looks for nothing is a read like any other. What is wrong with it is told later.
+bool Edge::asks_nothing(Host& host, Asked const& asked, Bind const& bind) {
+    Request const request{.route = *asked.match.target->route, .viewer = asked.caller->viewer, .bind = bind};
+    auto const query = host.text_query(request);
+    return query && query->nothing;
+}
+
+void Edge::search_first(Asked const& asked, Request const& request, http::Deferred deferred) {
+    Host& host = *asked.match.target->host;
+    auto refuse = [&](Problem const& problem) { write_problem(deferred.response(), problem, id_of(asked), {}); };
+    auto query = host.text_query(request);
+    if (!query) return refuse(query.error());
+    auto* desk = host.text_desk();
+    if (!desk) return refuse({503, "text_unavailable", "the full-text index isn't open yet: try again", {}, {}, 1});
+    auto wait = options_.after_wait_max;
+    if (asked.deadline_us != 0) wait = std::min(wait, Duration::micros(asked.deadline_us - steady_now_us()));
+    auto later = std::make_shared<AskedLater>(asked, table_);
+    auto* threads = options_.threads;
+    auto run_found = [this, later](http::Deferred held, Searched const* found, Problem const* problem) {
+        auto view = later->view();
+        view.searched = found;
+        if (problem) return write_problem(held.response(), *problem, id_of(view), {});
+        run(view, [&] { return std::move(held); }, [&] { return held.response(); });
+    };
+    desk->find_later(std::move(*query), after_of(host, asked.head.header("Gantry-After")), wait,
+                     [threads, later, alive = alive_, run_found, held = std::move(deferred)](Result<Searched> searched) mutable {
+                         threads->post(
+                             later->io_thread(), [alive, run_found, held = std::move(held), searched = std::move(searched)]() mutable {
+                                 if (*alive)
+                                     run_found(std::move(held), searched ? &*searched : nullptr, searched ? nullptr : &searched.error());
+                             });
+                     });
+}
+
 void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
     auto const thread = asked->io_thread();
     auto const& view = asked->view();
@@ -577,6 +661,10 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
         write_problem(response, problem, asked->view().request_id, {});
     };
     if (!options_.threads) return late(deferred.response());
+    if (view.match.target->route->slow && options_.slow) {
+        return host.when_durable(position, thread,
+                                 [this, asked, held = std::move(deferred)](Result<Answer>) mutable { run_slow(asked, std::move(held)); });
+    }
     auto held = TimelyAnswer::make(*options_.threads, hurried ? view.deadline_us : after_wait_us, std::move(deferred), std::move(late));
     host.when_durable(position, thread, [this, held, asked](Result<Answer>) {
         auto mine = held->take();

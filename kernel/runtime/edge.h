@@ -31,6 +31,8 @@ struct EdgeOptions {
     Admin const* admin = nullptr;       // outlives the edge; null: there is nothing at /_gantry/
     Reports* reports = nullptr;         // outlives the edge; null: failures are log lines
     net::IoThreads* threads = nullptr;  // for waits with a limit; null: Gantry-After doesn't wait
+    // Runs what works long before it is decided; false: too much waits already. Null: on the thread of the connection.
+    std::function<bool(std::move_only_function<void()>)> slow = {};
     Clock* clock = &system_clock();
     Random* random = &system_random();
     // Who calls, instead of whom the gate found; a problem is the answer. Null and no gate: everyone is "u_local" (DESIGN §9).
@@ -113,6 +115,7 @@ class Edge final : public http::Handler {
     std::string id_of(http::Exchange const& exchange);
     std::string id_of(Asked const& asked);
     static std::string trace_state_of(Asked const& asked);
+    static bool asks_nothing(Host& host, Asked const& asked, Bind const& bind);
     static Result<void> bind_foreign(Asked const& asked, void* out);
     static void open_to_origins(http::Exchange& exchange, ForeignDecl const& foreign);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
@@ -125,6 +128,9 @@ class Edge final : public http::Handler {
     ToldPast read_past(Asked const& asked, Result<PastState> const& past);
     void keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds);
     Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
+    // Has the index of a search asked on another thread, then runs it with what was found.
+    void search_first(Asked const& asked, Request const& request, http::Deferred deferred);
+    void run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.
     std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);

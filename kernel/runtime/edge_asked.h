@@ -27,7 +27,8 @@ struct Edge::Asked {
     std::array<char, 16> trace = {};
     std::string trace_state = {};
     bool tls = false;
-    std::string client = {};  // of a foreign route: its address
+    std::string client = {};             // of a foreign route: its address
+    Searched const* searched = nullptr;  // of a search: what was found
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
 };

@@ -97,6 +97,10 @@ void EffectRunner::run(Due const& due) {
                             return stopping_;
                         },
                     .now = [this] { return parts_.clock.wall(); }};
+    outside.mail = parts_.mail;
+    outside.proof_of = [this](std::string_view purpose, std::string_view what) {
+        return codec::proof_of(parts_.host.hash_key(), purpose, what);
+    };
     if (parts_.keep_trace)
         act_traced(ran, outside);
     else

@@ -23,6 +23,7 @@ class EffectRunner {
         std::function<bool(std::move_only_function<void()>)> run;
         std::string_view site = {};
         KeepTrace keep_trace = {};  // null: effects aren't traced
+        decltype(Outside::mail) mail = {};
     };
     explicit EffectRunner(Parts parts) : parts_(std::move(parts)) {}
     ~EffectRunner() { stop(); }

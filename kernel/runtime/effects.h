@@ -29,6 +29,9 @@ struct Outside {
     std::function<bool()> stopping;                      // the process ends: give up soon
     std::function<Time()> now;
     std::string traceparent = {}, trace_state = {};  // go along with calls; empty: none
+    // What the site can prove (Ctx::proof_of), and where its mail goes; null: nowhere.
+    std::function<std::string(std::string_view purpose, std::string_view what)> proof_of = {};
+    std::function<Result<void>(std::string_view id, std::string_view to, std::string_view subject, std::string_view text)> mail = {};
     // Is told of each call: when it began and ended (Clock::steady_ns), and its status.
     std::function<void(std::int64_t, std::int64_t, int)> called = {};
 

@@ -66,7 +66,8 @@ Result<log::Erasure> Erasing::erase(std::string_view subject) {
     parts_.keys.hold(subject);
     auto erased = parts_.erasures.erase(parts_.keys, subject, parts_.clock.wall());
     if (!erased) return parts_.keys.release(subject), std::move(erased);
-    TRY_VOID(refold());  // else it stays held: no state that shows the value may seal it again
+    *count_ = parts_.erasures.all().size();  // before anyone decodes again
+    TRY_VOID(refold());                      // else it stays held: no state that shows the value may seal it again
     parts_.keys.release(subject);
     observe::log_line(observe::Level::info, "runtime", "erased", {{"subject", erased->subject}});
     return erased;

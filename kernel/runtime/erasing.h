@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -21,7 +23,11 @@ class Erasing {
         Clock& clock;
         std::function<std::vector<Host*>()> hosts;  // of the site
     };
-    explicit Erasing(Parts parts) : parts_(std::move(parts)) {}
+    explicit Erasing(Parts parts)
+        : parts_(std::move(parts)), count_(std::make_unique<std::atomic<std::uint64_t>>(parts_.erasures.all().size())) {}
+
+    // How many there were: from any thread.
+    std::uint64_t erasures_so_far() const { return *count_; }
 
     std::string subject_of(std::string_view name) const { return codec::pseudonym(parts_.hash_key, name); }
     log::Erasures const& erasures() const { return parts_.erasures; }
@@ -35,6 +41,7 @@ class Erasing {
    private:
     Result<void> refold();
     Parts parts_;
+    std::unique_ptr<std::atomic<std::uint64_t>> count_;
 };
 
 // POST erasures {subject | name}, GET erasures, GET subjects/{subject}.

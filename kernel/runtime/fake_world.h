@@ -6,6 +6,7 @@
 #include "kernel/log/memory/memory_log.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
+#include "kernel/runtime/text_indexer.h"
 
 namespace gantry::runtime {
 
@@ -38,7 +39,9 @@ class FakeWorld {
           log_(std::make_shared<log::MemoryStore>(), parts.clock, parts.random, log::Options{},
                codec::encode_event_schema(*parts.decl.event)),
           host_(parts.decl, host_parts(parts)),
-          edge_(std::make_unique<Edge>(std::vector<Host*>{&host_}, parts.edge)) {}
+          edge_(std::make_unique<Edge>(std::vector<Host*>{&host_}, parts.edge)) {
+        if (host_.decl().text) text_.emplace(host_, parts.clock);
+    }
     Host::Parts host_parts(Parts& parts) {
         if (!parts.settings && parts.decl.settings) parts.settings = default_settings_.emplace(*parts.decl.settings).get();
         Host::Parts out{log_, parts.clock, parts.random};
@@ -51,6 +54,7 @@ class FakeWorld {
     std::optional<AnyValue> default_settings_;
     log::MemoryLog log_;
     Host host_;
+    std::optional<TextAtOnce> text_;
     std::unique_ptr<Edge> edge_;
 };
 

@@ -128,6 +128,7 @@ bool FeedEncoder::is_wanted(std::size_t alternative) {
 }
 
 bool FeedEncoder::is_visible() {
+    if (host_.decl().keeps_back && host_.decl().keeps_back(event_.get())) return false;
     if (!host_.decl().may_see_event || viewer_.sees_all) return true;
     return host_.look(viewer_, rights_at_, [&](void const* state) { return host_.decl().may_see_event(state, event_.get(), viewer_); });
 }

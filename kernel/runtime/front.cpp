@@ -12,6 +12,7 @@ namespace {
 
 using observe::Level;
 
+constexpr int working_max = 64;  // that hash passwords or wait to
 constexpr Duration errand_timeout = Duration::seconds(10);
 
 std::string random_token(Random& random) {
@@ -43,7 +44,14 @@ struct Front::Site {
     std::optional<std::pair<std::int64_t, std::int64_t>> stamp;
     std::unique_ptr<auth::FileCallers> callers;
     auth::Sessions sessions;
+    auth::SessionsInMemory book{sessions};
+    std::unique_ptr<SiteCallers> made;  // null: the file alone
+    std::atomic<bool> hurried = false;
     Site(std::string n, Random& random) : name(std::move(n)), sessions(random) {}
+    auth::CallerDirectory const& directory() const {
+        return made ? static_cast<auth::CallerDirectory const&>(made->directory()) : *callers;
+    }
+    auth::SessionBook& sessions_book() { return made ? made->sessions() : book; }
 };
 
 Result<void> check_front(FrontSettings const& settings) {
@@ -114,7 +122,7 @@ Result<void> Front::load(Site& site) {
 }
 
 bool Front::is_open() const {
-    return !jwt_ && std::ranges::any_of(sites_, [](auto const& site) { return !site->callers->has_callers(); });
+    return !jwt_ && std::ranges::any_of(sites_, [](auto const& site) { return !site->directory().has_callers(); });
 }
 
 Result<std::shared_ptr<GateRules const>> Front::rules_of(FrontSettings const& settings) const {
@@ -131,7 +139,7 @@ http::Handler& Front::stand_before(std::vector<Edge*> edges, Answer metrics, Ans
     for (std::size_t i = 0; i < sites_.size(); ++i) {
         auto& site = *sites_[i];
         book.sites.push_back({site.name, edges[i]->targets()});
-        behind.push_back({site.name, edges[i], site.callers.get(), jwt_.get(), &site.sessions});
+        behind.push_back({site.name, edges[i], &site.directory(), jwt_.get(), &site.sessions_book()});
     }
     book_ = std::make_unique<RequestBook>(std::move(book));
     GateOptions options{.rules = *rules_of(parts_.settings), .operator_token = operator_token_};
@@ -141,6 +149,33 @@ http::Handler& Front::stand_before(std::vector<Edge*> edges, Answer metrics, Ans
     options.fetch_keys = [this](auth::JwtCallers&) { fetch_keys(); };
     gate_ = std::make_unique<Gate>(std::move(behind), std::move(options));
     return *gate_;
+}
+
+void Front::add_callers(std::size_t site, std::span<Host* const> hosts, MakeSiteCallers const& make) {
+    auto& at = *sites_[site];
+    at.made = make(hosts, *at.callers, at.book, [this, &at] {
+        if (at.hurried.exchange(true)) return;
+        watch_.post(0, [this, &at] {
+            at.hurried = false;
+            if (at.made && at.made->end_changed() && gate_) gate_->drop_ended();
+        });
+    });
+}
+
+std::vector<std::string> Front::first_steps(std::string_view url) {
+    std::vector<std::string> out;
+    for (auto& site : sites_)
+        if (auto text = site->made ? site->made->first_steps(url) : std::string(); !text.empty()) out.push_back(std::move(text));
+    return out;
+}
+
+bool Front::work(std::move_only_function<void()> task) {
+    if (working_.fetch_add(1) >= working_max) return --working_, false;
+    verifiers_.post(0, [this, task = std::move(task)]() mutable {
+        task();
+        --working_;
+    });
+    return true;
 }
 
 Result<void> Front::reload_callers() {
@@ -160,6 +195,8 @@ Result<void> Front::set(FrontSettings const& settings) {
 }
 
 void Front::keep_house() {
+    for (auto& site : sites_)
+        if (site->made) watch_.post(0, [&site] { site->made->keep_house(); });
     bool changed = false;
     for (auto& site : sites_) changed |= !site->file.empty() && stamp_of(site->file) != site->stamp;
     if (changed)
@@ -170,7 +207,7 @@ void Front::keep_house() {
 }
 
 void Front::stop() {
-    verifiers_.stop();
+    verifiers_.stop(), watch_.stop();
     if (exporter_) {
         exporter_->hurry();
         errands_.run(0, [this] { exporter_->run(); });

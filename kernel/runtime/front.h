@@ -31,6 +31,22 @@ struct FrontSettings {
 // 400 "config_invalid", each fault with its key of [auth].
 Result<void> check_front(FrontSettings const& settings);
 
+// Who knows the callers of one site instead of its callers.json alone: made by the program over a service of it.
+class SiteCallers {
+   public:
+    virtual ~SiteCallers() = default;
+    virtual auth::CallerDirectory& directory() = 0;
+    virtual auth::SessionBook& sessions() = 0;
+    // Ends the callers of whom something was taken away. True: there were such. By one thread.
+    virtual bool end_changed() = 0;
+    // Every second or so: records what is recorded now and then.
+    virtual void keep_house() = 0;
+    virtual std::string first_steps(std::string_view) { return {}; }  // to be told once the server listens at this URL; empty: nothing
+};
+// `file`: of callers.json; `memory`: sessions that a restart ends. `hurry` may be called from any thread: end_changed is asked soon.
+using MakeSiteCallers = std::function<std::unique_ptr<SiteCallers>(std::span<Host* const> hosts, auth::CallerDirectory const& file,
+                                                                   auth::SessionBook& memory, std::function<void()> hurry)>;
+
 // What stands between the network and the sites of a process: who the callers are, the gate, and the book of what became of requests.
 class Front {
    public:
@@ -49,6 +65,11 @@ class Front {
 
     // Whether nobody could be recognised at one of the sites: it answers on loopback alone.
     bool is_open() const;
+    // Once the services of a site are there, before they are started. What `make` gives nothing for goes by its file.
+    void add_callers(std::size_t site, std::span<Host* const> hosts, MakeSiteCallers const& make);
+    std::vector<std::string> first_steps(std::string_view url);
+    // Works on the thread that verifies passwords; false: too much waits there.
+    bool work(std::move_only_function<void()> task);
     // Puts the gate before the edges, in the order of the sites. `metrics` answers /metrics, `drain`
     // /health/drain.
     using Answer = std::function<void(http::Exchange&)>;
@@ -97,7 +118,8 @@ class Front {
     std::int64_t fetched_ns_ = 0;
     std::unique_ptr<RequestBook> book_;
     std::unique_ptr<Gate> gate_;
-    net::IoThreads verifiers_{1}, errands_{1};  // passwords; keys and traces
+    std::atomic<int> working_ = 0;
+    net::IoThreads verifiers_{1}, errands_{1}, watch_{1};  // passwords; keys and traces; whose rights ended
 };
 
 }  // namespace gantry::runtime

@@ -75,7 +75,7 @@ void add_challenges(http::Exchange& exchange, std::string_view error) {
 
 // What one look over the headers found. Views of the head.
 struct Gate::Shown {
-    std::string_view authorization, cookies, request_id, timeout, timing, agent, traceparent, sentry_trace;
+    std::string_view authorization, cookies, request_id, timeout, timing, agent, traceparent, sentry_trace, code;
     bool authorized_twice = false;
     std::array<std::string_view, values_max> addresses, callers;
     std::size_t address_count = 0, caller_count = 0;
@@ -93,6 +93,7 @@ struct Gate::Shown {
                     break;
                 case 11:
                     if (is("traceparent")) traceparent = h.value;
+                    if (is("Gantry-Code")) code = h.value;
                     break;
                 case 12:
                     if (is("X-Request-Id")) request_id = h.value;
@@ -469,19 +470,21 @@ Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown c
     if (pass.site->edge->is_anonymous(arrival.head())) return nobody_;
     if (shown.authorized_twice) return unauthorized("authorization_malformed", "there are two Authorization headers: send one");
     auto& seat = *static_cast<Seat*>(arrival.seat().get());
-    bool const kept = seat.caller && seat.site == pass.site && !shown.authorization.empty() && seat.authorization == shown.authorization;
+    bool const shows_kept = !shown.authorization.empty() && shown.code.empty() && seat.authorization == shown.authorization;
+    bool const kept = seat.caller && seat.site == pass.site && shows_kept;
     if (kept && seat.identity.holds(pass.arrived)) return seat.caller;
     TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
     if (!identity.caller) return nobody_;
     auto view = identity.caller == operator_.caller ? operator_view_ : lane(arrival.io_thread()).view_of(identity.caller);
-    if (!shown.authorization.empty())
+    // With a code it counts once.
+    if (!shown.authorization.empty() && shown.code.empty())
         seat.site = pass.site, seat.authorization = shown.authorization, seat.identity = std::move(identity), seat.caller = view;
     return view;
 }
 
 Result<auth::Identity> Gate::recognise(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin) {
     pass.client = origin.client;
-    if (!shown.authorization.empty()) return by_authorization(arrival, pass, shown.authorization);
+    if (!shown.authorization.empty()) return by_authorization(arrival, pass, shown.authorization, shown.code);
     // A browser shows the rest by itself, whatever page asks.
     auto const ours = [&] { return http::check_same_origin(arrival.head()); };
     auto const* callers = pass.site->callers;
@@ -509,11 +512,11 @@ Result<auth::Identity> Gate::by_session(http::Arrival& arrival, Pass& pass, std:
     return auth::Identity{};
 }
 
-Result<auth::Identity> Gate::by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value) {
+Result<auth::Identity> Gate::by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view code) {
     TRY_ASSIGN(auto shown, auth::parse_authorization(value));
     if (auto const* bearer = std::get_if<auth::Bearer>(&shown)) return by_bearer(pass, *bearer);
     TRY_VOID(http::check_same_origin(arrival.head()));  // a browser repeats a password by itself
-    return by_password(arrival, pass, value, std::get<auth::Basic>(std::move(shown)));
+    return by_password(arrival, pass, value, std::get<auth::Basic>(std::move(shown)), code);
 }
 
 Result<auth::Identity> Gate::by_bearer(Pass& pass, auth::Bearer const& shown) {
@@ -532,7 +535,8 @@ Result<auth::Identity> Gate::by_bearer(Pass& pass, auth::Bearer const& shown) {
     return identity;
 }
 
-Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown) {
+Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown,
+                                         std::string_view code) {
     auto const* callers = pass.site->callers;
     if (!callers) return unauthorized("password_wrong", "the name or the password is wrong");
     auto& seat = *static_cast<Seat*>(arrival.seat().get());
@@ -540,7 +544,8 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
         return std::move(*verdict->outcome);
     auto const generation = callers->generation();
     auto& verified = this->verified(*pass.site);
-    if (auto known = verified.find(value, generation, pass.arrived)) return std::move(*known);
+    if (code.empty())
+        if (auto known = verified.find(value, generation, pass.arrived)) return std::move(*known);
     TRY_VOID(failed_.check(pass.client, shown.name, options_.clock->steady_ns()));
     if (!options_.verifiers || verifying_.fetch_add(1) >= verifying_max) {
         if (options_.verifiers) --verifying_;
@@ -554,11 +559,15 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
                 if (auto const waiting = weak.lock()) waiting->resume();
             });
     pass.held = true;
-    options_.verifiers->post(0, [this, callers, &verified, generation, verdict, client = pass.client, shown = std::move(shown)]() mutable {
-        auto identity = callers->by_password(shown.name, shown.password, options_.clock->wall());
+    options_.verifiers->post(0, [this, callers, &verified, generation, verdict, client = pass.client, shown = std::move(shown),
+                                 code = std::string(code)]() mutable {
+        auto const now = options_.clock->wall();
+        auto identity = code.empty() ? callers->by_password(shown.name, shown.password, now)
+                                     : callers->by_password_and_code(shown.name, shown.password, code, now);
+        if (identity && code.empty()) verified.keep(verdict->shown, *identity, generation, options_.clock->wall());
         if (identity)
-            verified.keep(verdict->shown, *identity, generation, options_.clock->wall()), failed_.succeeded(shown.name);
-        else
+            failed_.succeeded(shown.name);
+        else if (identity.error().status == 401 && identity.error().code != "code_missing")
             failed_.failed(client, shown.name, options_.clock->steady_ns());
         verdict->outcome.emplace(std::move(identity));
         --verifying_;
@@ -618,17 +627,42 @@ void Gate::answer_session(http::Exchange& exchange, Pass& pass) {
     if (head.method == http::Method::Get || head.method == http::Method::Head) return tell(exchange, 200, codec::to_json(told));
     auto const id = auth::session_of_cookies(over, head.header("Cookie"));
     if (head.method == http::Method::Delete) {
-        if (id && pass.site->sessions) pass.site->sessions->end(*id, pass.arrived);
         exchange.add_header("Set-Cookie", auth::session_cookie(over, {}, {}));
-        return exchange.response().begin(204).header("Cache-Control", "no-store").empty();
+        auto gone = [](http::Response& response) { response.begin(204).header("Cache-Control", "no-store").empty(); };
+        auto response = exchange.response();
+        if (!id || !pass.site->sessions) return gone(response);
+        auto end = [book = pass.site->sessions, id = std::string(*id), now = pass.arrived] { return book->end(id, now); };
+        return change_sessions(exchange, pass, std::move(end), std::move(gone));
     }
     if (head.method != http::Method::Post) return refuse({405, "method_not_allowed", "this path takes GET, POST, DELETE"});
     if (!pass.site->sessions || !pass.caller->caller || head.header("Authorization").empty())
         return refuse_caller(exchange, *nobody_, "gantry:session", pass.request_id());
-    auto const limits = auth::SessionLimits{};
-    auto const made = pass.site->sessions->start(pass.caller->caller, pass.client, head.header("User-Agent"), pass.arrived);
-    exchange.add_header("Set-Cookie", auth::session_cookie(over, made, limits.absolute));
-    tell(exchange, 200, codec::to_json(told));
+    auto cookie = std::make_shared<std::string>();
+    auto start = [book = pass.site->sessions, caller = pass.caller->caller, client = pass.client,
+                  device = std::string(head.header("User-Agent")), now = pass.arrived, over, cookie]() -> Result<void> {
+        TRY_ASSIGN(auto const made, book->start(caller, client, device, now));
+        return *cookie = auth::session_cookie(over, made, book->lifetime()), Result<void>();
+    };
+    change_sessions(exchange, pass, std::move(start), [cookie, json = codec::to_json(told)](http::Response& response) {
+        response.begin(200).header("Set-Cookie", *cookie).header("Content-Type", "application/json").header("Cache-Control", "no-store");
+        response.body(json);
+    });
+}
+
+void Gate::change_sessions(http::Exchange& exchange, Pass& pass, std::move_only_function<Result<void>()> act,
+                           std::move_only_function<void(http::Response&)> answer) {
+    auto respond = [id = std::string(pass.request_id()), answer = std::move(answer)](http::Response& response,
+                                                                                     Result<void> const& done) mutable {
+        return done ? answer(response) : write_problem(response, done.error(), id, {});
+    };
+    if (!options_.verifiers) {
+        auto response = exchange.response();
+        return respond(response, act());
+    }
+    options_.verifiers->post(0, [act = std::move(act), respond = std::move(respond), held = exchange.defer()]() mutable {
+        std::move(held).complete(
+            [done = act(), respond = std::move(respond)](http::Response& response) mutable { respond(response, done); });
+    });
 }
 
 void Gate::answer_sessions(http::Exchange& exchange, Pass& pass) {
@@ -639,11 +673,10 @@ void Gate::answer_sessions(http::Exchange& exchange, Pass& pass) {
     auto const& name = pass.caller->caller->name();
     bool const one = head.path.starts_with(session_prefix);
     if (head.method == http::Method::Delete) {
-        if (one)
-            pass.site->sessions->end_one(name, head.path.substr(session_prefix.size()), pass.arrived);
-        else
-            pass.site->sessions->end_all(name, pass.arrived, current);
-        return exchange.response().begin(204).empty();
+        auto end = [book = pass.site->sessions, name, one, handle = std::string(one ? head.path.substr(session_prefix.size()) : ""),
+                    current = std::string(current),
+                    now = pass.arrived] { return one ? book->end_one(name, handle, now) : book->end_all(name, now, current); };
+        return change_sessions(exchange, pass, std::move(end), [](http::Response& response) { response.begin(204).empty(); });
     }
     if (one || head.method != http::Method::Get)
         return refuse({405, "method_not_allowed", one ? "this path takes DELETE" : "this path takes GET, DELETE"});

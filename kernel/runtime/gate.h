@@ -34,7 +34,7 @@ struct GateSite {
     Edge* edge = nullptr;
     auth::CallerDirectory const* callers = nullptr;  // null: none
     auth::JwtCallers* jwt = nullptr;                 // by an identity provider's tokens; null: none
-    auth::Sessions* sessions = nullptr;              // of the console; null: nobody signs in
+    auth::SessionBook* sessions = nullptr;           // of the console; null: nobody signs in
 
     bool is_open() const { return !jwt && !(callers && callers->has_callers()); }
 };
@@ -89,14 +89,18 @@ class Gate final : public http::Handler {
     Result<void> admit(http::Arrival& arrival, Pass& pass, Shown const& shown);
     Result<EdgeCallerRef> identify(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin);
     Result<auth::Identity> recognise(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin);
-    Result<auth::Identity> by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value);
+    Result<auth::Identity> by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view code);
     Result<auth::Identity> by_bearer(Pass& pass, auth::Bearer const& shown);
-    Result<auth::Identity> by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown);
+    Result<auth::Identity> by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown,
+                                       std::string_view code);
     Result<auth::Identity> by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies);
     // /_gantry/v1/session: who one is; signing in to the console and out.
     void answer_session(http::Exchange& exchange, Pass& pass);
     // /_gantry/v1/sessions: the caller's own, and the end of all others; with "/" and a handle: the end of that one.
     void answer_sessions(http::Exchange& exchange, Pass& pass);
+    // On a worker: what a book of sessions records is waited for.
+    void change_sessions(http::Exchange& exchange, Pass& pass, std::move_only_function<Result<void>()> act,
+                         std::move_only_function<void(http::Response&)> answer);
     bool operates(Pass const& pass) const;
     void answer_metrics(http::Exchange& exchange, Pass& pass);
     void answer_drain(http::Exchange& exchange, Pass& pass);

@@ -70,7 +70,8 @@ class GateTest : public ::testing::Test {
             RequestBook::Parts{{{"main", edge_->targets()}}, threads_.count(), system_clock(), &*queue_, &traces_});
         GateOptions gate{.rules = rules, .operator_token = "gnt_operator_0123"};
         gate.book = book_.get(), gate.threads = &threads_, gate.verifiers = &verifiers_;
-        gate_ = std::make_unique<Gate>(std::vector<GateSite>{{"main", edge_.get(), callers_.get(), nullptr, &sessions_}}, std::move(gate));
+        gate_ =
+            std::make_unique<Gate>(std::vector<GateSite>{{"main", edge_.get(), callers_.get(), nullptr, &session_book_}}, std::move(gate));
         server_ = std::make_unique<http::Server>(threads_, *gate_);
         port_ = *server_->listen({});
     }
@@ -105,6 +106,7 @@ class GateTest : public ::testing::Test {
         std::make_shared<log::MemoryStore>(), system_clock(), random_, {}, codec::encode_event_schema(codec::type_of<notes::Event>())};
     std::unique_ptr<auth::FileCallers> callers_;
     auth::Sessions sessions_{random_};
+    auth::SessionsInMemory session_book_{sessions_};
     net::IoThreads threads_{2}, verifiers_{1};
     std::unique_ptr<Host> host_;
     std::unique_ptr<Edge> edge_;

@@ -85,15 +85,16 @@ struct Request {
     Bind bind;
     std::string_view request_id = {};
     std::string_view trace_id = {};             // 16 bytes, or empty
-    std::string_view reached_at = {};           // "https://gantry.example:8443"; empty: not over HTTP
+    std::string_view scheme = {}, host = {};    // how it came; empty: not over HTTP
     std::string_view trace_state = {};          // with a trace_id: what came along as tracestate
     std::string_view idempotency_key = {};      // empty: none
     std::string_view target = {}, body = {};    // what is compared when a key comes again
     std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none
     RouteDecl const* same_path_read = nullptr;  // whose answer `if_match` speaks of
     Bind const* bind_read = nullptr;
-    Seen* seen = nullptr;  // filled by a read
-    int lane = -1;         // where a later answer is given: a number for Parts::post; -1: on the committer's thread
+    Seen* seen = nullptr;                // filled by a read
+    Searched const* searched = nullptr;  // by a search: found already
+    int lane = -1;                       // where a later answer is given: a number for Parts::post; -1: on the committer's thread
 };
 
 // Called once, from the calling thread or, by `lane`, later; must not block.
@@ -108,6 +109,7 @@ std::string etag_of(RouteDecl const& route, std::string_view body);
 struct FollowTurn;
 struct FollowTurned;
 class FollowerDesk;
+class TextDesk;
 // How far a follower has come.
 struct FollowPlace {
     log::Incarnation incarnation = 0;  // of its source; 0: nothing was read yet
@@ -228,6 +230,11 @@ class Host {
     // Who runs the followers of this service; null: nobody does. Outlives its being set.
     void set_follower_desk(FollowerDesk* desk);
     FollowerDesk* follower_desk() const { return follower_desk_.load(std::memory_order_acquire); }
+    // Who searches the service's documents; null: nobody does yet. Outlives its being set.
+    void set_text_desk(TextDesk* desk) { text_desk_.store(desk, std::memory_order_release); }
+    TextDesk* text_desk() const { return text_desk_.load(std::memory_order_acquire); }
+    // What a search asks of them.
+    Result<text::Query> text_query(Request const& request);
     // Called each time more became durable, on the committer's thread; must not block. Until `stop_listening`.
     std::uint64_t on_progress(std::function<void()> listener);
     void stop_listening(std::uint64_t listener);
@@ -336,6 +343,7 @@ class Host {
     History history_;
     Watch watch_;
     std::atomic<FollowerDesk*> follower_desk_ = nullptr;
+    std::atomic<TextDesk*> text_desk_ = nullptr;
     std::mutex listeners_mutex_;
     std::map<std::uint64_t, std::function<void()>> listeners_;
     std::uint64_t next_listener_ = 1;

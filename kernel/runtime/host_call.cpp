@@ -6,9 +6,11 @@
 #include "kernel/base/assert.h"
 #include "kernel/base/varint.h"
 #include "kernel/codec/json.h"
+#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/event_at.h"
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/stored_reply.h"
+#include "kernel/runtime/text_indexer.h"
 #include "kernel/runtime/upgrade.h"
 
 namespace gantry::runtime {
@@ -30,7 +32,23 @@ HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
       request_(request),
       reading_(viewer),
       ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {
-    if (request && !request->reached_at.empty()) ctx_.reached_at = request->reached_at;
+    if (request && !request->host.empty()) ctx_.scheme = request->scheme, ctx_.host = request->host;
+}
+
+Result<Searched> HostCall::search(void const* input) {
+    if (request_->searched) return *request_->searched;
+    ctx_.now = host_.log_time();
+    TRY_ASSIGN(auto const query, request_->route.make_query(request_->route.query, input, ctx_));
+    if (query.nothing) return Searched{};
+    if (auto* desk = host_.text_desk()) return desk->find(query);
+    return fail({503, "text_unavailable", "the full-text index isn't open yet: try again", {}, {}, 1});
+}
+
+Result<text::Query> Host::text_query(Request const& request) {
+    AnyValue input(*request.route.input);
+    TRY_VOID(request.bind(*request.route.input, input.get()));
+    Ctx const ctx{request.viewer, log_time(), applied() + 1, parts_.random, parts_.settings, &parts_.hash_key};
+    return request.route.make_query(request.route.query, input.get(), ctx);
 }
 
 Result<void const*> HostCall::begin_read() {

@@ -13,6 +13,7 @@ class HostCall : public Call {
     ~HostCall() override { let_go(); }
 
     Result<void> bind(codec::Type const& input, void* out) override { return request_->bind(input, out); }
+    Result<Searched> search(void const* input) override;
     Result<void const*> begin_read() override;
     Position end_read() override;
     Result<void*> begin_write() override;

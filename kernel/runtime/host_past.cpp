@@ -66,11 +66,11 @@ Result<Answer> Host::read_past(Folded const& past, Request const& request, Posit
     if (request.route.kernel) return invalid("this is of now alone: leave as_of out");
     Ctx ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
     ctx.durable = past.last;
-    if (!request.reached_at.empty()) ctx.reached_at = request.reached_at;
+    if (!request.host.empty()) ctx.scheme = request.scheme, ctx.host = request.host;
     std::shared_lock<WriterFirstLock> held;
     if (decl_.hides) held = std::shared_lock(lock_);
     if (rights_at) *rights_at = decl_.hides ? applied() : past.last;
-    StillRead read(*this, request.bind, ctx, past.service.get(), past.last, decl_.hides ? state_.service.get() : nullptr);
+    StillRead read(*this, request.route, request.bind, ctx, past.service.get(), past.last, decl_.hides ? state_.service.get() : nullptr);
     try {
         TRY_VOID(request.route.run(request.route.function, read));
     } catch (std::exception const& e) {

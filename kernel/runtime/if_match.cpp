@@ -29,7 +29,7 @@ bool etag_listed(std::string_view list, std::string_view etag) {
 
 Result<std::string> etag_under_lock(Host const& host, Request const& request, Ctx const& ctx, void const* state) {
     GANTRY_ASSERT(!request.same_path_read->command && request.bind_read, "If-Match speaks of a read");
-    StillRead read(host, *request.bind_read, ctx, state);
+    StillRead read(host, *request.same_path_read, *request.bind_read, ctx, state);
     auto ran = request.same_path_read->run(request.same_path_read->function, read);
     if (!ran && ran.error().status >= 500) return std::unexpected(std::move(ran.error()));
     return ran ? etag_of(*request.same_path_read, read.body()) : std::string();

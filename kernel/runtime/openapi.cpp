@@ -162,9 +162,7 @@ std::string openapi(ServiceDecl const& decl, Version version, std::string_view s
     std::map<std::string, std::string> paths;
     std::set<std::string> ids;
     for (auto const& route : decl.routes)
-        if (route.version == version && !route.foreign)
-            add(paths[path_of(decl.name, route)],
-                operation(route, ids, components));
+        if (route.version == version && !route.foreign) add(paths[path_of(decl.name, route)], operation(route, ids, components));
     std::string path_list, schemas;
     for (auto const& [path, operations] : paths) add(path_list, fmt::format("{}:{{{}}}", quoted(path), operations));
     for (auto const& [name, schema] : components) add(schemas, quoted(name) + ":" + schema);

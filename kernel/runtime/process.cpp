@@ -25,6 +25,7 @@
 #include "kernel/runtime/backups.h"
 #include "kernel/runtime/front.h"
 #include "kernel/runtime/log_stream.h"
+#include "kernel/runtime/mail.h"
 #include "kernel/runtime/process_metrics.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/stop_signal.h"
@@ -76,18 +77,22 @@ class Process {
         worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
         start_log();
         TRY_ASSIGN(front_, Front::make(front_parts(), options_.sites));
-        TRY_VOID(check_address());
+        if (!options_.callers) TRY_VOID(check_address());  // before anything is opened
         TRY_VOID(watch_signals());
         for (auto& tenant : tenants_) {
             make_reports(tenant);
             for (auto const& decl : options_.services) TRY_VOID(open_service(tenant, decl));
         }
+        for (std::size_t i = 0; options_.callers && i < tenants_.size(); ++i)
+            front_->add_callers(i, hosts_of(tenants_[i]), options_.callers);
+        TRY_VOID(check_address());
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
-            for (auto& tenant : tenants_) start_followers(tenant);
+            for (auto& tenant : tenants_) start_followers(tenant), start_text(tenant);
             announce();
             options_.on_ready(url_);
+            for (auto const& text : front_->first_steps(url_)) options_.on_first_steps(text);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
             stop_.wait();
@@ -98,6 +103,7 @@ class Process {
 
    private:
     static constexpr std::size_t timers_a_turn = 1000;
+    static constexpr int search_threads = 2;
     bool in_memory() const { return options_.log == "memory:"; }
 
     Result<void> check_address() {
@@ -376,13 +382,15 @@ class Process {
         std::vector<Edge*> edges;
         for (auto& tenant : tenants_) {
             make_admin(tenant);
-            tenant.edge = std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
-                                                                               .files_security_policy = options_.files_security_policy,
-                                                                               .version = options_.version,
-                                                                               .admin = &*tenant.admin,
-                                                                               .reports = &*tenant.reports,
-                                                                               .threads = &*threads_,
-                                                                               .draining_since = &draining_since_us_});
+            tenant.edge =
+                std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
+                                                                     .files_security_policy = options_.files_security_policy,
+                                                                     .version = options_.version,
+                                                                     .admin = &*tenant.admin,
+                                                                     .reports = &*tenant.reports,
+                                                                     .threads = &*threads_,
+                                                                     .slow = [this](auto task) { return front_->work(std::move(task)); },
+                                                                     .draining_since = &draining_since_us_});
             edges.push_back(tenant.edge.get());
         }
         auto& gate = front_->stand_before(
@@ -423,6 +431,19 @@ class Process {
             served.followers->start();
         }
         for (auto& source : tenant.served) keep_for_followers(tenant, *source.host);
+    }
+    void start_text(Tenant& tenant) {
+        for (auto& served : tenant.served) {
+            auto& host = *served.host;
+            if (!host.decl().text) continue;
+            if (!indexing_) indexing_.emplace(1), searching_.emplace(search_threads);
+            TextIndexer::Parts parts{.host = host, .clock = clock_};
+            if (!in_memory()) parts.directory = (logs_ ? *logs_ : *data_).text_of(tenant.name, host.decl().name);
+            parts.erasures = [&tenant] { return tenant.erasing->erasures_so_far(); };
+            parts.site = tenant.name;
+            served.text = std::make_unique<TextIndexing>(std::move(parts), *indexing_, 0, *searching_);
+            served.text->start();
+        }
     }
     static Host* host_of(Tenant& tenant, std::string_view name) {
         for (auto& served : tenant.served)
@@ -483,9 +504,20 @@ class Process {
     void make_effects(Served& served) {
         if (!workers_) workers_.emplace(options_.effect_threads, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
         if (!outside_) outside_.emplace("", client::Options{.retries = 0});
-        served.effects = std::make_unique<EffectRunner>(EffectRunner::Parts{
-            *served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
-            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace()});
+        served.effects = std::make_unique<EffectRunner>(
+            EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
+                                [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site,
+                                keep_trace(), mail_sink()});
+    }
+    // Until something delivers mail, each is a file in DATA/mail; the same mail again is the same file.
+    decltype(Outside::mail) mail_sink() {
+        if (in_memory()) return {};
+        return [this](std::string_view id, std::string_view to, std::string_view subject, std::string_view text) -> Result<void> {
+            auto const directory = options_.data_dir + "/mail";
+            TRY_VOID(disk_.make_directories(directory));
+            auto const message = mail_message(id, to, subject, text, clock_.wall());
+            return log::write_file_durably(disk_, fmt::format("{}/{}.eml", directory, id), message, log::Open::create_private);
+        };
     }
     KeepTrace keep_trace() {
         return [this](observe::RequestTrace const& trace, observe::TraceOutcome const& outcome) { front_->keep(trace, outcome); };
@@ -508,6 +540,7 @@ class Process {
             if (auto kept = served.host->keep_house(); !kept) complain(served, kept.error());
             fire_due(served);
             if (served.effects) served.effects->poll();
+            if (served.text) served.text->wake();
         });
     }
     void scrub() {
@@ -525,6 +558,7 @@ class Process {
         backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
         if (following_) following_->stop();
+        each_served([](Served& served) { served.text.reset(); });
         worker_->stop(), slow_->stop(), care_->stop();
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
@@ -569,7 +603,7 @@ class Process {
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
     // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check.
-    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, care_;
+    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, indexing_, searching_, care_;
     std::unique_ptr<Front> front_;
     std::optional<http::Server> server_;
 };

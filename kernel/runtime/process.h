@@ -43,8 +43,10 @@ struct ProcessOptions {
     Duration stop_timeout = Duration::seconds(30);
     bool clock_ahead_accepted = false;  // opens a log that is ahead of the wall clock
     FrontSettings front = {};
+    MakeSiteCallers callers = {};            // null: callers.json alone
     observe::LogQueue* log_queue = nullptr;  // is drained while the process serves; null: lines are written at once, and no access log
     std::function<void(std::string_view url)> on_ready;
+    std::function<void(std::string_view text)> on_first_steps = [](std::string_view) {};  // what the callers have to say (SiteCallers)
     std::function<void()> on_stopping = {};
     // SIGHUP: reads the configuration again, and gives what may change at once. Then `on_reloaded`.
     std::function<Result<FrontSettings>()> on_reload = {};

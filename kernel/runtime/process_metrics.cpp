@@ -144,6 +144,20 @@ void write_effects(observe::MetricsWriter& w, Measured const& m) {
     family("gantry_effects_dead", "Effects that were given up and wait for an operator.", &EffectCounts::dead);
 }
 
+void write_text(observe::MetricsWriter& w, Measured const& m) {
+    std::vector<std::pair<Served const*, TextTold>> rows;
+    for (auto& tenant : m.tenants)
+        for (auto& served : tenant.served)
+            if (served.text) rows.emplace_back(&served, served.text->told());
+    auto family = [&](MetricKind kind, std::string_view name, std::string_view help, std::uint64_t TextTold::* count) {
+        w.family(kind, name, help);
+        for (auto const& [served, told] : rows) w.sample({{"site", served->site}, {"service", served->host->decl().name}}, told.*count);
+    };
+    family(MetricKind::gauge, "gantry_text_lag_events", "Durable events that the full-text index doesn't show yet.", &TextTold::lag_events);
+    family(MetricKind::gauge, "gantry_text_documents", "Documents in the full-text index.", &TextTold::documents);
+    family(MetricKind::counter, "gantry_text_rebuilds_total", "How often the full-text index was made anew.", &TextTold::rebuilds);
+}
+
 void write_live(observe::MetricsWriter& w, Measured const& m) {
     std::vector<std::pair<std::string_view, Edge::LiveCounts>> rows;
     for (auto& tenant : m.tenants) rows.emplace_back(tenant.name, tenant.edge->live_counts());
@@ -173,9 +187,10 @@ struct ServiceStatus {
     std::uint64_t requests = 0, errors = 0, failures = 0;
     double p99_ms = 0;
     std::vector<FollowerTold> followers;
+    std::optional<TextTold> text;
 };
 RECORD(ServiceStatus, name, state, position, events, of, durable_lag_events, log_bytes, memory_bytes, effects_pending, effects_dead,
-       requests, errors, failures, p99_ms, followers);
+       requests, errors, failures, p99_ms, followers, text);
 struct SiteStatus {
     std::string name;
     std::vector<ServiceStatus> services;
@@ -212,6 +227,7 @@ ServiceStatus status_of(Measured const& m, Tenant const& tenant, Served const& s
     out.requests = requests.answered, out.errors = requests.failed, out.p99_ms = requests.p99_ms;
     for (auto const& decl : host.decl().followers)
         if (auto* follower = served.followers ? served.followers->find(decl.source) : nullptr) out.followers.push_back(follower->told());
+    if (served.text) out.text = served.text->told();
     return out;
 }
 
@@ -228,6 +244,7 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     write_services(w, m);
     write_followers(w, m);
     write_effects(w, m);
+    write_text(w, m);
     write_live(w, m);
     if (m.log) {
         auto const lost = m.log->lost();

@@ -45,6 +45,14 @@ void RequestBook::count_refusal(ThreadCells& cells, std::string const& code, int
     if (status == 401 || code == "too_many_failures") count(cells.unrecognised);
 }
 
+// Who still calls what is to go.
+void RequestBook::count_deprecated(ThreadCells& cells, std::size_t row, std::string_view caller) {
+    std::lock_guard lock(refused_mutex_);
+    std::pair key(row, std::string(caller));
+    if (cells.deprecated.size() >= parts_.callers_max && !cells.deprecated.contains(key)) key.second = "(others)";
+    ++cells.deprecated[std::move(key)];
+}
+
 void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::Ended const& ended) {
     auto& cells = *cells_[std::size_t(io_thread)];
     auto const& row = rows_[row_of(site, ticket)];
@@ -52,6 +60,8 @@ void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::E
     auto const duration_us = std::max<std::int64_t>(ended.ended_us - ended.arrived_us, 0);
     cells.ended.add();
     counted.latency.add(duration_us * 1000), counted.status.add(ended.status);
+    if (ticket.route && ticket.route->deprecated)
+        count_deprecated(cells, std::size_t(&row - rows_.data()), ticket.caller->viewer.id.view());
     if (!ticket.refused.empty()) {
         count_refusal(cells, ticket.refused, ended.status);
     }
@@ -124,6 +134,23 @@ void RequestBook::write_codes(observe::MetricsWriter& w, std::unordered_map<std:
     for (auto const& [code, count] : sums) w.sample({{label, code}}, count);
 }
 
+void RequestBook::write_deprecated(observe::MetricsWriter& w) const {
+    std::map<std::pair<std::size_t, std::string>, std::uint64_t> sums;
+    {
+        std::lock_guard lock(refused_mutex_);
+        for (auto const& cells : cells_)
+            for (auto const& [key, count] : cells->deprecated) sums[key] += count;
+    }
+    if (sums.empty()) return;
+    w.family(observe::MetricKind::counter, "gantry_http_deprecated_requests_total",
+             "Requests to routes that are to go, by who still sends them.");
+    for (auto const& [key, count] : sums) {
+        auto const& row = rows_[key.first];
+        w.sample({{"site", row.site}, {"service", row.service}, {"route", row.route}, {"method", row.method}, {"caller", key.second}},
+                 count);
+    }
+}
+
 void RequestBook::write(observe::MetricsWriter& w) const {
     using observe::MetricKind;
     w.family(MetricKind::counter, "gantry_http_requests_total", "Requests that were answered.");
@@ -140,6 +167,7 @@ void RequestBook::write(observe::MetricsWriter& w) const {
                           {"code", observe::name_of(observe::StatusClass(c))}},
                          sums[c]);
     }
+    write_deprecated(w);
     w.family(MetricKind::histogram, "gantry_http_request_duration_seconds",
              "Time from a request's head to its complete answer; of a stream, until it ended.");
     for (std::size_t i = 0; i < rows_.size(); ++i) {

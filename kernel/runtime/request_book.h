@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,12 +64,15 @@ class RequestBook {
     };
     struct ThreadCells {
         observe::Cell began, ended;
-        std::unordered_map<std::string, std::uint64_t> refused;       // by code
-        std::unordered_map<std::string, std::uint64_t> unrecognised;  // those with 401 and the waits after them
+        std::unordered_map<std::string, std::uint64_t> refused;                   // by code
+        std::unordered_map<std::string, std::uint64_t> unrecognised;              // those with 401 and the waits after them
+        std::map<std::pair<std::size_t, std::string>, std::uint64_t> deprecated;  // by row and caller
         observe::AccessRing* ring = nullptr;
     };
     void write_codes(observe::MetricsWriter& writer, std::unordered_map<std::string, std::uint64_t> ThreadCells::* counted,
                      std::string_view family, std::string_view label, std::string_view help) const;
+    void write_deprecated(observe::MetricsWriter& writer) const;
+    void count_deprecated(ThreadCells& cells, std::size_t row, std::string_view caller);
     void count_refusal(ThreadCells& cells, std::string const& code, int status);
     std::size_t row_of(std::size_t site, Ticket const& ticket) const;
 
@@ -77,7 +81,7 @@ class RequestBook {
     std::unordered_map<RouteDecl const*, std::size_t> row_by_route_;
     std::unique_ptr<observe::ThreadRows<RouteCells>> counted_;
     std::vector<std::unique_ptr<ThreadCells>> cells_;
-    mutable std::mutex refused_mutex_;  // of ThreadCells::refused
+    mutable std::mutex refused_mutex_;  // of ThreadCells::refused and what follows
 };
 
 }  // namespace gantry::runtime

@@ -98,6 +98,39 @@ Result<void> run_command(RouteFn function, Call& call) {
     return {};
 }
 
+template <class T>
+struct SlowLook;
+template <class State, class Input, class Looked>
+struct SlowLook<Result<Looked> (*)(State const&, Input const&, Ctx const&)> {
+    using InputType = Input;
+};
+template <class T>
+struct SlowDecision;
+template <class State, class Input, class Worked, class Reply, class Event>
+struct SlowDecision<Result<Emit<Reply, Event>> (*)(State const&, Input const&, Worked const&, Ctx const&)> {
+    using ReplyType = Reply;
+};
+
+// Looks under the lock, works without it, decides under it.
+template <class Service, auto Look, auto Work, auto Decide>
+Result<void> run_slow_command(RouteFn, Call& call) {
+    typename SlowLook<decltype(Look)>::InputType input{};
+    TRY_VOID(call.bind(codec::type_of<decltype(input)>(), &input));
+    TRY_ASSIGN(auto seen, call.begin_read());
+    auto looked = Look(*static_cast<typename Service::State const*>(seen), input, call.ctx());
+    call.end_read();
+    if (!looked) return std::unexpected(std::move(looked.error()));
+    auto const worked = Work(*looked, input);
+    if (!worked) return std::unexpected(worked.error());
+    TRY_ASSIGN(auto state, call.begin_write());
+    if (!state) return {};  // answered already: a repeat of an idempotent command
+    auto decided = Decide(*static_cast<typename Service::State const*>(state), input, *worked, call.ctx());
+    if (!decided) return call.abandon_write(), std::unexpected(std::move(decided.error()));
+    auto recorded = record_events(call, *static_cast<typename Service::State*>(state), decided->events);
+    if (!recorded) return call.abandon_write(), recorded;
+    return call.end_write(codec::type_of<typename SlowDecision<decltype(Decide)>::ReplyType>(), &decided->reply, decided->status);
+}
+
 template <class Service>
 Result<void> run_tick(Call& call) {
     using State = typename Service::State;
@@ -143,6 +176,8 @@ constexpr bool hides_rows() {
 template <class Service>
 void add_effects(ServiceDecl& decl);
 template <class Service>
+void add_text(ServiceDecl& decl);
+template <class Service>
 concept HasEventVisibility = requires(typename Service::State const& s, typename Service::Event const& e, Viewer const& v) {
     { Service::visible(s, e, v) } -> std::convertible_to<bool>;
 };
@@ -170,8 +205,11 @@ ServiceDecl declare() {
             if constexpr (HasEventVisibility<Service>) return bool(Service::visible(*static_cast<State const*>(state), e, viewer));
             return true;
         };
+    if constexpr (requires(Event const& e) { Service::keeps_back(e); })
+        decl.keeps_back = [](void const* event) { return bool(Service::keeps_back(*static_cast<Event const*>(event))); };
     decl.hides = HasEventVisibility<Service>;
     if constexpr (has_effects<Event>) add_effects<Service>(decl);
+    if constexpr (requires { Service::text_schema(); }) add_text<Service>(decl);
     if constexpr (requires { Service::doc; }) decl.doc = Service::doc;
     if constexpr (requires { Service::renames(); }) decl.renames = Service::renames();
     if constexpr (requires(State const& s, Ctx const& cx) { Service::tick(s, cx); }) decl.tick = &run_tick<Service>;
@@ -289,6 +327,27 @@ Route foreign(std::string_view verb, std::string_view path, Result<Input> (*pars
     Route r = route<Service>(V1, verb, path, decide, who, doc);
     GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
     r.foreign = runtime::ForeignDecl{reinterpret_cast<runtime::RouteFn>(parse), &runtime::parse_foreign<Input>, options};
+    return r;
+}
+
+// A command that hashes a password or the like, which takes a tenth of a second: `look` sees the state, `work` runs on a worker without it
+// (it may use system_random()), and `decide` sees the state again, which may have changed.
+//     Result<Looked> look(State const&, Input const&, Ctx const&);
+//     Result<Worked> work(Looked const&, Input const&);
+//     Result<Emit<Reply, Event>> decide(State const&, Input const&, Worked const&, Ctx const&);
+//     slow_route<Service, &look, &work, &decide>(V1, "PUT", "/password", Scope{…}, Doc{…})
+template <class Service, auto Look, auto Work, auto Decide, runtime::Access Who>
+Route slow_route(Version version, std::string_view verb, std::string_view path, Who who, Doc doc) {
+    Route r{.version = version,
+            .verb = verb,
+            .path = path,
+            .command = true,
+            .slow = true,
+            .doc = doc.text,
+            .input = &codec::type_of<typename runtime::SlowLook<decltype(Look)>::InputType>(),
+            .reply = &codec::type_of<typename runtime::SlowDecision<decltype(Decide)>::ReplyType>(),
+            .run = &runtime::run_slow_command<Service, Look, Work, Decide>};
+    runtime::add_access(r, who);
     return r;
 }
 

@@ -14,10 +14,17 @@
 #include "kernel/runtime/foreign.h"
 #include "kernel/runtime/outbox.h"
 #include "kernel/state/portable.h"
+#include "kernel/text/index.h"
 
 // A service as tables: what `declare<Service>()` (service.h) makes of its State, Event and routes, and the host walks.
 namespace gantry {
 namespace runtime {
+
+// What a full-text index found, and why it may lack something; nothing: it shows all that is durable.
+struct Searched {
+    text::Found found;
+    std::optional<std::string> behind;
+};
 
 // What a route's generated code asks of the call that it serves. One call, one thread.
 class Call {
@@ -26,6 +33,8 @@ class Call {
     virtual Result<void> bind(codec::Type const& input, void* out) = 0;
     // Between begin_read and end_read the state stands still, lookups are noted and visibility holds.
     virtual Result<void const*> begin_read() = 0;
+    // What the route's query finds; before begin_read. A search is of now alone.
+    virtual Result<Searched> search(void const* input);
     virtual Position end_read() = 0;  // the position of the newest event that the answer rests on
     // Between begin_write and end_write this command has the service for itself.
     virtual Result<void*> begin_write() = 0;
@@ -47,10 +56,12 @@ class Call {
 
 class Host;
 class Bind;
+class TextChanges;
 struct Answer;
 using RouteFn = void (*)();
 using RunKernelRoute = Result<Answer> (*)(Host&, Bind const&);
 using RunRoute = Result<void> (*)(RouteFn, Call&);
+using MakeQuery = Result<text::Query> (*)(RouteFn, void const* input, Ctx const&);
 
 struct RouteDecl {
     Version version{};
@@ -58,6 +69,7 @@ struct RouteDecl {
     bool command = false;
     bool bulk = false;
     bool page = false;       // a read that answers with a Page
+    bool slow = false;       // a command that works long before it is decided: for a worker's thread
     bool feed = false;       // the kernel's own: what the service recorded (feed.h)
     std::string_view scope;  // empty: open to all
     std::string_view doc;
@@ -66,6 +78,8 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
+    RouteFn query = nullptr;  // of a search (text.h), with make_query
+    MakeQuery make_query = nullptr;
     RunKernelRoute kernel = nullptr;          // instead of `run`: about what the kernel keeps beside the state; of now alone
     std::optional<ForeignDecl> foreign = {};  // of another protocol; `version` says nothing
 };
@@ -130,6 +144,15 @@ struct FollowDecl {
     bool (*decode)(void* event, std::uint32_t alternative, std::string_view payload, codec::Sealer const*) = nullptr;  // of today's shape
 };
 
+// What documents a service's events give (text.h).
+struct TextDecl {
+    text::Schema schema;
+    // What an event (a variant) changes. `state`: of now, or null where the service doesn't ask for it.
+    void (*changes)(void const* state, void const* event, At const&, TextChanges& out) = nullptr;
+    bool asks_state = false;
+    FollowDecl events;  // how the service's own log is read
+};
+
 // GET /events, which every service has.
 RouteDecl feed_route();
 struct ServiceDecl;
@@ -147,6 +170,8 @@ struct ServiceDecl {
     Replay replay = nullptr;
     // Whether a viewer may be told of an event (a variant) of the feed, under the state of now. Null: everyone may.
     bool (*may_see_event)(void const* state, void const* event, Viewer const& viewer) = nullptr;
+    // Whether the feed never tells of an event (a variant), to nobody: one that holds verifiers. Null: there are none.
+    bool (*keeps_back)(void const* event) = nullptr;
     // Whether there is something that not everyone may see.
     bool hides = false;  // some rows or events are not for everyone
     // What the kernel asks the service each second of log time: facts that time alone brings about. Null: none.
@@ -155,6 +180,7 @@ struct ServiceDecl {
     std::vector<EffectDecl> effects;
     Outbox const& (*outbox)(void const* state) = nullptr;  // null: the service has no effects
     std::vector<FollowDecl> followers;                     // each of another source
+    std::optional<TextDecl> text;                          // nothing: the service has no full-text index
     codec::Type const* settings = nullptr;                 // null: none
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.

@@ -9,11 +9,11 @@ namespace gantry::runtime {
 // A read of a state that stands still: one of the past, or that of now under its lock.
 class StillRead final : public Call {
    public:
-    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* state)
-        : host_(host), bind_(bind), ctx_(ctx), state_(state), reading_(ctx.viewer) {}
+    StillRead(Host const& host, RouteDecl const& route, Bind const& bind, Ctx const& ctx, void const* state)
+        : host_(host), route_(route), bind_(bind), ctx_(ctx), state_(state), reading_(ctx.viewer) {}
     // Of the past, which ends with `at`, under the rights of `now`.
-    StillRead(Host const& host, Bind const& bind, Ctx const& ctx, void const* past, Position at, void const* now)
-        : host_(host), bind_(bind), ctx_(ctx), state_(past), at_(at), reading_(ctx.viewer, {past, now}) {}
+    StillRead(Host const& host, RouteDecl const& route, Bind const& bind, Ctx const& ctx, void const* past, Position at, void const* now)
+        : host_(host), route_(route), bind_(bind), ctx_(ctx), state_(past), at_(at), reading_(ctx.viewer, {past, now}) {}
     ~StillRead() override { state::reading = nullptr; }
 
     Result<void> bind(codec::Type const& input, void* out) override { return bind_(input, out); }
@@ -26,6 +26,7 @@ class StillRead final : public Call {
         return at_ ? *at_ : host_.rests_on(reading_);
     }
     Ctx const& ctx() const override { return ctx_; }
+    Result<Searched> search(void const* input) override;
     Result<std::shared_ptr<void const>> event(Position position) override { return event_if_kept(host_, position); }
     std::string position_text(Position position) const override { return host_.position_text(position); }
     void answer(codec::Type const& reply, void const* value, int) override;
@@ -44,6 +45,7 @@ class StillRead final : public Call {
    private:
     static Result<void*> wrong() { return fail(500, "internal_error", "a GET is no command"); }
     Host const& host_;
+    RouteDecl const& route_;
     Bind const& bind_;
     Ctx const& ctx_;
     void const* state_;

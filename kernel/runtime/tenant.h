@@ -18,6 +18,7 @@
 #include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/reports.h"
+#include "kernel/runtime/text_indexer.h"
 
 // What a process serves, as it lies in memory. Inside kernel/runtime: process.cpp makes it, process_metrics.cpp looks at it.
 namespace gantry::runtime {
@@ -32,6 +33,7 @@ struct Served {
     net::Timer due;                         // on the worker's thread
     std::unique_ptr<Followers> followers;   // null: it has none
     std::unique_ptr<EffectRunner> effects;  // null: the service has none
+    std::unique_ptr<TextIndexing> text;     // null: it has none
     std::int64_t replay_ns = 0;             // of the start
     std::unique_ptr<std::atomic<bool>> effects_asked = std::make_unique<std::atomic<bool>>(false);
 };

@@ -23,13 +23,14 @@ BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(
 BenchOfOne::~BenchOfOne() = default;
 
 void BenchOfOne::start() {
-    routes_.reset(), effects_.reset(), host_.reset();
+    routes_.reset(), effects_.reset(), text_.reset(), host_.reset();
     log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{}, codec::encode_event_schema(*decl_.event));
     runtime::Host::Parts parts{*log_, clock_, random_};
     parts.settings = settings_, parts.snapshots = &snapshots_;
     host_ = std::make_unique<runtime::Host>(decl_, std::move(parts));
     auto started = host_->start();
     ASSERT_TRUE(started) << started.error().detail << started.error().cause;
+    if (decl_.text) text_ = std::make_unique<runtime::TextAtOnce>(*host_, clock_);
     std::array<runtime::Host*, 1> hosts{host_.get()};
     routes_ = std::make_unique<runtime::RouteTable>(hosts);
     auto send = [this](client::Request request) {

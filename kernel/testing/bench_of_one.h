@@ -14,6 +14,7 @@
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/text_indexer.h"
 #include "kernel/service.h"
 #include "kernel/testing/memory_snapshots.h"
 #include "kernel/testing/private_values.h"
@@ -114,7 +115,8 @@ class BenchOfOne {
     std::unique_ptr<runtime::RouteTable> routes_;
     std::function<client::Reply(client::Request)> outside_;
     std::unique_ptr<runtime::EffectRunner> effects_;
-    std::vector<Asked> reads_;  // each once
+    std::unique_ptr<runtime::TextAtOnce> text_;  // null: the service has no documents
+    std::vector<Asked> reads_;                   // each once
     std::size_t writes_ = 0;
     std::unique_ptr<Mirror> mirror_;
     Time mirror_now_{};

@@ -15,6 +15,7 @@
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/fake.h"
 #include "kernel/runtime/fake_clock.h"
+#include "kernel/runtime/text_indexer.h"
 #include "kernel/testing/json_at.h"
 
 namespace gantry::testing {
@@ -76,6 +77,7 @@ class ServerMirror final : public Mirror {
         host_ = std::make_unique<runtime::Host>(decl_, std::move(parts));
         auto started = host_->start();
         ASSERT_TRUE(started) << started.error().detail << started.error().cause;
+        if (decl_.text) text_.emplace(*host_, clock_);
         threads_.emplace(1);
         runtime::EdgeOptions options;
         options.threads = &*threads_, options.clock = &clock_;
@@ -90,7 +92,7 @@ class ServerMirror final : public Mirror {
         EXPECT_TRUE(host_->save_snapshot());
         server_.reset(), edge_.reset(), threads_.reset();
         EXPECT_TRUE(log_->close());
-        host_.reset(), log_.reset(), committer_.reset();
+        text_.reset(), host_.reset(), log_.reset(), committer_.reset();
     }
     runtime::ServiceDecl const decl_;
     void const* settings_;
@@ -103,6 +105,7 @@ class ServerMirror final : public Mirror {
     std::unique_ptr<log::Log> log_;
     std::unique_ptr<log::Snapshots> snapshots_;
     std::unique_ptr<runtime::Host> host_;
+    std::optional<runtime::TextAtOnce> text_;
     std::unique_ptr<runtime::Edge> edge_;
     std::optional<net::IoThreads> threads_;
     std::optional<http::Server> server_;

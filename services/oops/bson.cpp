@@ -19,7 +19,8 @@ class Reader {
 
     Result<Bson> run() {
         if (bytes_.size() > limits_.bytes_max)
-            return fail(413, "bson_too_large", fmt::format("a document has at most {} bytes, this one {}", limits_.bytes_max, bytes_.size()));
+            return fail(413, "bson_too_large",
+                        fmt::format("a document has at most {} bytes, this one {}", limits_.bytes_max, bytes_.size()));
         Bson out = Bson::document();
         if (!document(out, 0)) return fail(400, "bson_invalid", problem_);
         if (at_ != bytes_.size()) return fail(400, "bson_invalid", fmt::format("{} bytes behind the document", bytes_.size() - at_));
@@ -258,7 +259,8 @@ void append_members(std::string& out, Bson const& value, bool object) {
     for (auto const& member : value.members) {
         if (!std::exchange(first, false)) out += ',';
         // A name that isn't UTF-8 becomes one that says so.
-        if (object) codec::append_json_string(out, codec::scan_utf8(member.key).valid() ? member.key : "$hex:" + hex(member.key)), out += ':';
+        if (object)
+            codec::append_json_string(out, codec::scan_utf8(member.key).valid() ? member.key : "$hex:" + hex(member.key)), out += ':';
         append_json(out, member);
     }
     out += object ? '}' : ']';

@@ -52,7 +52,8 @@ void Builder::cut(std::string_view at, std::uint64_t left_out, CutUnit unit) {
     report_.cut.push_back({at, left_out, unit});
 }
 
-void Builder::add_named(std::vector<Named>& list, std::string_view name, std::string_view value, std::size_t items_max, std::string_view at) {
+void Builder::add_named(std::vector<Named>& list, std::string_view name, std::string_view value, std::size_t items_max,
+                        std::string_view at) {
     auto* const one = add(list, items_max, at);
     if (!one) return;
     text(one->name, name, at);

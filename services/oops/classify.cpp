@@ -70,7 +70,8 @@ void count_statements(Report const& report, ReportFacts& out) {
     for (auto& [normal, one] : seen)
         if (one.count > 1) one.saving_ms = one.total_ms - one.total_ms / one.count, out.repeated.push_back(std::move(one));
     std::sort(out.repeated.begin(), out.repeated.end(), [](auto const& a, auto const& b) {
-        return std::tuple(b.saving_ms, b.count, std::string_view(a.statement)) < std::tuple(a.saving_ms, a.count, std::string_view(b.statement));
+        return std::tuple(b.saving_ms, b.count, std::string_view(a.statement)) <
+               std::tuple(a.saving_ms, a.count, std::string_view(b.statement));
     });
     if (out.repeated.size() > repeated_max) out.repeated.resize(repeated_max);
     std::string room;
@@ -105,9 +106,10 @@ ReportClass classify(Report const& report) {
 
 bool is_robot(std::string_view user_agent, std::span<std::string const> more) {
     if (user_agent.empty()) return false;
-    constexpr std::array<std::string_view, 20> names = {"bot/",     "bot;",      "bot)",       "googlebot", "bingbot",   "yandex",    "baiduspider",
-                                                        "slurp",    "crawler",   "spider",     "archiver",  "facebookexternalhit",    "ahrefs",
-                                                        "semrush",  "petalbot",  "gptbot",     "ccbot",     "linkcheck", "nagios",    "uptimerobot"};
+    constexpr std::array<std::string_view, 20> names = {
+        "bot/",    "bot;",      "bot)",     "googlebot",           "bingbot", "yandex",  "baiduspider", "slurp",
+        "crawler", "spider",    "archiver", "facebookexternalhit", "ahrefs",  "semrush", "petalbot",    "gptbot",
+        "ccbot",   "linkcheck", "nagios",   "uptimerobot"};
     auto const name = lower(user_agent);
     auto const inside = [&](std::string_view part) { return name.find(part) != name.npos; };
     return name.ends_with("bot") || std::any_of(names.begin(), names.end(), inside) || std::any_of(more.begin(), more.end(), inside);

@@ -18,8 +18,8 @@ enum class ReportClass : std::uint8_t {
     csp,
     feedback,
 };
-ENUM(ReportClass, exception, timeout, soft_timeout, not_found, unauthorised, user_generated, remote_error, remote_warning, informational, message,
-     csp, feedback);
+ENUM(ReportClass, exception, timeout, soft_timeout, not_found, unauthorised, user_generated, remote_error, remote_warning, informational,
+     message, csp, feedback);
 
 // The kind that the reporter told, where that is no plain error; else by the type of the outermost exception and by the HTTP status.
 ReportClass classify(Report const& report);
@@ -42,7 +42,7 @@ struct ReportFacts {
     bool total_is_estimate = false;  // of the last row of the timeline, for no duration was told
     std::uint32_t statements = 0;    // of SQL
     std::int64_t sql_ms = 0;
-    std::string costliest_statement;  // normal, at most 200 characters
+    std::string costliest_statement;          // normal, at most 200 characters
     std::vector<RepeatedStatement> repeated;  // the costliest first, at most 10
 };
 ReportFacts facts_of(Report const& report, std::span<std::string const> more_robots = {});

@@ -24,7 +24,9 @@ bool is_hex(char c) { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c; }
 
 bool is_javascript(std::string_view platform) { return platform == "javascript" || platform == "node"; }
-bool is_native(std::string_view platform) { return platform == "native" || platform == "c" || platform == "cocoa" || platform == "rust" || platform == "gantry"; }
+bool is_native(std::string_view platform) {
+    return platform == "native" || platform == "c" || platform == "cocoa" || platform == "rust" || platform == "gantry";
+}
 
 // Without the query, the folders, and what a build puts in for caching: "app.3f2a9c01.min.js" → "app.min.js".
 void append_basename(std::string& out, std::string_view file) {
@@ -34,7 +36,8 @@ void append_basename(std::string& out, std::string_view file) {
         auto const end = std::min(file.find_first_of(".-", 1), file.size());
         auto part = file.substr(0, end);
         auto const word = part.substr(part[0] == '.' || part[0] == '-');
-        bool const hash = word.size() >= 6 && std::all_of(word.begin(), word.end(), is_hex) && std::any_of(word.begin(), word.end(), is_digit);
+        bool const hash =
+            word.size() >= 6 && std::all_of(word.begin(), word.end(), is_hex) && std::any_of(word.begin(), word.end(), is_digit);
         if (!hash)
             for (char c : part) out += lower(c);
         file.remove_prefix(end);
@@ -68,9 +71,11 @@ void append_native_function(std::string& out, std::string_view f) {
 
 void append_code(std::string& out, std::string_view line) {
     line = trimmed(line);
-    if (line.size() <= context_bytes_max) (out += '\n') += line;
+    if (!line.empty() && line.size() <= context_bytes_max) (out += '\n') += line;
 }
-bool has_no_name(std::string_view function) { return function.empty() || function == "?" || function == "<anonymous>" || function == "anonymous"; }
+bool has_no_name(std::string_view function) {
+    return function.empty() || function == "?" || function == "<anonymous>" || function == "anonymous";
+}
 
 void append_key(std::string& out, Frame const& f, std::string_view platform) {
     if (is_native(platform) && !f.function.empty()) return append_native_function(out, f.function);
@@ -83,10 +88,12 @@ void append_key(std::string& out, Frame const& f, std::string_view platform) {
 }
 
 bool is_of_a_library(std::string_view file) {
-    constexpr std::array<std::string_view, 9> inside = {"/site-packages/", "/dist-packages/", "/node_modules/", "/vendor/bundle/", "/.cargo/registry/",
-                                                        "/go/pkg/mod/",    "/rustc/",         "/jdk/",          "/gems/"};
-    constexpr std::array<std::string_view, 11> start = {"/usr/lib/", "/usr/local/lib/python", "/usr/include/", "/lib/", "node:", "internal/",
-                                                        "<frozen ",  "<anonymous>",           "native ",       "webpack/", "chrome-extension:"};
+    constexpr std::array<std::string_view, 9> inside = {
+        "/site-packages/", "/dist-packages/", "/node_modules/", "/vendor/bundle/", "/.cargo/registry/",
+        "/go/pkg/mod/",    "/rustc/",         "/jdk/",          "/gems/"};
+    constexpr std::array<std::string_view, 11> start = {
+        "/usr/lib/", "/usr/local/lib/python", "/usr/include/", "/lib/", "node:", "internal/", "<frozen ", "<anonymous>", "native ",
+        "webpack/",  "chrome-extension:"};
     for (auto s : start)
         if (file.starts_with(s)) return true;
     if (file.starts_with("node_modules/")) return true;
@@ -206,7 +213,8 @@ class Fingerprinter {
             stack(r_.stack, app, system);
             return done(GroupedBy::stack);
         }
-        if (r_.template_frame) return both(r_.template_frame->file), both(trimmed(r_.template_frame->context_line)), done(GroupedBy::template_line);
+        if (r_.template_frame)
+            return both(r_.template_frame->file), both(trimmed(r_.template_frame->context_line)), done(GroupedBy::template_line);
         if (r_.csp) return both(r_.csp->directive), both(host_of(r_.csp->blocked)), done(GroupedBy::csp);
         if (!r_.message_template.empty()) return both(r_.message_template), done(GroupedBy::message);
         if (!r_.message.empty()) return both(normal_text(r_.message)), done(GroupedBy::message);

@@ -19,16 +19,17 @@ struct Fingerprints {
     std::uint32_t rule_line = 0;  // of the rule that said so; 0: none
     bool operator==(Fingerprints const&) const = default;
 };
-// The order: a rule, the client's own fingerprint (with `{{ default }}` for what follows), chained exceptions by types and stacks (one without
-// a stack by type and normal value), the stack of the thread, the line of a template, CSP, the message. `why` gets the parts of `app`.
+// The order: a rule, the client's own fingerprint (with `{{ default }}` for what follows), chained exceptions by types and stacks (one
+// without a stack by type and normal value), the stack of the thread, the line of a template, CSP, the message. `why` gets the parts of
+// `app`.
 Fingerprints fingerprint(Report const& report, Rules const& rules = {}, std::vector<std::string>* why = nullptr);
 
 // Whether a frame is the application's: as rules say, else as the client told, else by where its file lies. Interpreters' own libraries,
 // site-packages, node_modules and system libraries are not, even if the client says so.
 bool is_in_app(Frame const& frame, std::string_view platform);
 
-// What a frame is known by: of python its module, function and line of code; of javascript the module, its file's name in small letters and the
-// line; of native code the function without parameters and template arguments; of others module or file, and function.
+// What a frame is known by: of python its module, function and line of code; of javascript the module, its file's name in small letters and
+// the line; of native code the function without parameters and template arguments; of others module or file, and function.
 std::string frame_key(Frame const& frame, std::string_view platform);
 
 // "KeyError: no price for order 4711", at most 200 characters; a rule's title first.

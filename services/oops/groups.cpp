@@ -17,11 +17,10 @@ std::unexpected<Problem> no_project() { return fail(404, "project_not_found", "t
 std::unexpected<Problem> no_group() { return fail(404, "group_not_found", "there is no group with this id"); }
 
 ProjectView view_of(std::uint32_t project, ProjectRow const& row, Ctx const& cx) {
-    auto const scheme = cx.reached_at.find("://") + 3;
     return {.project = project,
             .name = row.name,
             .key = row.key,
-            .dsn = fmt::format("{}{}@{}/oops/{}", cx.reached_at.substr(0, scheme), row.key.view(), cx.reached_at.substr(scheme), project),
+            .dsn = fmt::format("{}://{}@{}/oops/{}", cx.scheme, row.key.view(), cx.host, project),
             .made_at = row.made_at,
             .alerts = row.alerts,
             .limits = row.limits,

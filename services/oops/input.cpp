@@ -31,7 +31,8 @@ class Reader {
         if (told_.id.empty()) return {};
         auto const known = lookup_id(told_.id);
         if (!known || known->size() > 64)
-            return fail(Problem{400, "report_invalid", "id: expected \"OOPS-\" and 32 hex digits", {{"/id", "expected \"OOPS-\" and 32 hex digits"}}});
+            return fail(Problem{
+                400, "report_invalid", "id: expected \"OOPS-\" and 32 hex digits", {{"/id", "expected \"OOPS-\" and 32 hex digits"}}});
         return r_.id = ReportId(*known), Result<void>{};
     }
     void texts() {

@@ -40,9 +40,9 @@ struct NewReport {
     std::optional<codec::RawJson> extra;
     static constexpr bool has_defaults = true;
 };
-RECORD(NewReport, id, kind, level, at, type, value, traceback, exceptions, message, fingerprint, topic, url, method, referrer, user_agent, user,
-       release, environment, hostname, reporter, platform, logger, tags, timeline, breadcrumbs, duration_ms, status, trace_id, request_id,
-       positions, variables, flags, extra);
+RECORD(NewReport, id, kind, level, at, type, value, traceback, exceptions, message, fingerprint, topic, url, method, referrer, user_agent,
+       user, release, environment, hostname, reporter, platform, logger, tags, timeline, breadcrumbs, duration_ms, status, trace_id,
+       request_id, positions, variables, flags, extra);
 
 // Problems: 400 "report_invalid": an id that is none, extra that is no object.
 Result<Report> report_of_input(NewReport const& told, ReadOptions const& options);

@@ -50,7 +50,8 @@ std::size_t time_of_day(std::string_view s) {
 }
 std::size_t moment(std::string_view s) {
     if (auto const n = time_of_day(s)) return n;
-    if (digits(s, 0) != 4 || s.size() < 10 || (s[4] != '-' && s[4] != '/') || digits(s, 5) != 2 || s[7] != s[4] || digits(s, 8) != 2) return 0;
+    if (digits(s, 0) != 4 || s.size() < 10 || (s[4] != '-' && s[4] != '/') || digits(s, 5) != 2 || s[7] != s[4] || digits(s, 8) != 2)
+        return 0;
     if (s.size() <= 11 || (s[10] != 'T' && s[10] != ' ')) return 10;
     auto const rest = time_of_day(s.substr(11));
     return rest ? 11 + rest : 10;
@@ -75,7 +76,8 @@ std::size_t hash(std::string_view s) {
 std::size_t url(std::string_view s) {
     for (std::string_view scheme : {"http://", "https://", "ftp://", "ws://", "wss://"})
         if (s.starts_with(scheme)) {
-            auto n = scheme.size() + count_while(s, scheme.size(), [](char c) { return !is_space(c) && !std::string_view("\"'<>)]}").contains(c); });
+            auto n = scheme.size() +
+                     count_while(s, scheme.size(), [](char c) { return !is_space(c) && !std::string_view("\"'<>)]}").contains(c); });
             while (n > scheme.size() && std::string_view(".,;:!?").contains(s[n - 1])) --n;
             return n;
         }
@@ -155,9 +157,12 @@ std::string elided(std::string_view s, std::size_t bytes_max) {
 std::size_t sql_string(std::string_view s) {
     std::size_t n = 1;
     for (; n < s.size(); ++n) {
-        if (s[n] == '\\') ++n;
-        else if (s[n] == '\'' && n + 1 < s.size() && s[n + 1] == '\'') ++n;
-        else if (s[n] == '\'') return n + 1;
+        if (s[n] == '\\')
+            ++n;
+        else if (s[n] == '\'' && n + 1 < s.size() && s[n + 1] == '\'')
+            ++n;
+        else if (s[n] == '\'')
+            return n + 1;
     }
     return s.size();
 }
@@ -178,7 +183,8 @@ void collapse_lists(std::string& out) {
 
 bool looks_like_sql(std::string_view text) {
     while (!text.empty() && is_space(text[0])) text.remove_prefix(1);
-    for (std::string_view word : {"SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "select ", "insert into ", "update ", "delete from "})
+    for (std::string_view word :
+         {"SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "select ", "insert into ", "update ", "delete from "})
         if (text.starts_with(word)) return true;
     return false;
 }

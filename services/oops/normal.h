@@ -8,8 +8,8 @@ namespace gantry::oops {
 
 inline constexpr std::size_t normal_chars_max = 1000;
 
-// Addresses become <address>, then <uuid>, <time>, <url>, <email>, <ip>, <hash> and <int>; a text that is SQL goes through normal_sql. A text
-// longer than 1000 characters loses its middle ("…"). White space is collapsed.
+// Addresses become <address>, then <uuid>, <time>, <url>, <email>, <ip>, <hash> and <int>; a text that is SQL goes through normal_sql. A
+// text longer than 1000 characters loses its middle ("…"). White space is collapsed.
 //     "<Foo object at 0x7f01>: 3 of 12 at https://a/b" → "<Foo object at <address>>: <int> of <int> at <url>"
 std::string normal_text(std::string_view text);
 

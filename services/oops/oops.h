@@ -20,6 +20,10 @@ struct Service {
     static std::vector<Route> routes();
     static std::vector<EffectKind> effects();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
+    static text::Schema text_schema() { return search_schema(); }
+    static void index(Event const& e, At const& at, TextChanges& out) {
+        if (auto const* reported = std::get_if<Reported>(&e)) index_report(*reported, at, out);
+    }
     static std::optional<Duration> retention(Settings const& settings) { return settings.retention; }
 };
 

@@ -10,7 +10,9 @@
 namespace gantry::oops {
 namespace {
 
-std::string body(std::string const& name) { return file_text(std::string(GANTRY_SOURCE_DIR) + "/services/oops/fixtures/" + name + ".body"); }
+std::string body(std::string const& name) {
+    return file_text(std::string(GANTRY_SOURCE_DIR) + "/services/oops/fixtures/" + name + ".body");
+}
 ReadOptions const options{};
 
 void parse(benchmark::State& state, std::string const& text) {

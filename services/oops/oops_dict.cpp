@@ -13,6 +13,8 @@
 namespace gantry::oops {
 namespace {
 
+constexpr std::size_t depth_max = 256;  // of Extended JSON, which nests deeper than the BSON that it tells
+
 std::unexpected<Problem> wrong(std::string_view place, std::string_view expected, Bson const& found) {
     auto const detail = fmt::format("expected {}, found {}", expected, name_of(found.type));
     return fail(Problem{400, "oops_invalid", fmt::format("{}: {}", place, detail), {{fmt::format("/{}", place), detail}}});
@@ -61,6 +63,10 @@ class Reader {
         return {};
     }
 
+    static bool knows(std::string_view name) {
+        return std::any_of(members.begin(), members.end(), [&](auto const& m) { return m.name == name; });
+    }
+
    private:
     using Read = Result<void> (Reader::*)(Bson const&);
     struct Member {
@@ -82,8 +88,10 @@ class Reader {
     }
     Result<void> id(Bson const& v) {
         auto known = lookup_id(reading(v));
-        if (known && known->size() <= 64) r_.id = ReportId(*known);
-        else if (!reading(v).empty()) extra_.push_back(&v);
+        if (known && known->size() <= 64)
+            r_.id = ReportId(*known);
+        else if (!reading(v).empty())
+            extra_.push_back(&v);
         return {};
     }
     Result<void> type(Bson const& v) { return text(type_, v); }
@@ -97,7 +105,7 @@ class Reader {
     Result<void> duration(Bson const& v) {
         auto const seconds = number(v);
         if (!seconds) return wrong("duration", "seconds", v);
-        if (*seconds >= 0 && std::isfinite(*seconds)) r_.duration_ms = *seconds * 1000;
+        if (*seconds >= 0 && std::isfinite(*seconds * 1000)) r_.duration_ms = *seconds * 1000;
         return {};
     }
     Result<void> reporter(Bson const& v) { return text(r_.reporter, v); }
@@ -164,8 +172,10 @@ class Reader {
     }
     static std::int64_t ms(double n) { return std::isfinite(n) ? std::int64_t(std::clamp(n, -9e15, 9e15)) : 0; }
     Result<void> gantry(Bson const& v) {
-        if (v.is(BsonType::text)) gantry_ = &v;
-        else extra_.push_back(&v);
+        if (v.is(BsonType::text))
+            gantry_ = &v;
+        else
+            extra_.push_back(&v);
         return {};
     }
 
@@ -202,7 +212,7 @@ class Reader {
         for (auto const* member : extra_) {
             std::string json;
             append_json(json, *member);
-            auto const tree = codec::JsonTree::read(json, {.depth_max = 128});
+            auto const tree = codec::JsonTree::read(json, {.depth_max = depth_max});
             if (!tree) return fail(400, "oops_invalid", fmt::format("{}: {}", member->key, tree.error().detail));
             std::string room;
             b_.add_extra(fit_text(member->key, 200, room).text, tree->root());
@@ -211,8 +221,8 @@ class Reader {
     }
 
     void override_with(Bson const& told) {
-        auto const tree = codec::JsonTree::read(told.text);
-        auto const report = codec::from_json<Report>(told.text, {.items_max = 2000, .lenient = true});
+        auto const tree = codec::JsonTree::read(told.text, {.depth_max = depth_max});
+        auto const report = codec::from_json<Report>(told.text, {.depth_max = depth_max, .items_max = 2000, .lenient = true});
         if (!tree || !report || !tree->root().is(codec::JsonKind::object)) return;
         for (auto const& field : codec::type_of<Report>().fields) {
             if (!tree->root()[field.name] || field.name == "id" || field.name == "received_at") continue;
@@ -281,7 +291,8 @@ std::string traceback_of(std::vector<Exception> const& exceptions) {
         if (!out.empty()) out += "\nDuring handling of the above exception, another exception occurred:\n\n";
         out += "Traceback (most recent call last):\n";
         for (auto const& f : e.frames) {
-            out += fmt::format("  File \"{}\", line {}, in {}\n", f.file.empty() ? f.module.view() : f.file.view(), f.line, f.function.view());
+            out +=
+                fmt::format("  File \"{}\", line {}, in {}\n", f.file.empty() ? f.module.view() : f.file.view(), f.line, f.function.view());
             if (!f.context_line.empty()) {
                 auto line = f.context_line.view();
                 line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
@@ -307,9 +318,11 @@ Bson plain_oops(Report const& report) {
     add_text(out, "reporter", report.reporter);
     add_text(out, "topic", report.topic);
     add_text(out, "url", report.url);
-    if (report.user) add_text(out, "username", key_of(report.user->value) == report.user->value.id.view() && !report.user->value.name.empty()
-                                                   ? report.user->value.name.view()
-                                                   : key_of(report.user->value));
+    if (report.user)
+        add_text(out, "username",
+                 key_of(report.user->value) == report.user->value.id.view() && !report.user->value.name.empty()
+                     ? report.user->value.name.view()
+                     : key_of(report.user->value));
     if (!report.variables.empty()) out.add("req_vars", variables_of(report));
     if (!report.timeline.empty()) out.add("timeline", timeline_of(report));
     add_text(out, "branch_nick", report.branch);
@@ -317,17 +330,18 @@ Bson plain_oops(Report const& report) {
     add_text(out, "hostname", report.hostname);
     add_text(out, "message", report.message);
     if (report.kind == ReportKind::informational) out.add("informational", Bson::of(true));
-    if (report.status) out.add("HTTP_STATUS", Bson::of(std::int64_t(*report.status)));
+    if (report.status && *report.status >= 100 && *report.status < 1000) out.add("HTTP_STATUS", Bson::of(std::int64_t(*report.status)));
     return out;
 }
 
-// The members of `extra` under their own names, where reading them back gives the same JSON.
+// The members of `extra` under their own names, but for names that mean something else there.
 void add_extra(Report const& report, Bson& out) {
     if (!report.extra) return;
-    auto const tree = codec::JsonTree::read(report.extra->text, {.depth_max = 128});
+    auto const tree = codec::JsonTree::read(report.extra->text, {.depth_max = depth_max});
     if (!tree) return;
     for (auto member : tree->root())
-        if (!out.find(member.key())) out.add(member.key(), bson_of_json(member));
+        if (!out.find(member.key()) && (member.key() == "username" ? !member.text().empty() : !Reader::knows(member.key())))
+            out.add(member.key(), bson_of_json(member));
 }
 
 // JSON of the fields that `read` doesn't have as `report` has them.

@@ -58,9 +58,7 @@ bool read_uuid(std::string_view s, LegacyId& out) {
     return false;
 }
 
-bool starts_oops(std::string_view s) {
-    return s.size() >= oops.size() && lower(s.substr(0, oops.size())) == "oops-";
-}
+bool starts_oops(std::string_view s) { return s.size() >= oops.size() && lower(s.substr(0, oops.size())) == "oops-"; }
 
 }  // namespace
 

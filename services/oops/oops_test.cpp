@@ -60,13 +60,14 @@ TEST(Bson, IsTheFormatOfTheSpecification) {
     Bson d = Bson::document();
     d.add("hello", Bson::of("world"s));
     EXPECT_EQ(write_bson(d), "\x16\0\0\0\x02hello\0\x06\0\0\0world\0\0"s);
-    EXPECT_EQ(read_bson("\x31\0\0\0\x04"
-                        "BSON\0\x26\0\0\0\x02\x30\0\x08\0\0\0awesome\0\x01\x31\0\x33\x33\x33\x33\x33\x33\x14\x40\x10\x32\0\xc2\x07\0\0\0\0"s)
-                  .value()
-                  .find("BSON")
-                  ->members[1]
-                  .real,
-              5.05);
+    EXPECT_EQ(
+        read_bson("\x31\0\0\0\x04"
+                  "BSON\0\x26\0\0\0\x02\x30\0\x08\0\0\0awesome\0\x01\x31\0\x33\x33\x33\x33\x33\x33\x14\x40\x10\x32\0\xc2\x07\0\0\0\0"s)
+            .value()
+            .find("BSON")
+            ->members[1]
+            .real,
+        5.05);
     EXPECT_EQ(write_bson(Bson::document()), "\x05\0\0\0\0"s);
 }
 
@@ -140,7 +141,8 @@ TEST(OopsId, TheLegacyGrammar) {
         {"1X1", {"", "1", "X", "1"}, "OOPS-1X1"},
         {"2008-01-13/OOPS-744EA12", {"2008-01-13", "744", "EA", "12"}, "2008-01-13/OOPS-744EA12"},
         {"OOPS-1234gold-1b5", {"", "1234", "gold-1b", "5"}, "OOPS-1234gold-1b5"},
-        {"prefixZ0123456789abcdef0123456789abcdef", {"", "", "prefix", "0123456789abcdef0123456789abcdef"},
+        {"prefixZ0123456789abcdef0123456789abcdef",
+         {"", "", "prefix", "0123456789abcdef0123456789abcdef"},
          "OOPS-prefixZ0123456789abcdef0123456789abcdef"},
     };
     for (auto const& row : rows) {
@@ -149,7 +151,8 @@ TEST(OopsId, TheLegacyGrammar) {
         EXPECT_EQ(*id, row.id) << row.text;
         EXPECT_EQ(to_string(*id), row.written);
     }
-    for (auto text : {"", "OOPS-", "OOPS-X1", "OOPS-1X", "OOPS-11", "OOPS-1-1", "OOPS-12345678901X1", "2008-1-13/OOPS-1X1", "OOPS-1X1 more"})
+    for (auto text :
+         {"", "OOPS-", "OOPS-X1", "OOPS-1X", "OOPS-11", "OOPS-1-1", "OOPS-12345678901X1", "2008-1-13/OOPS-1X1", "OOPS-1X1 more"})
         EXPECT_FALSE(parse_legacy_id(text)) << text;
 }
 
@@ -209,7 +212,8 @@ TEST(Rfc822, IsReadAndWrittenBack) {
 }
 
 TEST(Rfc822, OldWritersAreUnderstood) {
-    auto const told = read_rfc822("Oops-Id: OOPS-1X1\nTopic: t\nX-Unknown: y\nException-Value: a\n  folded\n\n00001-00002@x a\n== EXTRA DATA ==\nfoo\n");
+    auto const told =
+        read_rfc822("Oops-Id: OOPS-1X1\nTopic: t\nX-Unknown: y\nException-Value: a\n  folded\n\n00001-00002@x a\n== EXTRA DATA ==\nfoo\n");
     ASSERT_TRUE(told) << told.error().detail;
     EXPECT_EQ(told->find("topic")->text, "t");
     EXPECT_EQ(told->find("value")->text, "a folded");
@@ -222,7 +226,8 @@ TEST(Rfc822, WhatIsLostIsNamed) {
     d.add("id", Bson::of("OOPS-1X1"s));
     d.add("last_oops", Bson::of("x"s));
     auto& row = d.add("timeline", Bson::array()).push(Bson::array());
-    row.push(Bson::of(std::int64_t(1))), row.push(Bson::of(std::int64_t(2))), row.push(Bson::of("c"s)), row.push(Bson::of("d  \n e"s)), row.push(Bson::of("tb"s));
+    row.push(Bson::of(std::int64_t(1))), row.push(Bson::of(std::int64_t(2))), row.push(Bson::of("c"s)), row.push(Bson::of("d  \n e"s)),
+        row.push(Bson::of("tb"s));
     std::vector<std::string> lost;
     auto const text = write_rfc822(d, &lost);
     EXPECT_EQ(lost, (std::vector<std::string>{"timeline/0/traceback", "last_oops"}));
@@ -260,13 +265,15 @@ Bson dictionary() {
     d.add("topic", Bson::of("+index"s));
     d.add("username", Bson::of("ann"s));
     auto& vars = d.add("req_vars", Bson::array());
-    for (auto pair : {std::pair("REQUEST_METHOD", "POST"), {"HTTP_REFERER", "https://a/"}, {"HTTP_COOKIE", "s"}, {"REMOTE_ADDR", "192.0.2.1"}}) {
+    for (auto pair :
+         {std::pair("REQUEST_METHOD", "POST"), {"HTTP_REFERER", "https://a/"}, {"HTTP_COOKIE", "s"}, {"REMOTE_ADDR", "192.0.2.1"}}) {
         auto& row = vars.push(Bson::array());
         row.push(Bson::of(std::string_view(pair.first))), row.push(Bson::of(std::string_view(pair.second)));
     }
     vars.push(Bson::array()).push(Bson::of("alone"s));
     auto& row = d.add("timeline", Bson::array()).push(Bson::array());
-    row.push(Bson::of(std::int64_t(1))), row.push(Bson::of(std::int64_t(9))), row.push(Bson::of("SQL-main"s)), row.push(Bson::of("SELECT 1"s));
+    row.push(Bson::of(std::int64_t(1))), row.push(Bson::of(std::int64_t(9))), row.push(Bson::of("SQL-main"s)),
+        row.push(Bson::of("SELECT 1"s));
     d.add("revision", Bson::of("99"s));
     d.add("HTTP_STATUS", Bson::of("503 Service Unavailable"s));
     d.add("last_oops", {.type = BsonType::object_id, .text = "0123456789ab"});
@@ -355,10 +362,16 @@ TEST(Oops, ATextIsReadToo) {
 }
 
 Report rich() {
-    Report r{.id = "OOPS-d41d8cd98f00b204e9800998ecf8427e", .kind = ReportKind::timeout, .level = Level::fatal, .received_at = now, .told_at = Time{now.us - 1}};
+    Report r{.id = "OOPS-d41d8cd98f00b204e9800998ecf8427e",
+             .kind = ReportKind::timeout,
+             .level = Level::fatal,
+             .received_at = now,
+             .told_at = Time{now.us - 1}};
     r.exceptions = {{.type = "Cause", .value = "c", .module = "m"},
-                    {.type = "E", .value = "v", .mechanism = Mechanism{"generic", true}, .frames = {{.module = "m", .function = "f", .file = "/a.py", .line = 3,
-                     .context_line = "x()", .in_app = true}}}};
+                    {.type = "E",
+                     .value = "v",
+                     .mechanism = Mechanism{"generic", true},
+                     .frames = {{.module = "m", .function = "f", .file = "/a.py", .line = 3, .context_line = "x()", .in_app = true}}}};
     r.message = "hello", r.fingerprint = {"a", "{{ default }}"}, r.topic = "t", r.url = "https://h/", r.method = "GET";
     r.user = Personal<ReportUser>{.value = {.id = "1", .name = "ann", .email = "a@b.c"}};
     r.release = "p@1", r.environment = "x", r.tags = {{"k", "v"}}, r.duration_ms = 12.345, r.status = 503;
@@ -405,7 +418,8 @@ TEST(Traceback, OfPythonWithAChain) {
     auto const out = parse_traceback(
         "Traceback (most recent call last):\n  File \"/a.py\", line 3, in f\n    x = {}[1]\n        ~~^^^\nKeyError: 1\n\n"
         "The above exception was the direct cause of the following exception:\n\n"
-        "Traceback (most recent call last):\n  File \"/b.py\", line 9, in <module>\n    f()\n  File \"/b.py\", line 4, in g\nshop.PriceError: no\n price\n");
+        "Traceback (most recent call last):\n  File \"/b.py\", line 9, in <module>\n    f()\n  File \"/b.py\", line 4, in "
+        "g\nshop.PriceError: no\n price\n");
     ASSERT_EQ(out.size(), 2u);
     EXPECT_EQ(out[0].type, "KeyError");
     EXPECT_EQ(out[0].frames.at(0).context_line, "x = {}[1]");
@@ -417,7 +431,8 @@ TEST(Traceback, OfPythonWithAChain) {
 }
 
 TEST(Traceback, OfJavaScript) {
-    auto const out = parse_traceback("TypeError: no: x\n    at total (/srv/a.mjs:29:15)\n    at async main (/srv/a.mjs:35:5)\n    at /srv/b.mjs:1:2\n");
+    auto const out =
+        parse_traceback("TypeError: no: x\n    at total (/srv/a.mjs:29:15)\n    at async main (/srv/a.mjs:35:5)\n    at /srv/b.mjs:1:2\n");
     ASSERT_EQ(out.size(), 1u);
     EXPECT_EQ(out[0].type, "TypeError");
     EXPECT_EQ(out[0].value, "no: x");
@@ -436,8 +451,10 @@ TEST(Traceback, OfSomethingElseIsNothing) {
 
 TEST(Input, TakesWhatAProgramWithoutALibrarySends) {
     auto const told = codec::from_json<NewReport>(
-        R"({"type":"E","value":"v at 4111 1111 1111 1111","traceback":"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nX: y\n",
-        "tags":{"k":"v","token":"t"},"variables":{"HTTP_COOKIE":"c","a":"b"},"extra":{"password":"p","n":1},"user":{"name":"ann"},"at":"2026-11-21T00:00:00Z"})");
+        R"({"type":"E","value":"v at 4111 1111 1111 1111",
+        "traceback":"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nX: y\n",
+        "tags":{"k":"v","token":"t"},"variables":{"HTTP_COOKIE":"c","a":"b"},"extra":{"password":"p","n":1},
+        "user":{"name":"ann"},"at":"2026-11-21T00:00:00Z"})");
     ASSERT_TRUE(told) << told.error().detail;
     auto const r = report_of_input(*told, options);
     ASSERT_TRUE(r);
@@ -451,7 +468,8 @@ TEST(Input, TakesWhatAProgramWithoutALibrarySends) {
 }
 
 TEST(Input, RefusesWhatCanNotBe) {
-    EXPECT_EQ(codec::from_json<NewReport>(R"({"mesage":"x"})").error().detail, "/mesage: unknown field \"mesage\", did you mean \"message\"?");
+    EXPECT_EQ(codec::from_json<NewReport>(R"({"mesage":"x"})").error().detail,
+              "/mesage: unknown field \"mesage\", did you mean \"message\"?");
     EXPECT_EQ(report_of_input({.id = "what"}, options).error().faults.at(0).pointer, "/id");
     EXPECT_EQ(report_of_input({.extra = codec::RawJson{"[1]"}}, options).error().faults.at(0).pointer, "/extra");
     EXPECT_EQ(report_of_input({.id = "OOPS-1X1"}, options)->id.view(), "OOPS-1X1");

@@ -8,7 +8,6 @@ namespace gantry::oops {
 namespace {
 
 constexpr std::size_t examined_max = 100'000;  // reports of one list, under the service's lock
-constexpr std::int64_t told_max = 100;         // whose events are read for one list
 
 FoundReports::Row row_of(State const& s, std::uint32_t n) {
     auto const& report = s.report(n);
@@ -40,6 +39,13 @@ bool answers(State const& s, ReportRow const& row, ReportListing const& in) {
 }
 
 Reported const* reported(Event const* event) { return event ? std::get_if<Reported>(event) : nullptr; }
+
+// As JSON has it, without the quotes.
+template <class Enum>
+std::string word_of(Enum value) {
+    auto const quoted = codec::to_json(value);
+    return quoted.substr(1, quoted.size() - 2);
+}
 
 // Newest first: the heads of the chains of a group's buckets, or that of a project.
 struct Heads {
@@ -83,65 +89,129 @@ Result<ReportWhole> tell_report(FoundReports const& found, std::vector<Event con
     return whole;
 }
 
-Result<FoundReports> find_reports(State const& s, ReportListing const& in, Ctx const& cx) {
-    if (in.project.has_value() == in.group.has_value())
-        return fail({400, "request_invalid", "reports of a project, or of a group", {{"?project", "expected this or ?group"}}});
-    Heads heads;
-    if (in.project) {
-        auto const project = std::uint32_t(std::int64_t(*in.project));
-        auto const* row = s.projects.find(project);
-        if (!row) return fail(404, "project_not_found", "there is no project of this number");
-        s.looked_at_project(project);
-        heads = {{row->newest}, true};
-    } else {
+text::Schema search_schema() {
+    return {.texts = {{"title", 4}, {"message", 2, text::Phrases::exact, 300}, {"frames", 1, text::Phrases::as_words}},
+            .numbers = {"duration_ms", "status"},
+            .exact = {}};
+}
+
+void index_report(Reported const& e, At const& at, TextChanges& out) {
+    auto const& r = e.report;
+    text::Document document{.id = at.position, .time = at.time};
+    std::string message(r.message.view()), frames;
+    for (auto const& exception : r.exceptions) {
+        message.append(" ").append(exception.type.view()).append(": ").append(exception.value.view());
+        document.value("type", exception.type.view());
+        for (auto const& frame : exception.frames)
+            frames.append(frame.module.view()).append(" ").append(frame.function.view()).append(" ").append(frame.file.view()).append("\n");
+    }
+    document.text("title", e.title.view()).text("message", message).text("frames", frames);
+    auto const value = [&](std::string_view field, std::string_view text) {
+        if (!text.empty()) document.value(field, text.substr(0, 200));
+    };
+    value("project", std::to_string(std::int64_t(e.project)));
+    value("id", r.id.view()), value("release", r.release.view()), value("environment", r.environment.view());
+    value("topic", r.topic.view()), value("url", r.url.view()), value("method", r.method.view()), value("logger", r.logger.view());
+    value("hostname", r.hostname.view()), value("reporter", r.reporter.view()), value("platform", r.platform.view());
+    value("sdk", r.sdk.view()), value("trace", r.trace_id.view()), value("request", r.request_id.view());
+    value("level", word_of(r.level)), value("kind", word_of(r.kind));
+    for (auto const& tag : r.tags) value(tag.key.view(), tag.value.view());
+    if (r.duration_ms) document.number("duration_ms", *r.duration_ms);
+    if (r.status) document.number("status", *r.status);
+    out.put(std::move(document));
+}
+
+Result<text::Query> find_reports(ReportListing const& in, Ctx const& cx) {
+    if (!in.q) return text::Query{.match = {}, .nothing = true};
+    TRY_ASSIGN(auto match, text::parse(in.q->view(), search_schema(), {.now = cx.now}));
+    std::vector<text::Match> all{std::move(match)};
+    if (in.project) all.push_back(text::value_is("project", std::to_string(std::int64_t(*in.project))));
+    if (in.release) all.push_back(text::value_is("release", in.release->view()));
+    if (in.environment) all.push_back(text::value_is("environment", in.environment->view()));
+    return text::Query{.match = text::all_of(std::move(all)),
+                       .limit = std::size_t(std::int64_t(in.limit)),
+                       .after = in.cursor.value_or(""),
+                       .snippet_bytes = 200};
+}
+
+namespace {
+
+ReportBrief brief(State const& s, std::uint32_t n) {
+    auto row = row_of(s, n);
+    return {.id = ReportId(Str(s.ids.text(s.report(n).id))),
+            .project = row.project,
+            .group = row.group,
+            .received_at = row.received_at,
+            .kind = row.kind,
+            .level = row.level,
+            .title = std::move(row.title),
+            .release = std::move(row.release),
+            .environment = std::move(row.environment),
+            .snippet = {}};
+}
+
+// Reports stand in the order of their positions.
+std::uint32_t at_position(State const& s, std::uint64_t position) {
+    std::uint64_t low = 1, high = s.reports.size() + 1;
+    while (low < high) {
+        auto const middle = low + (high - low) / 2;
+        (s.report(middle).position < position ? low : high) = s.report(middle).position < position ? middle + 1 : middle;
+    }
+    return low <= s.reports.size() && s.report(low).position == position ? std::uint32_t(low) : 0;
+}
+
+Page<ReportBrief> told(State const& s, ReportListing const& in, text::Found const& found) {
+    Page<ReportBrief> page;
+    for (auto const& hit : found.hits) {
+        auto const n = at_position(s, hit.id);
+        if (n == 0 || !answers(s, s.report(n), in) || (in.group && s.bucket(s.report(n).bucket).group != in.group->n)) continue;
+        page.items.push_back(brief(s, n));
+        if (hit.snippet) page.items.back().snippet = hit.snippet->text;
+    }
+    return page;
+}
+
+Result<Heads> heads_of(State const& s, ReportListing const& in) {
+    if (in.group) {
         if (!s.has_group(in.group->n)) return fail(404, "group_not_found", "there is no group with this id");
         s.looked_at(*in.group);
+        Heads heads;
         for (auto b = s.group(in.group->n).first_bucket; b != 0; b = s.bucket(b).next) heads.at.push_back(s.bucket(b).newest);
+        return heads;
     }
+    if (!in.project)
+        return fail({400,
+                     "request_invalid",
+                     "reports of a project, of a group, or that are searched for",
+                     {{"?project", "expected this, ?group or ?q"}}});
+    auto const project = std::uint32_t(std::int64_t(*in.project));
+    auto const* row = s.projects.find(project);
+    if (!row) return fail(404, "project_not_found", "there is no project of this number");
+    s.looked_at_project(project);
+    return Heads{{row->newest}, true};
+}
+
+}  // namespace
+
+Result<Page<ReportBrief>> list_reports(State const& s, ReportListing const& in, text::Found const& found, Ctx const&) {
+    if (in.q) return told(s, in, found);
+    TRY_ASSIGN(auto heads, heads_of(s, in));
     std::uint32_t below = UINT32_MAX;
     if (in.cursor) {
         TRY_ASSIGN(below, read_cursor<std::uint32_t>(*in.cursor));
     }
-    FoundReports found;
+    Page<ReportBrief> page;
     std::size_t examined = 0;
     std::uint32_t last = below;
     while (auto const n = heads.take(s)) {
-        auto const& row = s.report(n);
-        if (n >= below || row.position > cx.durable) continue;
-        if (std::int64_t(found.rows.size()) == std::min<std::int64_t>(in.limit, told_max) || examined == examined_max) {
-            found.next = make_cursor(last);
-            if (examined == examined_max)
-                found.why = fmt::format("{} reports were examined: go on with next", examined_max);
-            else if (in.limit > told_max)
-                found.why = fmt::format("a page has at most {} reports: go on with next", told_max);
+        if (n >= below) continue;
+        if (std::int64_t(page.items.size()) == in.limit || examined == examined_max) {
+            page.next = make_cursor(last), page.complete = false;
+            if (examined == examined_max) page.why = fmt::format("{} reports were examined: go on with next", examined_max);
             break;
         }
         ++examined, last = n;
-        if (answers(s, row, in)) add(found, s, n);
-    }
-    return found;
-}
-
-Result<Page<ReportBrief>> tell_reports(FoundReports const& found, std::vector<Event const*> const& events, Ctx const&) {
-    Page<ReportBrief> page;
-    page.next = found.next, page.complete = !found.next, page.why = found.why;
-    for (std::size_t i = 0; i < found.rows.size(); ++i) {
-        auto const& row = found.rows[i];
-        ReportBrief brief{.id = {},
-                          .project = row.project,
-                          .group = row.group,
-                          .received_at = row.received_at,
-                          .kind = row.kind,
-                          .level = row.level,
-                          .title = row.title,
-                          .release = row.release,
-                          .environment = row.environment,
-                          .url = {}};
-        if (auto const* event = reported(events[i]))
-            brief.id = event->report.id, brief.url = event->report.url.str(), brief.title = event->title.str();
-        else
-            brief.gone = true;
-        page.items.push_back(std::move(brief));
+        if (answers(s, s.report(n), in)) page.items.push_back(brief(s, n));
     }
     return page;
 }

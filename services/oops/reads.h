@@ -11,10 +11,10 @@ struct ReportBrief {
     Time received_at;
     ReportKind kind = ReportKind::error;
     Level level = Level::error;
-    std::string title, release, environment, url;
-    bool gone = false;  // the log has its body no more
+    std::string title, release, environment;
+    std::optional<std::string> snippet;  // of what was searched for
 };
-RECORD(ReportBrief, id, project, group, received_at, kind, level, title, release, environment, url, gone);
+RECORD(ReportBrief, id, project, group, received_at, kind, level, title, release, environment, snippet);
 
 struct ReportWhole {
     Report report;
@@ -32,6 +32,7 @@ struct ById {
 RECORD(ById, id);
 struct ReportListing {
     static constexpr bool has_defaults = true;
+    std::optional<Text<0, 2000>> q;  // searched for; without it the newest first
     std::optional<Project> project;
     std::optional<GroupId> group;
     std::optional<Phrase> release;
@@ -42,9 +43,9 @@ struct ReportListing {
     Limit limit = 50;
     std::optional<std::string> cursor;
 };
-RECORD(ReportListing, project, group, release, environment, level, kind, before, after, limit, cursor);
+RECORD(ReportListing, q, project, group, release, environment, level, kind, before, after, limit, cursor);
 
-// The rows that an answer is about, and where their events are.
+// The report that an answer is about, the one before it, and where their events are.
 struct FoundReports {
     std::vector<Position> positions;
     struct Row {
@@ -57,13 +58,15 @@ struct FoundReports {
         std::string title, release, environment;
     };
     std::vector<Row> rows;
-    std::optional<std::string> next;
-    std::optional<std::string> why;
 };
 
 Result<FoundReports> find_report(State const& s, ById const& in, Ctx const& cx);
 Result<ReportWhole> tell_report(FoundReports const& found, std::vector<Event const*> const& events, Ctx const& cx);
-Result<FoundReports> find_reports(State const& s, ReportListing const& in, Ctx const& cx);
-Result<Page<ReportBrief>> tell_reports(FoundReports const& found, std::vector<Event const*> const& events, Ctx const& cx);
+
+// What the index has of a report: `message` and `frames` to be searched as text; the fields that answers `field:value`.
+text::Schema search_schema();
+void index_report(Reported const& e, At const& at, TextChanges& out);
+Result<text::Query> find_reports(ReportListing const& in, Ctx const& cx);
+Result<Page<ReportBrief>> list_reports(State const& s, ReportListing const& in, text::Found const& found, Ctx const& cx);
 
 }  // namespace gantry::oops

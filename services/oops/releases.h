@@ -21,13 +21,13 @@ struct Release {
 };
 Release parse_release(std::string_view text);
 
-// Of two versions of one package: by their numbers where both have such, and else not at all (`unordered`). Two different texts may be equivalent:
-// build metadata of semver ("+7") doesn't count.
+// Of two versions of one package: by their numbers where both have such, and else not at all (`unordered`). Two different texts may be
+// equivalent: build metadata of semver ("+7") doesn't count.
 std::partial_ordering compare_releases(Release const& a, Release const& b);
 
-// A total order for a list of releases of one project. First by package; then by version; equal or incomparable ones by first sight, then by
-// text. Versions that a package writes in different forms are compared as deb-version(7) if every one starts with a digit, else by first sight,
-// for the whole package: so the order stays total.
+// A total order for a list of releases of one project. First by package; then by version; equal or incomparable ones by first sight, then
+// by text. Versions that a package writes in different forms are compared as deb-version(7) if every one starts with a digit, else by first
+// sight, for the whole package: so the order stays total.
 struct SeenRelease {
     std::string text;
     Time first_seen;

@@ -52,12 +52,18 @@ std::string escaped(std::string_view text) {
         auto const n = codec::utf8_length_at(text, i);
         auto const c = std::uint8_t(text[i]);
         if (n <= 1) {
-            if (c == '\\') out += "\\\\";
-            else if (c == '\n') out += "\\n";
-            else if (c == '\r') out += "\\r";
-            else if (c == '\t') out += "\\t";
-            else if (c < 0x20 || c >= 0x7f) out += fmt::format("\\x{:02x}", c);
-            else out += text[i];
+            if (c == '\\')
+                out += "\\\\";
+            else if (c == '\n')
+                out += "\\n";
+            else if (c == '\r')
+                out += "\\r";
+            else if (c == '\t')
+                out += "\\t";
+            else if (c < 0x20 || c >= 0x7f)
+                out += fmt::format("\\x{:02x}", c);
+            else
+                out += text[i];
             ++i;
             continue;
         }
@@ -93,8 +99,10 @@ std::string unescaped(std::string_view text) {
         std::uint32_t code = 0;
         std::size_t const digits = next == 'x' ? 2 : next == 'u' ? 4 : next == 'U' ? 8 : 0;
         if (digits && read_code(text.substr(i + 2), digits, code)) {
-            if (next == 'x') out += char(code);
-            else append_utf8(out, code);
+            if (next == 'x')
+                out += char(code);
+            else
+                append_utf8(out, code);
             i += 1 + digits;
         } else if (next == '\\' || next == 'n' || next == 'r' || next == 't') {
             out += next == '\\' ? '\\' : next == 'n' ? '\n' : next == 'r' ? '\r' : '\t', ++i;
@@ -111,16 +119,20 @@ bool is_safe(char c) {
 std::string quoted(std::string_view text) {
     std::string out;
     for (char c : text)
-        if (is_safe(c)) out += c;
-        else out += fmt::format("%{:02X}", std::uint8_t(c));
+        if (is_safe(c))
+            out += c;
+        else
+            out += fmt::format("%{:02X}", std::uint8_t(c));
     return out;
 }
 std::string unquoted(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         int const high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1, low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-        if (low >= 0) out += char(high << 4 | low), i += 2;
-        else out += text[i];
+        if (low >= 0)
+            out += char(high << 4 | low), i += 2;
+        else
+            out += text[i];
     }
     return out;
 }
@@ -128,8 +140,10 @@ std::string collapsed(std::string_view text) {
     std::string out;
     for (char c : text) {
         bool const space = is_space(c) || c == '\n' || c == '\r' || c == '\v' || c == '\f';
-        if (!space) out += c;
-        else if (!out.empty() && out.back() != ' ') out += ' ';
+        if (!space)
+            out += c;
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
     }
     while (out.ends_with(' ')) out.pop_back();
     return out;
@@ -149,7 +163,9 @@ bool read_statement(std::string_view line, Bson& out) {
     std::string category;
     if (line.starts_with('@')) {
         std::size_t n = 1;
-        while (n < line.size() && (is_digit(line[n]) || ((line[n] | 0x20) >= 'a' && (line[n] | 0x20) <= 'z') || line[n] == '_' || line[n] == '-')) ++n;
+        while (n < line.size() &&
+               (is_digit(line[n]) || ((line[n] | 0x20) >= 'a' && (line[n] | 0x20) <= 'z') || line[n] == '_' || line[n] == '-'))
+            ++n;
         category = line.substr(1, n - 1);
         if (category.empty()) return false;
         line.remove_prefix(n);
@@ -161,9 +177,7 @@ bool read_statement(std::string_view line, Bson& out) {
     out.push(Bson::of(unescaped(trimmed(line))));
     return true;
 }
-bool starts_traceback(std::string_view line) {
-    return lower(line.substr(0, 9)) == "traceback" || line.starts_with("== EXTRA DATA ==");
-}
+bool starts_traceback(std::string_view line) { return lower(line.substr(0, 9)) == "traceback" || line.starts_with("== EXTRA DATA =="); }
 
 class Reader {
    public:
@@ -224,14 +238,17 @@ class Reader {
         if (!told) told = parse_time(fmt::format("{}Z", value));
         if (!told) return refuse(fmt::format("Date is an ISO 8601 time, not {:.40}", value));
         // Of microseconds, which a datetime of BSON doesn't hold, the text keeps all.
-        if (told->us % 1000 == 0) out_.add("time", Bson::of(*told));
-        else out_.add("time", Bson::of(format_time(*told)));
+        if (told->us % 1000 == 0)
+            out_.add("time", Bson::of(*told));
+        else
+            out_.add("time", Bson::of(format_time(*told)));
         return {};
     }
     Result<void> duration(std::string_view value) {
         double seconds = 0;
         auto const read = std::from_chars(value.data(), value.data() + value.size(), seconds);
-        if (read.ec != std::errc() || read.ptr != value.data() + value.size()) return refuse(fmt::format("Duration is seconds, not {:.40}", value));
+        if (read.ec != std::errc() || read.ptr != value.data() + value.size())
+            return refuse(fmt::format("Duration is seconds, not {:.40}", value));
         out_.add("duration", Bson::of(seconds));
         return {};
     }
@@ -302,9 +319,12 @@ Bson const& at(Bson const& list, std::size_t i) {
 std::vector<std::pair<std::string, std::string>> variables_of(Bson const& told) {
     std::vector<std::pair<std::string, std::string>> out;
     for (auto const& value : told.members) {
-        if (!told.is_list()) out.emplace_back(value.key, shown(value));
-        else if (value.is_list()) out.emplace_back(shown(at(value, 0)), shown(at(value, 1)));
-        else out.emplace_back(shown(value), "");
+        if (!told.is_list())
+            out.emplace_back(value.key, shown(value));
+        else if (value.is_list())
+            out.emplace_back(shown(at(value, 0)), shown(at(value, 1)));
+        else
+            out.emplace_back(shown(value), "");
     }
     std::sort(out.begin(), out.end());
     return out;
@@ -327,7 +347,8 @@ void write_timeline(Bson const& rows, std::string& out, std::vector<std::string>
             return std::max<std::int64_t>(0, v.is(BsonType::real) ? std::int64_t(v.real) : v.integer);
         };
         auto const category = shown(at(row, 2));
-        out += fmt::format("{:05}-{:05}{}{} {}\n", ms(0), ms(1), category.empty() ? "" : "@", category, escaped(collapsed(shown(at(row, 3)))));
+        out +=
+            fmt::format("{:05}-{:05}{}{} {}\n", ms(0), ms(1), category.empty() ? "" : "@", category, escaped(collapsed(shown(at(row, 3)))));
         if (row.members.size() > 4) lost.push_back(fmt::format("timeline/{}/traceback", i));
     }
 }
@@ -354,7 +375,8 @@ std::string write_rfc822(Bson const& report, std::vector<std::string>* lost) {
     write_headers(report, out);
     out += '\n';
     if (auto const* variables = report.find("req_vars"))
-        for (auto const& [name, value] : variables_of(*variables)) out += fmt::format("{}={}\n", quoted(escaped(name)), quoted(escaped(value)));
+        for (auto const& [name, value] : variables_of(*variables))
+            out += fmt::format("{}={}\n", quoted(escaped(name)), quoted(escaped(value)));
     out += '\n';
     if (auto const* rows = report.find("timeline")) write_timeline(*rows, out, unsaid);
     if (auto const* traceback = report.find("tb_text"); traceback && traceback->is(BsonType::text)) {

@@ -54,7 +54,9 @@ class LineParser {
     }
 
    private:
-    std::unexpected<Problem> refuse(std::string_view why) const { return fail(400, "rules_invalid", fmt::format("line {}: {}", number_, why)); }
+    std::unexpected<Problem> refuse(std::string_view why) const {
+        return fail(400, "rules_invalid", fmt::format("line {}: {}", number_, why));
+    }
     void blanks() {
         while (!rest_.empty() && is_blank(rest_[0])) rest_.remove_prefix(1);
     }
@@ -137,8 +139,9 @@ class LineParser {
         for (char c : rest_.substr(2, end - 2))
             if (!is_blank(c)) name += c;
         rest_.remove_prefix(end + 2);
-        constexpr std::array<std::string_view, 13> known = {"default", "type",  "value",   "message",     "function", "module", "logger",
-                                                            "level",   "topic", "release", "environment", "platform", "transaction"};
+        constexpr std::array<std::string_view, 13> known = {"default",     "type",     "value",      "message", "function",
+                                                            "module",      "logger",   "level",      "topic",   "release",
+                                                            "environment", "platform", "transaction"};
         if (std::find(known.begin(), known.end(), name) == known.end() && !name.starts_with("tag.") && !name.starts_with("tags."))
             return refuse(fmt::format("unknown variable {{{{ {:.40} }}}}", name));
         return fmt::format("{{{{ {} }}}}", name);
@@ -198,7 +201,8 @@ bool some_frame_matches(Rule const& rule, Report const& report) {
     auto const some = [&](std::vector<Frame> const& frames) {
         return std::any_of(frames.begin(), frames.end(), [&](auto const& f) { return frame_matches(rule, f, f.in_app.value_or(true)); });
     };
-    return some(report.stack) || std::any_of(report.exceptions.begin(), report.exceptions.end(), [&](auto const& e) { return some(e.frames); });
+    return some(report.stack) ||
+           std::any_of(report.exceptions.begin(), report.exceptions.end(), [&](auto const& e) { return some(e.frames); });
 }
 
 }  // namespace
@@ -223,8 +227,10 @@ Result<Rules> Rules::parse(std::string_view text) {
 bool matches(Rule const& rule, Report const& report, Frame const* frame, bool frame_in_app) {
     bool frames = false;
     for (auto const& m : rule.matchers) {
-        if (m.of_frame()) frames = true;
-        else if (of_report(m, report) == m.negated) return false;
+        if (m.of_frame())
+            frames = true;
+        else if (of_report(m, report) == m.negated)
+            return false;
     }
     if (!frames) return true;
     return frame ? frame_matches(rule, *frame, frame_in_app) : some_frame_matches(rule, report);

@@ -7,8 +7,9 @@
 namespace gantry::oops {
 namespace {
 
-constexpr std::array<std::string_view, 14> secret_parts = {"password",  "passwd",     "passphrase", "secret",         "token",     "authorization", "cookie",
-                                                           "apikey",    "accesskey",  "privatekey", "credential",     "oauthsignature", "sessionid",  "sessionkey"};
+constexpr std::array<std::string_view, 14> secret_parts = {"password",      "passwd",         "passphrase", "secret",    "token",
+                                                           "authorization", "cookie",         "apikey",     "accesskey", "privatekey",
+                                                           "credential",    "oauthsignature", "sessionid",  "sessionkey"};
 constexpr std::array<std::string_view, 7> secret_names = {"pwd", "pw", "auth", "dsn", "sid", "pin", "cvv"};
 constexpr std::array<std::string_view, 6> counts_of_tokens = {"tokens", "tokencount", "tokenizer", "tokentype", "tokenusage", "tokenlimit"};
 // First letters of all parts: a letter that isn't one needs no comparing.
@@ -38,8 +39,8 @@ bool holds_a_part(std::string_view name) {
         auto const rest = name.substr(i);
         for (auto part : secret_parts) {
             if (!rest.starts_with(part)) continue;
-            bool const counts = part == "token" && std::any_of(counts_of_tokens.begin(), counts_of_tokens.end(),
-                                                               [&](auto word) { return rest == word; });
+            bool const counts =
+                part == "token" && std::any_of(counts_of_tokens.begin(), counts_of_tokens.end(), [&](auto word) { return rest == word; });
             if (!counts) return true;
         }
     }
@@ -82,14 +83,15 @@ std::size_t end_of_word(std::string_view text, std::size_t from, std::string_vie
     return std::min(text.find_first_of(stops, from), text.size());
 }
 
-// One pass over a text; each look_ says where the secret that starts at or around `i` stands.
+// One pass over a text: a look around each character that may stand before, behind or at the start of a secret.
 class Hider {
    public:
     Hider(std::string_view text, std::string& out, SecretRules const& rules) : text_(text), out_(out), rules_(rules) {}
     std::size_t run() {
         for (std::size_t i = 0; i < text_.size(); ++i) {
             switch (text_[i]) {
-                case '=': after_equals(i); break;
+                case ':':
+                case '=': after_name(i); break;
                 case '@': before_at(i); break;
                 case 'B':
                 case 'b': after_scheme(i); break;
@@ -116,16 +118,20 @@ class Hider {
         out_.append(text_.substr(done_, from - done_)).append(hidden_text);
         done_ = to, ++count_;
     }
-    void after_equals(std::size_t i) {
-        std::size_t from = i;
-        while (from > 0 && is_word(text_[from - 1])) --from;
-        if (from == i || !names_a_secret(text_.substr(from, i - from), rules_)) return;
-        if (i + 1 < text_.size() && (text_[i + 1] == '"' || text_[i + 1] == '\'')) {
-            auto const end = text_.find(text_[i + 1], i + 2);
-            return hide(i + 2, std::min(end, text_.size()));
-        }
-        hide(i + 1, end_of_word(text_, i + 1, "&;, \t\r\n'\")}]"));
+    // name=value, name = "value", name: 'value', "name": "value": of code and configuration as of queries.
+    void after_name(std::size_t i) {
+        std::size_t end = i;
+        while (end > done_ && text_[end - 1] == ' ') --end;
+        if (end > done_ && is_quote(text_[end - 1])) --end;
+        std::size_t from = end;
+        while (from > done_ && is_word(text_[from - 1])) --from;
+        if (from == end || !names_a_secret(text_.substr(from, end - from), rules_)) return;
+        auto const value = std::min(text_.find_first_not_of(' ', i + 1), text_.size());
+        if (value < text_.size() && is_quote(text_[value]))
+            return hide(value + 1, std::min(text_.find(text_[value], value + 1), text_.size()));
+        if (text_[i] == '=' && end == i && value == i + 1) hide(value, end_of_word(text_, value, "&;, \t\r\n'\")}]"));
     }
+    static bool is_quote(char c) { return c == '"' || c == '\'' || c == '`'; }
     // https://user:password@host
     void before_at(std::size_t i) {
         std::size_t from = i;

@@ -13,14 +13,15 @@ struct SecretRules {
     std::vector<std::string> except;  // whole names that are no secret after all
 };
 
-// Whether a name tells of a secret: it holds password, passwd, passphrase, secret, token, authorization, cookie, apikey, accesskey, privatekey,
-// credential, oauthsignature, sessionid or sessionkey, or is pwd, pw, auth, dsn, sid, pin or cvv. Numbers about tokens ("max_tokens",
-// "token_count") aren't secrets.
+// Whether a name tells of a secret: it holds password, passwd, passphrase, secret, token, authorization, cookie, apikey, accesskey,
+// privatekey, credential, oauthsignature, sessionid or sessionkey, or is pwd, pw, auth, dsn, sid, pin or cvv. Numbers about tokens
+// ("max_tokens", "token_count") aren't secrets.
 bool names_a_secret(std::string_view name, SecretRules const& rules = {});
 
 // Replaces in a text what looks like a secret by "<hidden>", and returns how many: digits of a payment card (13 to 19 that pass the check
-// of ISO/IEC 7812), the password of a URL (`https://user:password@host`), the value of a URL's parameter or of `name=value` whose name tells of
-// a secret, a PEM private key, and the credentials behind Bearer and Basic. `out` is set only if there was any.
+// of ISO/IEC 7812), the password of a URL (`https://user:password@host`), what stands behind a name that tells of a secret in
+// `name=value`, `name = "value"` and `"name": "value"`, a PEM private key, and the credentials behind Bearer and Basic. `out` is set only
+// if there was any.
 std::size_t hide_in_text(std::string_view text, std::string& out, SecretRules const& rules = {});
 
 // Appends a value as compact JSON with all of this hidden; returns how many were.

@@ -65,7 +65,8 @@ Result<void> from_pairs(SentryCaller& caller, std::string_view text, char separa
 Result<Dsn> parse_dsn(std::string_view text) {
     auto const refuse = [] { return fail(400, "sentry_dsn_invalid", "a DSN is https://key@host/project"); };
     auto const scheme = text.find("://"), at = text.find('@'), slash = text.rfind('/');
-    if (text.size() > 2000 || scheme == text.npos || at == text.npos || at < scheme + 3 || slash == text.npos || slash < at) return refuse();
+    if (text.size() > 2000 || scheme == text.npos || at == text.npos || at < scheme + 3 || slash == text.npos || slash < at)
+        return refuse();
     auto key = text.substr(scheme + 3, at - scheme - 3);
     key = key.substr(0, key.find(':'));
     auto const host = text.substr(at + 1, text.find('/', at) - at - 1), project = text.substr(slash + 1);

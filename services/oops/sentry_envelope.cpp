@@ -25,10 +25,12 @@ std::string_view take_line(std::string_view& rest) {
 }
 
 Result<JsonTree> header(std::string_view line, std::string_view place, EnvelopeLimits const& limits) {
-    if (line.size() > limits.header_bytes_max) return too_large(place, fmt::format("a header has at most {} bytes", limits.header_bytes_max));
+    if (line.size() > limits.header_bytes_max)
+        return too_large(place, fmt::format("a header has at most {} bytes", limits.header_bytes_max));
     auto tree = JsonTree::read(line, {.depth_max = 8, .values_max = 1000});
     if (!tree) return invalid(place, "its header is " + tree.error().detail);
-    if (!tree->root().is(JsonKind::object)) return invalid(place, fmt::format("its header is {}, not an object", name_of(tree->root().kind())));
+    if (!tree->root().is(JsonKind::object))
+        return invalid(place, fmt::format("its header is {}, not an object", name_of(tree->root().kind())));
     return tree;
 }
 
@@ -94,10 +96,12 @@ Result<Envelope> split_envelope(std::string_view body, EnvelopeLimits const& lim
         auto const line = take_line(rest);
         if (line.empty()) continue;
         auto const place = fmt::format("item {}", out.items.size() + 1);
-        if (out.items.size() == limits.items_max) return too_large(place, fmt::format("an envelope has at most {} items", limits.items_max));
+        if (out.items.size() == limits.items_max)
+            return too_large(place, fmt::format("an envelope has at most {} items", limits.items_max));
         TRY_ASSIGN(auto item, take_item(line, rest, place, limits));
         sessions += item.type == "session";
-        if (sessions > limits.sessions_max) return too_large(place, fmt::format("an envelope has at most {} sessions", limits.sessions_max));
+        if (sessions > limits.sessions_max)
+            return too_large(place, fmt::format("an envelope has at most {} sessions", limits.sessions_max));
         out.items.push_back(std::move(item));
     }
     return out;

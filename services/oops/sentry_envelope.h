@@ -34,8 +34,8 @@ struct EnvelopeLimits {
     std::size_t attachment_bytes_max = 100 << 20;  // and replays, profiles, dumps
 };
 
-// Views point into `body`. Problems: 400 "envelope_invalid" naming the item ("item 3: …"), 413 "envelope_too_large" naming what exceeds which
-// limit.
+// Views point into `body`. Problems: 400 "envelope_invalid" naming the item ("item 3: …"), 413 "envelope_too_large" naming what exceeds
+// which limit.
 Result<Envelope> split_envelope(std::string_view body, EnvelopeLimits const& limits = {});
 
 // "2026-11-21T22:54:22.775Z", the same without a zone (then UTC, as old clients mean it), or seconds since 1970 as a number.

@@ -87,7 +87,8 @@ class EventReader {
     static std::array<Member, members_count> const members;
 
     Result<void> one(JsonValue member) {
-        auto const at = std::lower_bound(members.begin(), members.end(), member.key(), [](auto const& m, auto name) { return m.name < name; });
+        auto const at =
+            std::lower_bound(members.begin(), members.end(), member.key(), [](auto const& m, auto name) { return m.name < name; });
         if (at != members.end() && at->name == member.key()) return is_nothing(member) ? Result<void>{} : (this->*at->read)(member);
         if (!is_nothing(member)) b_.add_extra(member.key(), member);
         return {};
@@ -120,8 +121,24 @@ class EventReader {
             r_.status = std::uint16_t(*status);
         for (auto flag : v["flags"]["values"])
             b_.add_named(r_.flags, flag["flag"].text(), reading(flag["result"], room_), limits_.flags_max, "flags");
-        b_.add_extra("contexts", v);
+        add_without("contexts", v, {"feedback"});
+        if (v["feedback"].is(JsonKind::object)) add_without("feedback", v["feedback"], {"message", "url", "name", "contact_email"});
         return {};
+    }
+    // To `extra`, without members that have a field: above all without what tells of a person.
+    void add_without(std::string_view name, JsonValue object, std::initializer_list<std::string_view> told_elsewhere) {
+        std::string json;
+        std::size_t hidden = 0;
+        for (auto m : object) {
+            if (std::find(told_elsewhere.begin(), told_elsewhere.end(), m.key()) != told_elsewhere.end()) continue;
+            json += json.empty() ? '{' : ',';
+            codec::append_json_string(json, m.key());
+            json += ':';
+            hidden += write_without_secrets(m, json, b_.options().secrets);
+        }
+        if (json.empty()) return;
+        r_.hidden += std::uint32_t(hidden);
+        b_.add_extra(name, json + '}');
     }
     Result<void> culprit(JsonValue v) {
         if (r_.topic.empty()) text(r_.topic, v, "topic");
@@ -191,19 +208,32 @@ class EventReader {
         JsonValue package, abs_path;
         for (auto m : v) {
             auto const key = m.key();
-            if (key == "filename") text(out.file, m, "frames/file");
-            else if (key == "function") text(out.function, m, "frames/function");
-            else if (key == "module") text(out.module, m, "frames/module");
-            else if (key == "abs_path") abs_path = m;
-            else if (key == "package") package = m;
-            else if (key == "lineno") out.line = count(m);
-            else if (key == "colno") out.column = count(m);
-            else if (key == "in_app") out.in_app = m.boolean();
-            else if (key == "context_line") shown(out.context_line, m, "frames/context_line");
-            else if (key == "pre_context") lines(out.lines_before, m, m.size() - std::min(m.size(), limits_.lines_max));
-            else if (key == "post_context") lines(out.lines_after, m, 0);
-            else if (key == "vars") variables(out.variables, m);
-            else if (key == "debug_id") text(out.debug_id, m, "frames/debug_id");
+            if (key == "filename")
+                text(out.file, m, "frames/file");
+            else if (key == "function")
+                text(out.function, m, "frames/function");
+            else if (key == "module")
+                text(out.module, m, "frames/module");
+            else if (key == "abs_path")
+                abs_path = m;
+            else if (key == "package")
+                package = m;
+            else if (key == "lineno")
+                out.line = count(m);
+            else if (key == "colno")
+                out.column = count(m);
+            else if (key == "in_app")
+                out.in_app = m.boolean();
+            else if (key == "context_line")
+                shown(out.context_line, m, "frames/context_line");
+            else if (key == "pre_context")
+                lines(out.lines_before, m, m.size() - std::min(m.size(), limits_.lines_max));
+            else if (key == "post_context")
+                lines(out.lines_after, m, 0);
+            else if (key == "vars")
+                variables(out.variables, m);
+            else if (key == "debug_id")
+                text(out.debug_id, m, "frames/debug_id");
         }
         if (!abs_path.text().empty()) text(out.file, abs_path, "frames/file");
         if (out.module.empty()) text(out.module, package, "frames/module");
@@ -292,10 +322,14 @@ class EventReader {
         if (!v.is(JsonKind::object)) return wrong("request", "an object", v);
         for (auto m : v) {
             auto const key = m.key();
-            if (key == "url") shown(r_.url, m, "url");
-            else if (key == "method") text(r_.method, m, "method");
-            else if (key == "headers" || key == "env" || key == "cookies" || key == "data" || key == "query_string") variables_of(key, m);
-            else if (!is_nothing(m)) b_.add_extra(fmt::format("request.{}", key), m);
+            if (key == "url")
+                shown(r_.url, m, "url");
+            else if (key == "method")
+                text(r_.method, m, "method");
+            else if (key == "headers" || key == "env" || key == "cookies" || key == "data" || key == "query_string")
+                variables_of(key, m);
+            else if (!is_nothing(m))
+                b_.add_extra(fmt::format("request.{}", key), m);
         }
         return {};
     }
@@ -324,7 +358,9 @@ class EventReader {
         return b_.text(r_.sdk, name, "sdk"), Result<void>{};
     }
     Result<void> server_name(JsonValue v) { return text(r_.hostname, v, "hostname"), Result<void>{}; }
-    Result<void> stacktrace(JsonValue v) { return frames(r_.stack, v, [] { return "stacktrace/frames"; }); }
+    Result<void> stacktrace(JsonValue v) {
+        return frames(r_.stack, v, [] { return "stacktrace/frames"; });
+    }
     Result<void> tags(JsonValue v) {
         for (auto m : v) {
             if (m.is(JsonKind::list) && m.size() == 2)
@@ -363,11 +399,16 @@ class EventReader {
         std::string other;
         for (auto m : v) {
             auto const key = m.key();
-            if (key == "id") text(out.id, m, "user");
-            else if (key == "username" || (key == "name" && out.name.empty())) text(out.name, m, "user");
-            else if (key == "email") text(out.email, m, "user");
-            else if (key == "ip_address") address(out, m);
-            else if (!is_nothing(m)) other_of_user(other, m);
+            if (key == "id")
+                text(out.id, m, "user");
+            else if (key == "username" || (key == "name" && out.name.empty()))
+                text(out.name, m, "user");
+            else if (key == "email")
+                text(out.email, m, "user");
+            else if (key == "ip_address")
+                address(out, m);
+            else if (!is_nothing(m))
+                other_of_user(other, m);
         }
         if (!other.empty() && other.size() < limits_.raw_bytes_max) out.other.emplace().text = other + '}';
         return {};
@@ -392,7 +433,8 @@ class EventReader {
     static Result<JsonValue> values(JsonValue v, std::string_view place) {
         auto const list = v.is(JsonKind::object) ? v["values"] : v;
         if (is_nothing(list)) return JsonValue();
-        if (!list.is(JsonKind::list)) return wrong(v.is(JsonKind::object) ? fmt::format("{}/values", place) : std::string(place), "a list", list);
+        if (!list.is(JsonKind::list))
+            return wrong(v.is(JsonKind::object) ? fmt::format("{}/values", place) : std::string(place), "a list", list);
         return list;
     }
 
@@ -406,12 +448,16 @@ class EventReader {
             if (auto const name = feedback["name"]; !is_nothing(name)) text(b_.user().name, name, "user");
         } else if (r_.csp) {
             r_.kind = ReportKind::csp;
-        } else if (r_.exceptions.empty() && r_.level < Level::error) {
+        } else if (is_message() && r_.level < Level::error) {
             r_.kind = ReportKind::message;
         }
         if (!level_told_ && r_.exceptions.empty() && r_.kind != ReportKind::feedback) r_.level = Level::error;
         for (auto& e : r_.exceptions) mark(e.frames);
         mark(r_.stack);
+    }
+    // Browsers give a message an exception without a type, for the sake of its stack.
+    bool is_message() const {
+        return std::all_of(r_.exceptions.begin(), r_.exceptions.end(), [](auto const& e) { return e.type.empty(); });
     }
     void mark(std::vector<Frame>& frames) {
         if (debug_ids_.empty()) return;

@@ -47,7 +47,8 @@ class Intake {
     Result<void> counted(EnvelopeItem const& item) {
         TRY_ASSIGN(auto const tree, JsonTree::read(item.payload));
         auto const told = tree.root();
-        if (!told.is(JsonKind::object)) return fail(400, "event_invalid", fmt::format("expected an object, found {}", name_of(told.kind())));
+        if (!told.is(JsonKind::object))
+            return fail(400, "event_invalid", fmt::format("expected an object, found {}", name_of(told.kind())));
         if (item.type == "session") return session(told);
         if (item.type == "sessions") return sessions(told);
         return item.type == "check_in" ? check_in(told) : client_report(told);
@@ -66,7 +67,8 @@ class Intake {
     }
     Result<void> sessions(JsonValue told) {
         auto const groups = told["aggregates"];
-        if (!groups.is(JsonKind::list)) return fail(400, "event_invalid", fmt::format("aggregates: expected a list, found {}", name_of(groups.kind())));
+        if (!groups.is(JsonKind::list))
+            return fail(400, "event_invalid", fmt::format("aggregates: expected a list, found {}", name_of(groups.kind())));
         for (auto group : groups) {
             auto& out = out_.sessions.emplace_back();
             out.release = word_of(told["attrs"]["release"]), out.environment = word_of(told["attrs"]["environment"]);

@@ -41,15 +41,15 @@ struct RawItem {
 };
 
 struct SentryIntake {
-    std::string event_id;             // to answer with; empty when nothing in the envelope has one
-    std::optional<Time> sent_at;      // by the client's clock
-    std::vector<Report> reports;      // of events, feedback, user reports, CSP reports
+    std::string event_id;         // to answer with; empty when nothing in the envelope has one
+    std::optional<Time> sent_at;  // by the client's clock
+    std::vector<Report> reports;  // of events, feedback, user reports, CSP reports
     std::vector<SessionCounts> sessions;
     std::vector<ClientDropped> dropped;
     std::vector<Attachment> attachments;
     std::vector<CheckIn> check_ins;
     std::vector<RawItem> raw;
-    std::vector<Problem> refused;     // items that couldn't be read, each named; the others count
+    std::vector<Problem> refused;  // items that couldn't be read, each named; the others count
 };
 
 // Views point into `envelope`'s body. Only the framing can fail as a whole (split_envelope); an item that can't be read is refused alone.

@@ -28,8 +28,10 @@ Report event(std::string const& members) {
 // Framing
 
 TEST(Envelope, ItemsWithAndWithoutLength) {
-    std::string const body = "{}\n{\"type\":\"attachment\",\"length\":5,\"filename\":\"a.bin\",\"content_type\":\"x/y\"}\na\n\nb\n\n{\"type\":\"session\"}\n{\"sid\":1}\n"
-                             "{\"type\":\"event\",\"length\":2}\n{}";
+    std::string const body =
+        "{}\n{\"type\":\"attachment\",\"length\":5,\"filename\":\"a.bin\",\"content_type\":\"x/"
+        "y\"}\na\n\nb\n\n{\"type\":\"session\"}\n{\"sid\":1}\n"
+        "{\"type\":\"event\",\"length\":2}\n{}";
     auto const out = split(body);
     ASSERT_EQ(out.items.size(), 3u);
     EXPECT_EQ(out.items[0].payload, "a\n\nb\n");
@@ -41,7 +43,8 @@ TEST(Envelope, ItemsWithAndWithoutLength) {
 
 TEST(Envelope, EndsAnyWay) {
     for (auto body : {"{}", "{}\n", "{}\n\n\n"}) EXPECT_EQ(split(body).items.size(), 0u) << body;
-    for (auto body : {"{}\n{\"type\":\"x\"}\nabc", "{}\n{\"type\":\"x\"}\nabc\n", "{}\r\n{\"type\":\"x\"}\r\nabc\r\n", "{}\n{\"type\":\"x\",\"length\":3}\nabc\n\n"}) {
+    for (auto body : {"{}\n{\"type\":\"x\"}\nabc", "{}\n{\"type\":\"x\"}\nabc\n", "{}\r\n{\"type\":\"x\"}\r\nabc\r\n",
+                      "{}\n{\"type\":\"x\",\"length\":3}\nabc\n\n"}) {
         auto const out = split(body);
         ASSERT_EQ(out.items.size(), 1u) << body;
         EXPECT_EQ(out.items[0].payload, "abc") << body;
@@ -51,7 +54,8 @@ TEST(Envelope, EndsAnyWay) {
 }
 
 TEST(Envelope, HeadTellsIdTimeAndDsn) {
-    auto const out = split(R"({"event_id":"01234567-89ab-cdef-0123-456789ABCDEF","sent_at":"2026-11-21T22:54:22.775Z","dsn":"https://k@h/1","sdk":{"name":"s","version":"1"}})");
+    auto const out = split(R"({"event_id":"01234567-89ab-cdef-0123-456789ABCDEF","sent_at":"2026-11-21T22:54:22.775Z",)"
+                           R"("dsn":"https://k@h/1","sdk":{"name":"s","version":"1"}})");
     EXPECT_EQ(out.event_id, id);
     EXPECT_EQ(format_time(out.sent_at.value()), "2026-11-21T22:54:22.775Z");
     EXPECT_EQ(out.dsn, "https://k@h/1");
@@ -156,8 +160,9 @@ TEST(SentryCaller, RefusesNoneWrongOnesAndTwo) {
 // Events
 
 TEST(SentryEvent, ListsComeInBothShapes) {
-    for (auto json : {R"("exception":{"values":[{"type":"E","value":"v"}]})", R"("exception":[{"type":"E","value":"v"}])",
-                      R"("exception":{"type":"E","value":"v"})", R"("sentry.interfaces.Exception":{"values":[{"type":"E","value":"v"}]})"}) {
+    for (auto json :
+         {R"("exception":{"values":[{"type":"E","value":"v"}]})", R"("exception":[{"type":"E","value":"v"}])",
+          R"("exception":{"type":"E","value":"v"})", R"("sentry.interfaces.Exception":{"values":[{"type":"E","value":"v"}]})"}) {
         auto const report = event(json);
         ASSERT_EQ(report.exceptions.size(), 1u) << json;
         EXPECT_EQ(report.exceptions[0].value.view(), "v");
@@ -172,7 +177,8 @@ TEST(SentryEvent, ListsComeInBothShapes) {
 }
 
 TEST(SentryEvent, TimesOfClients) {
-    for (auto json : {R"("timestamp":1795301662.754)", R"("timestamp":"2026-11-21T22:54:22.754Z")", R"("timestamp":"2026-11-21T22:54:22.754")"})
+    for (auto json :
+         {R"("timestamp":1795301662.754)", R"("timestamp":"2026-11-21T22:54:22.754Z")", R"("timestamp":"2026-11-21T22:54:22.754")"})
         EXPECT_EQ(format_time(event(json).told_at.value()), "2026-11-21T22:54:22.754Z") << json;
     EXPECT_EQ(event("").received_at, now);
     EXPECT_FALSE(event("").told_at);
@@ -186,6 +192,8 @@ TEST(SentryEvent, MessagesAreFilledIn) {
     EXPECT_EQ(event(R"("message":{"formatted":"f"})").message.view(), "f");
     EXPECT_EQ(event(R"("message":"m","level":"info")").kind, ReportKind::message);
     EXPECT_EQ(event(R"("message":"m","level":"error")").kind, ReportKind::error);
+    EXPECT_EQ(event(R"("exception":[{"value":"m"}],"level":"warning")").kind, ReportKind::message);
+    EXPECT_EQ(event(R"("exception":[{"type":"E"}],"level":"warning")").kind, ReportKind::error);
     EXPECT_EQ(event(R"("logentry":{"message":"%s %s","params":["one"]})").message.view(), "one %s");
 }
 
@@ -197,7 +205,8 @@ TEST(SentryEvent, WhatHasNoFieldIsKept) {
 
 TEST(SentryEvent, SecretsAreHiddenAndCounted) {
     auto const report = event(
-        R"("extra":{"password":"hunter2","deep":[{"api_key":"k"}]},"tags":{"token":"t"},"request":{"headers":{"Authorization":"Bearer x","Accept":"y"},
+        R"("extra":{"password":"hunter2","deep":[{"api_key":"k"}]},"tags":{"token":"t"},
+        "request":{"headers":{"Authorization":"Bearer x","Accept":"y"},
         "cookies":{"sid":"s"},"query_string":"a=1&token=zzz","url":"https://u:pw@h/?secret=1"},"breadcrumbs":[{"data":{"passwd":1}}],
         "exception":[{"stacktrace":{"frames":[{"vars":{"secret":"'s'","n":{"token":"t"}}}]}}])");
     auto const json = codec::to_json(report);
@@ -218,11 +227,19 @@ TEST(SentryEvent, TheUserStandsInOnePlace) {
     EXPECT_EQ(codec::to_json(rest).find("192.0.2."), std::string::npos) << codec::to_json(rest);
 }
 
+TEST(SentryEvent, FeedbackKeepsWhoGaveItApart) {
+    auto r = event(R"("contexts":{"feedback":{"message":"m","name":"Bob","contact_email":"bob@x.y","source":"widget"},"os":{"name":"x"}})");
+    EXPECT_EQ(r.kind, ReportKind::feedback);
+    EXPECT_EQ(r.user->value.email.view(), "bob@x.y");
+    EXPECT_EQ(r.extra->text, R"({"contexts":{"os":{"name":"x"}},"feedback":{"source":"widget"}})");
+}
+
 TEST(SentryEvent, WhatIsTooLongIsCutAndCounted) {
     std::string crumbs, frames;
     for (int i = 0; i < 103; ++i) crumbs += (i ? "," : "") + std::string("{\"message\":\"") + std::to_string(i) + "\"}";
     for (int i = 0; i < 253; ++i) frames += (i ? "," : "") + std::string("{\"lineno\":") + std::to_string(i) + "}";
-    auto const report = event("\"message\":\"" + std::string(8200, 'x') + R"(","breadcrumbs":[)" + crumbs + R"(],"exception":[{"stacktrace":{"frames":[)" + frames + "]}}]");
+    auto const report = event("\"message\":\"" + std::string(8200, 'x') + R"(","breadcrumbs":[)" + crumbs +
+                              R"(],"exception":[{"stacktrace":{"frames":[)" + frames + "]}}]");
     EXPECT_EQ(report.message.size(), 8192u);
     ASSERT_EQ(report.breadcrumbs.size(), 100u);
     EXPECT_EQ(report.breadcrumbs.front().message.view(), "3") << "the last are kept";
@@ -236,7 +253,8 @@ TEST(SentryEvent, WhatIsTooLongIsCutAndCounted) {
 
 TEST(SentryEvent, ExtraHasALimit) {
     std::string extra;
-    for (int i = 0; i < 10; ++i) extra += (i ? "," : "") + std::string("\"m") + std::to_string(i) + "\":\"" + std::string(10'000, 'x') + "\"";
+    for (int i = 0; i < 10; ++i)
+        extra += (i ? "," : "") + std::string("\"m") + std::to_string(i) + "\":\"" + std::string(10'000, 'x') + "\"";
     auto const report = event(extra);
     EXPECT_LE(report.extra->text.size(), 65536u);
     EXPECT_EQ(report.cut, (std::vector<Cut>{{"extra", 4, CutUnit::items}}));
@@ -255,7 +273,8 @@ TEST(SentryEvent, WrongTypesAreNamedByTheirPlace) {
         {"{}", "event_id: expected 32 hex digits, found nothing"},
         {R"({"event_id":"zz"})", "event_id: expected 32 hex digits, found text"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","exception":"x"})", "exception: expected a list, found text"},
-        {R"({"event_id":"0123456789abcdef0123456789abcdef","exception":{"values":5}})", "exception/values: expected a list, found a number"},
+        {R"({"event_id":"0123456789abcdef0123456789abcdef","exception":{"values":5}})",
+         "exception/values: expected a list, found a number"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","exception":[{},7]})", "exception/values/1: expected an object, found a number"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","exception":[{"stacktrace":{"frames":"x"}}]})",
          "exception/values/0/stacktrace/frames: expected a list, found text"},
@@ -266,7 +285,8 @@ TEST(SentryEvent, WrongTypesAreNamedByTheirPlace) {
         {R"({"event_id":"0123456789abcdef0123456789abcdef","request":[]})", "request: expected an object, found a list"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","contexts":[]})", "contexts: expected an object, found a list"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","fingerprint":"x"})", "fingerprint: expected a list, found text"},
-        {R"({"event_id":"0123456789abcdef0123456789abcdef","timestamp":"soon"})", "timestamp: expected seconds since 1970 or an RFC 3339 time, found text"},
+        {R"({"event_id":"0123456789abcdef0123456789abcdef","timestamp":"soon"})",
+         "timestamp: expected seconds since 1970 or an RFC 3339 time, found text"},
         {R"({"event_id":"0123456789abcdef0123456789abcdef","timestamp":1e300})", "timestamp: expected seconds"},
         {R"({"event_id":)", "not JSON at byte 12"},
     };
@@ -287,9 +307,13 @@ TEST(SentryEvent, FramesKnowTheirDebugId) {
 
 TEST(CspReport, InBothForms) {
     auto const old = read_csp_report(
-        R"({"csp-report":{"document-uri":"https://a/p","violated-directive":"script-src 'self'","blocked-uri":"https://evil.example/x.js"}})", options);
+        R"({"csp-report":{"document-uri":"https://a/p","violated-directive":"script-src 'self'",
+        "blocked-uri":"https://evil.example/x.js"}})",
+        options);
     auto const modern = read_csp_report(
-        R"({"type":"csp-violation","body":{"documentURL":"https://a/p","effectiveDirective":"script-src","blockedURL":"https://evil.example/x.js"}})", options);
+        R"({"type":"csp-violation","body":{"documentURL":"https://a/p","effectiveDirective":"script-src",
+        "blockedURL":"https://evil.example/x.js"}})",
+        options);
     ASSERT_TRUE(old && modern);
     EXPECT_EQ(*old->csp, *modern->csp);
     EXPECT_EQ(fingerprint(*old).how, GroupedBy::csp);
@@ -301,12 +325,17 @@ TEST(CspReport, InBothForms) {
 
 TEST(SentryItems, EachKindGoesItsWay) {
     std::string const body =
-        "{\"event_id\":\"" + id + "\"}\n"
+        "{\"event_id\":\"" + id +
+        "\"}\n"
         "{\"type\":\"event\"}\n{\"message\":\"m\"}\n"
-        "{\"type\":\"user_report\"}\n{\"event_id\":\"" + id + "\",\"name\":\"n\",\"email\":\"e@x.y\",\"comments\":\"c\"}\n"
+        "{\"type\":\"user_report\"}\n{\"event_id\":\"" +
+        id +
+        "\",\"name\":\"n\",\"email\":\"e@x.y\",\"comments\":\"c\"}\n"
         "{\"type\":\"feedback\"}\n{\"contexts\":{\"feedback\":{\"message\":\"f\",\"contact_email\":\"e@x.y\"}}}\n"
-        "{\"type\":\"session\"}\n{\"sid\":\"s1\",\"init\":true,\"status\":\"crashed\",\"errors\":1,\"attrs\":{\"release\":\"r\",\"environment\":\"e\"}}\n"
-        "{\"type\":\"sessions\"}\n{\"aggregates\":[{\"started\":\"2026-11-21T22:00:00Z\",\"exited\":5,\"errored\":2,\"crashed\":1}],\"attrs\":{\"release\":\"r\"}}\n"
+        "{\"type\":\"session\"}\n{\"sid\":\"s1\",\"init\":true,\"status\":\"crashed\",\"errors\":1,\"attrs\":{\"release\":\"r\","
+        "\"environment\":\"e\"}}\n"
+        "{\"type\":\"sessions\"}\n{\"aggregates\":[{\"started\":\"2026-11-21T22:00:00Z\",\"exited\":5,\"errored\":2,\"crashed\":1}],"
+        "\"attrs\":{\"release\":\"r\"}}\n"
         "{\"type\":\"client_report\"}\n{\"discarded_events\":[{\"reason\":\"ratelimit_backoff\",\"category\":\"error\",\"quantity\":3}]}\n"
         "{\"type\":\"attachment\",\"length\":3,\"filename\":\"a.bin\"}\n\x01\n\x02\n"
         "{\"type\":\"check_in\"}\n{\"check_in_id\":\"c\",\"monitor_slug\":\"nightly\",\"status\":\"ok\",\"duration\":1.5}\n"
@@ -368,10 +397,12 @@ std::string shown(Recorded const& request) {
     EXPECT_TRUE(intake.refused.empty()) << request.name << ": " << (intake.refused.empty() ? "" : intake.refused[0].detail);
     for (auto const& report : intake.reports) add(report);
     for (auto const& s : intake.sessions)
-        out += fmt::format("session of {} in {}: {} started, {} ended, {} errored\n", s.release, s.environment, s.started, s.ended, s.errored);
+        out +=
+            fmt::format("session of {} in {}: {} started, {} ended, {} errored\n", s.release, s.environment, s.started, s.ended, s.errored);
     for (auto const& a : intake.attachments) out += fmt::format("attachment {} ({}), {} bytes\n", a.name, a.content_type, a.bytes.size());
     for (auto const& c : intake.check_ins) out += fmt::format("check-in {} {}\n", c.monitor, c.status);
-    for (auto const& r : intake.raw) out += fmt::format("raw {} {} of {} in {} bytes\n", r.type, r.content_type, r.item_count, r.payload.size());
+    for (auto const& r : intake.raw)
+        out += fmt::format("raw {} {} of {} in {} bytes\n", r.type, r.content_type, r.item_count, r.payload.size());
     return out;
 }
 
@@ -392,7 +423,8 @@ TEST(OfRealClients, TwoVersionsOfAnSdkMakeOneGroup) {
         for (auto const& request : recorded(client)) {
             auto const envelope = split(request.body);
             for (auto const& report : read_items(envelope, options).reports)
-                if (!report.exceptions.empty() && report.exceptions.back().type.view() == "PriceError") prints.push_back(fingerprint(report));
+                if (!report.exceptions.empty() && report.exceptions.back().type.view() == "PriceError")
+                    prints.push_back(fingerprint(report));
         }
     ASSERT_EQ(prints.size(), 2u);
     EXPECT_EQ(prints[0].app, prints[1].app);

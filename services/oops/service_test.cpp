@@ -80,6 +80,17 @@ TEST_F(Oops, PagesGoOnWhereTheLastOneEnded) {
     EXPECT_EQ(reports, 7u);
 }
 
+TEST_F(Oops, ReportsAreSearchedFor) {
+    report(1, "price_of", "shop@1.0"), report(2, "stock_of", "shop@1.1");
+    h.get("/oops/v1/reports?q=stock_of").ok().has(hex_id(2)).lacks(hex_id(1));
+    h.get("/oops/v1/reports?q=KeyError").ok().has(hex_id(1)).has(hex_id(2)).has(R"("snippet":")");
+    h.get("/oops/v1/reports?q=shop/cart.py%20release:shop@1.0").ok().has(hex_id(1)).lacks(hex_id(2));
+    h.get("/oops/v1/reports?q=-stock_of&project=1").ok().has(hex_id(1)).lacks(hex_id(2));
+    h.get("/oops/v1/reports?q=KeyError&group=g_2").ok().has(hex_id(2)).lacks(hex_id(1));
+    h.get("/oops/v1/reports?q=KeyError&project=2").ok().lacks(hex_id(1));
+    h.get("/oops/v1/reports?q=%22open").fails(400, "query_invalid");
+}
+
 TEST_F(Oops, TheSameReportTwiceIsOne) {
     report(1);
     store(failure(hex_id(1), "price_of")).ok().has(hex_id(1)).wrote_nothing();

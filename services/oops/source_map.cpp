@@ -37,7 +37,9 @@ class SourceMapReader {
         for (auto name : {"debug_id", "debugId"})
             if (map_.debug_id_.empty()) map_.debug_id_ = debug_id_of(root[name].text());
         TRY_VOID(root["sections"] ? sections(root["sections"]) : section(root, 0, 0, "the map"));
-        auto const key = [](SourceMap::Mapping const& m) { return std::tuple(m.line, m.column, m.source, m.source_line, m.source_column, m.name); };
+        auto const key = [](SourceMap::Mapping const& m) {
+            return std::tuple(m.line, m.column, m.source, m.source_line, m.source_column, m.name);
+        };
         auto const before = [&](auto const& a, auto const& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); };
         // Columns of one line may stand in any order.
         if (!std::is_sorted(map_.mappings_.begin(), map_.mappings_.end(), before))
@@ -69,19 +71,22 @@ class SourceMapReader {
         for (auto name : map["names"]) map_.names_.emplace_back(name.text());
         if (map_.names_.size() > limits_.mappings_max) return too_large(fmt::format("at most {} names", limits_.mappings_max));
         auto const mappings = map["mappings"];
-        if (!mappings.is(codec::JsonKind::text)) return invalid(place, fmt::format("mappings: expected text, found {}", name_of(mappings.kind())));
+        if (!mappings.is(codec::JsonKind::text))
+            return invalid(place, fmt::format("mappings: expected text, found {}", name_of(mappings.kind())));
         return decode(mappings.text(), line, column, first_source, first_name);
     }
     Result<void> sources(codec::JsonValue map, std::string_view place) {
         auto const list = map["sources"];
         if (!list.is(codec::JsonKind::list)) return invalid(place, fmt::format("sources: expected a list, found {}", name_of(list.kind())));
-        if (map_.sources_.size() + list.size() > limits_.sources_max) return too_large(fmt::format("at most {} sources", limits_.sources_max));
+        if (map_.sources_.size() + list.size() > limits_.sources_max)
+            return too_large(fmt::format("at most {} sources", limits_.sources_max));
         auto const root = map["sourceRoot"].text();
         auto content = map["sourcesContent"].begin();
         auto const end = map["sourcesContent"].end();
         for (auto source : list) {
             auto& out = map_.sources_.emplace_back();
-            out.name = root.empty() ? std::string(source.text()) : fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", source.text());
+            out.name =
+                root.empty() ? std::string(source.text()) : fmt::format("{}{}{}", root, root.ends_with('/') ? "" : "/", source.text());
             if (content == end) continue;
             out.content = (*content).text(), ++content;
             index_lines(out);
@@ -96,7 +101,8 @@ class SourceMapReader {
     }
 
     // Lines are split by ';', segments by ','; each segment is 1, 4 or 5 numbers, relative to those before.
-    Result<void> decode(std::string_view text, std::int64_t line, std::int64_t column, std::uint32_t first_source, std::uint32_t first_name) {
+    Result<void> decode(std::string_view text, std::int64_t line, std::int64_t column, std::uint32_t first_source,
+                        std::uint32_t first_name) {
         std::int64_t generated = column, state[4] = {0, 0, 0, 0};  // source, line, column, name
         auto const sources = std::int64_t(map_.sources_.size()) - first_source, names = std::int64_t(map_.names_.size()) - first_name;
         for (std::size_t i = 0; i < text.size();) {
@@ -113,20 +119,24 @@ class SourceMapReader {
             std::size_t count = 0;
             auto const at = i;
             while (i < text.size() && text[i] != ',' && text[i] != ';') {
-                if (count == 5 || !number(text, i, fields[count])) return invalid(fmt::format("mappings at byte {}", i), "expected 1, 4 or 5 numbers in base 64");
+                if (count == 5 || !number(text, i, fields[count]))
+                    return invalid(fmt::format("mappings at byte {}", i), "expected 1, 4 or 5 numbers in base 64");
                 ++count;
             }
-            if (count == 2 || count == 3) return invalid(fmt::format("mappings at byte {}", at), fmt::format("a segment of {} numbers", count));
+            if (count == 2 || count == 3)
+                return invalid(fmt::format("mappings at byte {}", at), fmt::format("a segment of {} numbers", count));
             generated += fields[0];
             for (std::size_t k = 1; k < count; ++k) state[k - 1] += fields[k];
-            bool const inside = generated >= 0 && generated <= place_max && state[1] >= 0 && state[1] <= place_max && state[2] >= 0 && state[2] <= place_max;
+            bool const inside = generated >= 0 && generated <= place_max && state[1] >= 0 && state[1] <= place_max && state[2] >= 0 &&
+                                state[2] <= place_max;
             if (!inside || (count >= 4 && (state[0] < 0 || state[0] >= sources)) || (count == 5 && (state[3] < 0 || state[3] >= names)))
                 return invalid(fmt::format("mappings at byte {}", at), "it points outside of the lists");
             if (map_.mappings_.size() == limits_.mappings_max) return too_large(fmt::format("at most {} mappings", limits_.mappings_max));
             auto& out = map_.mappings_.emplace_back();
             out.line = std::uint32_t(line), out.column = std::uint32_t(generated);
             if (count < 4) continue;
-            out.source = first_source + std::uint32_t(state[0]), out.source_line = std::uint32_t(state[1]), out.source_column = std::uint32_t(state[2]);
+            out.source = first_source + std::uint32_t(state[0]), out.source_line = std::uint32_t(state[1]),
+            out.source_column = std::uint32_t(state[2]);
             if (count == 5) out.name = first_name + std::uint32_t(state[3]);
         }
         return {};
@@ -161,11 +171,13 @@ Result<SourceMap> SourceMap::parse(std::string_view json, SourceMapLimits const&
 std::optional<SourcePlace> SourceMap::find(std::uint32_t line, std::uint32_t column) const {
     if (line == 0) return {};
     auto const at = std::pair(line - 1, column ? column - 1 : 0);
-    auto after = std::upper_bound(mappings_.begin(), mappings_.end(), at, [](auto const& place, auto const& m) { return place < std::pair(m.line, m.column); });
+    auto after = std::upper_bound(mappings_.begin(), mappings_.end(), at,
+                                  [](auto const& place, auto const& m) { return place < std::pair(m.line, m.column); });
     if (after == mappings_.begin()) return {};
     auto const& m = *--after;
     if (m.line != line - 1 || m.source == none) return {};
-    return SourcePlace{sources_[m.source].name, m.source_line + 1, m.source_column + 1, m.name == none ? std::string_view() : names_[m.name]};
+    return SourcePlace{sources_[m.source].name, m.source_line + 1, m.source_column + 1,
+                       m.name == none ? std::string_view() : names_[m.name]};
 }
 
 std::optional<std::string_view> SourceMap::source_line(std::string_view source, std::uint32_t line) const {
@@ -181,7 +193,8 @@ std::optional<std::string_view> SourceMap::source_line(std::string_view source, 
 
 std::size_t SourceMap::memory_bytes() const {
     std::size_t out = mappings_.capacity() * sizeof(Mapping);
-    for (auto const& s : sources_) out += sizeof s + s.name.capacity() + s.content.capacity() + s.line_starts.capacity() * sizeof(std::uint32_t);
+    for (auto const& s : sources_)
+        out += sizeof s + s.name.capacity() + s.content.capacity() + s.line_starts.capacity() * sizeof(std::uint32_t);
     for (auto const& n : names_) out += sizeof n + n.capacity();
     return out;
 }
@@ -228,9 +241,11 @@ class Applier {
         if (auto const line = map_.source_line(place.source, place.line)) builder_.shown(frame.context_line, *line, "frames/context_line");
         frame.lines_before.clear(), frame.lines_after.clear();
         for (auto n = place.line > around ? place.line - around : 1; n < place.line; ++n)
-            if (auto const line = map_.source_line(place.source, n)) builder_.shown(frame.lines_before.emplace_back(), *line, "frames/lines");
+            if (auto const line = map_.source_line(place.source, n))
+                builder_.shown(frame.lines_before.emplace_back(), *line, "frames/lines");
         for (auto n = place.line + 1; n <= place.line + around; ++n)
-            if (auto const line = map_.source_line(place.source, n)) builder_.shown(frame.lines_after.emplace_back(), *line, "frames/lines");
+            if (auto const line = map_.source_line(place.source, n))
+                builder_.shown(frame.lines_after.emplace_back(), *line, "frames/lines");
     }
 
     ReadOptions options_;

@@ -7,9 +7,7 @@
 namespace gantry::oops {
 namespace {
 
-std::uint64_t id_hash(std::uint32_t project, std::string_view id, std::uint64_t seed) {
-    return hash64(std::to_string(project) + (seed ? "/" : "#") + std::string(id));
-}
+std::uint64_t report_hash(std::uint32_t project, std::uint32_t id) { return mix64(std::uint64_t(project) << 32 | id); }
 std::uint64_t bucket_hash(std::uint32_t project, std::uint64_t f) { return mix64(f ^ mix64(project)); }
 std::uint64_t release_key(std::uint32_t project, std::uint32_t release, std::uint32_t environment) {
     return mix64(std::uint64_t(project) << 40 ^ std::uint64_t(release) << 12 ^ environment);
@@ -20,9 +18,11 @@ constexpr std::uint32_t words_max = 65'535;  // what a row has room for; later o
 }  // namespace
 
 std::uint32_t State::find_report(std::uint32_t project, std::string_view id) const {
-    auto const a = id_hash(project, id, 0), b = id_hash(project, id, 1);
-    marks.looked_up(a);
-    auto const found = report_index.find(a, [&](std::uint32_t row) { return reports[row].id_a == a && reports[row].id_b == b; });
+    auto const number = ids.find(id);
+    if (number == state::HashIndex::none || number == 0) return 0;
+    marks.looked_up(report_hash(project, number));
+    auto const found = report_index.find(report_hash(project, number),
+                                         [&](std::uint32_t row) { return reports[row].id == number && reports[row].project == project; });
     return found == state::HashIndex::none ? 0 : found + 1;
 }
 
@@ -88,8 +88,7 @@ void State::apply(Reported const& e, At const& at) {
     auto const environment = std::min(words.intern(e.report.environment.view()), words_max);
     ReportRow row{.position = at.position,
                   .received_us = at.time.us,
-                  .id_a = id_hash(project, e.report.id.view(), 0),
-                  .id_b = id_hash(project, e.report.id.view(), 1),
+                  .id = ids.intern(e.report.id.view()),
                   .project = project,
                   .bucket = n,
                   .older = bucket(n).newest,
@@ -105,8 +104,8 @@ void State::apply(Reported const& e, At const& at) {
         p.in_minute = p.minute == minute ? p.in_minute + 1 : 1, p.minute = minute;
     });
     reports.push_back(row);
-    report_index.insert(row.id_a, number - 1);
-    marks.changed(row.id_a);
+    report_index.insert(report_hash(project, row.id), number - 1);
+    marks.changed(report_hash(project, row.id));
     buckets.mut(n - 1).newest = number;
     count(n, release, at.time);
     auto& group = groups.mut(bucket(n).group - 1);

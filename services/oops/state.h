@@ -1,22 +1,23 @@
 #pragma once
 #include "services/oops/facts.h"
 
-// The state of oops: a pure fold of the facts. A report is a row of 64 bytes that points at the event with its body; it belongs to a bucket
+// The state of oops: a pure fold of the facts. A report is a row of 48 bytes that points at the event with its body; it belongs to a bucket
 // (those of one fingerprint), which belongs to a group. 0 is "none" in every number.
 namespace gantry::oops {
 
 struct ReportRow {
     std::uint64_t position = 0;  // of the event that holds it
     std::int64_t received_us = 0;
-    std::uint64_t id_a = 0, id_b = 0;  // hash of project and id
+    std::uint32_t id = 0;  // in ids
     std::uint32_t project = 0, bucket = 0;
     std::uint32_t older = 0, older_of_project = 0;  // the report before in its bucket, in its project
     std::uint32_t release = 0;                      // in phrases
     std::uint16_t environment = 0;                  // in words, as all of 16 bits
     std::uint8_t kind = 0, level = 0;
+    std::uint32_t spare = 0;
 };
-RECORD(ReportRow, position, received_us, id_a, id_b, project, bucket, older, older_of_project, release, environment, kind, level);
-static_assert(sizeof(ReportRow) == 56);
+RECORD(ReportRow, position, received_us, id, project, bucket, older, older_of_project, release, environment, kind, level, spare);
+static_assert(sizeof(ReportRow) == 48);
 
 struct BucketRow {
     std::uint64_t app = 0, system = 0;
@@ -99,7 +100,7 @@ inline constexpr std::int64_t minute_us = 60'000'000, window_us = 10 * minute_us
 struct State {
     state::Marks marks;  // groups by number; projects by number with the highest bit
     Table<std::uint32_t, ProjectRow> projects;
-    state::Names phrases, words;
+    state::Names phrases, words, ids;   // ids: of reports, whichever project they are of
     state::Chunked<ReportRow> reports;  // 1 at [0], as the next two
     state::Chunked<BucketRow> buckets;
     state::Chunked<GroupRow> groups;
@@ -141,7 +142,7 @@ struct State {
     void gather(std::uint64_t group);
     void changed(std::uint64_t group);
 };
-STATE(State, marks, projects, phrases, words, reports, buckets, groups, report_index, app_index, system_index, latest, releases, moves,
+STATE(State, marks, projects, phrases, words, ids, reports, buckets, groups, report_index, app_index, system_index, latest, releases, moves,
       outbox);
 
 }  // namespace gantry::oops

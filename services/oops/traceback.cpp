@@ -111,7 +111,8 @@ class Parser {
     }
     void context(std::string_view s) {
         auto& frames = out_.back().frames;
-        if (!frames.empty() && frames.back().context_line.empty() && !is_marker(s) && !s.starts_with("- __traceback")) frames.back().context_line = s;
+        if (!frames.empty() && frames.back().context_line.empty() && !is_marker(s) && !s.starts_with("- __traceback"))
+            frames.back().context_line = s;
     }
     void plain(std::string_view line) {
         if (value_open_ && !out_.empty()) {  // a value of several lines
@@ -129,7 +130,8 @@ class Parser {
         auto name = trimmed(up_to(s, ": "));
         if (name.ends_with(':')) name.remove_suffix(1);
         auto& e = out_.back();
-        if (auto const dot = name.rfind('.'); dot != name.npos && name.find(' ') == name.npos) e.module = name.substr(0, dot), name.remove_prefix(dot + 1);
+        if (auto const dot = name.rfind('.'); dot != name.npos && name.find(' ') == name.npos)
+            e.module = name.substr(0, dot), name.remove_prefix(dot + 1);
         e.type = name, e.value = trimmed(s);
         in_stack_ = false, value_open_ = true;
     }

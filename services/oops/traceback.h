@@ -1,7 +1,8 @@
 #pragma once
 #include "services/oops/report.h"
 
-// Stacks that came as text: Python's tracebacks (also Zope's "Module m, line n, in f"), with chained ones, and JavaScript's `at f (file:1:2)`.
+// Stacks that came as text: Python's tracebacks (also Zope's "Module m, line n, in f"), with chained ones, and JavaScript's `at f
+// (file:1:2)`.
 namespace gantry::oops {
 
 // The exceptions that the text tells, the cause first. Nothing when it is none of these. Values and lines are as they stand there; a

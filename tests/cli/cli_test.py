@@ -382,7 +382,8 @@ class Rehearsal(Case):
         self.filled()
 
     def rehearse(self, *arguments, log=None, with_=GANTRY, **more):
-        return gantry("rehearse", "--log", log or self.data, "--with", with_, *arguments, **more)
+        named = () if "--service" in arguments else ("--service", "tracker")
+        return gantry("rehearse", "--log", log or self.data, "--with", with_, *named, *arguments, **more)
 
     def stub(self, wrong_from, hello=""):
         path = self.file(f"stub-{wrong_from}", STUB.format(gantry=GANTRY, wrong_from=wrong_from, hello=hello))
@@ -451,6 +452,7 @@ class Rehearsal(Case):
             _, err = self.rehearse(**arguments, code=2)
             self.assertIn(says, err)
         self.rehearse("--service", "nothing", code=2)
+        self.assertIn("whose log is meant", gantry("rehearse", "--log", self.data, "--with", GANTRY, code=2)[1])
         self.assertIn("new binary: ", self.rehearse(with_=script, code=2)[1])
 
     def test_a_binary_that_can_not_read_the_log_is_named(self):

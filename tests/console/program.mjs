@@ -22,14 +22,22 @@ export class Program {
     const words = ["serve", "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"];
     this.process = spawn(gantry, words, { stdio: ["ignore", "pipe", "inherit"] });
     return new Promise((ready, failed) => {
-      let said = "";
+      this.text = "";
       this.process.stdout.on("data", (piece) => {
-        said += piece;
-        const found = said.match(/^listening (http\S+?)\/?$/m);
+        this.text += piece;
+        const found = this.text.match(/^listening (http\S+?)\/?$/m);
         if (found) ready((this.url = found[1]));
       });
-      this.process.on("exit", (code) => failed(new Error(`the server ended with ${code} before it was ready: ${said}`)));
+      this.process.on("exit", (code) => failed(new Error(`the server ended with ${code} before it was ready: ${this.text}`)));
     });
+  }
+  // What it says on standard output, once it does.
+  async said(pattern) {
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await new Promise((rested) => setTimeout(rested, 20))) {
+      const found = this.text.match(pattern);
+      if (found) return found[1];
+    }
+    throw new Error(`the server didn't say ${pattern}: ${this.text}`);
   }
   async stop() {
     if (!this.process || this.process.exitCode !== null) return;

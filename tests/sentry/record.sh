@@ -37,7 +37,8 @@ record() {
     sed -i 's/"kernel_version":"[^"]*"/"kernel_version":"6.1.0"/' "$fixtures/$name"/*.body
 }
 browse() {
-    node browser_client.mjs "http://127.0.0.1:$PORT/page.html?dsn=$SENTRY_DSN" "${PLAYWRIGHT:-$here/../console/node_modules/playwright-core/index.mjs}"
+    playwright=${PLAYWRIGHT:-$here/../console/node_modules/playwright-core/index.mjs}
+    node browser_client.mjs "http://127.0.0.1:$PORT/page.html?dsn=$SENTRY_DSN" "$playwright"
 }
 record node10 node node_client.mjs sentry-node-10
 record node11 node node_client.mjs @sentry/node

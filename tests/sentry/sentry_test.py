@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Programs that report errors, unmodified, against the service itself: Sentry's SDKs for node (10, 11), Debian's Python and a browser on a page of
-another origin, and the Python package of this project. sentry_test.py GANTRY. 77: none of them is installed."""
+"""Programs that report errors, unmodified, against the service itself: Sentry's SDKs for node (10, 11), Debian's Python and a browser on a
+page of another origin, and the Python package of this project. sentry_test.py GANTRY. 77: none of them is installed."""
 import functools
 import http.server
 import json
@@ -111,8 +111,8 @@ class Python(unittest.TestCase):
 class Browser(unittest.TestCase):
     def test_a_page_of_another_origin(self):
         with tempfile.TemporaryDirectory() as site, Server() as server:
-            bundle = [HERE / "node_modules/.bin/esbuild", "browser_client.js", "--bundle", f"--outfile={site}/bundle.js", "--log-level=error"]
-            run(bundle, server)
+            esbuild = HERE / "node_modules/.bin/esbuild"
+            run([esbuild, "browser_client.js", "--bundle", f"--outfile={site}/bundle.js", "--log-level=error"], server)
             shutil.copy(HERE / "page.html", site)
             pages = http.server.ThreadingHTTPServer(
                 ("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=site))

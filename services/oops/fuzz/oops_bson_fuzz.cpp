@@ -1,6 +1,5 @@
 // Any bytes as BSON: no crash; what is accepted is written to a document that reads the same, as BSON and as JSON; a report made of it
 // round trips.
-#include "kernel/base/assert.h"
 #include "services/oops/oops_dict.h"
 
 namespace gantry::oops {

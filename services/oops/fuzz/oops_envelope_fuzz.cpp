@@ -1,6 +1,5 @@
 // Any bytes as an envelope and as an event: no crash; views lie inside of the body; a report holds to its limits, is stored as it was read,
 // and has a fingerprint.
-#include "kernel/base/assert.h"
 #include "services/oops/classify.h"
 #include "services/oops/fingerprint.h"
 #include "services/oops/oops_dict.h"
@@ -10,7 +9,8 @@
 namespace gantry::oops {
 namespace {
 
-void stored(Report const& report) {
+void stored(Report report) {
+    if (report.id.empty()) report.id = "OOPS-1X1";  // as the service gives one
     std::string bytes;
     codec::put(bytes, report);
     Report back;

@@ -1,5 +1,4 @@
 // Any text as rules: no crash; rules that are accepted judge a report the same each time.
-#include "kernel/base/assert.h"
 #include "services/oops/fingerprint.h"
 #include "services/oops/normal.h"
 #include "services/oops/releases.h"

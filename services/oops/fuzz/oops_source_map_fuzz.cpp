@@ -1,5 +1,4 @@
 // Any bytes as a source map: no crash; each place that it gives is of its sources.
-#include "kernel/base/assert.h"
 #include "services/oops/source_map.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {

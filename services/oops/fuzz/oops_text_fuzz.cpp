@@ -1,5 +1,4 @@
 // Any text as an RFC 822 report, as an id and as a traceback: no crash; what was read and written reads the same from then on.
-#include "kernel/base/assert.h"
 #include "services/oops/oops_dict.h"
 #include "services/oops/oops_id.h"
 #include "services/oops/rfc822.h"
