@@ -189,8 +189,8 @@ export function useLive(url) {
 }
 
 // { items, next, complete, why, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
-// moved or came since the answer before, so that the page can point at them; `idOf(item, index)` tells an item's id.
-export function useLiveList(path, parameters, idOf = (item) => item.id) {
+// moved or came since the answer before, so that the page can point at them.
+export function useLiveList(path, parameters) {
   const first = address(path, parameters);
   const [pages, setPages] = useState({ first, count: 1 });
   const [answer, setAnswer] = useState({ first });
@@ -208,7 +208,7 @@ export function useLiveList(path, parameters, idOf = (item) => item.id) {
       const walked = [page];
       while (walked.length < count && walked[walked.length - 1].next)
         walked.push(await get(address(path, { ...parameters, cursor: walked[walked.length - 1].next })));
-      if (mine === turn) setAnswer({ first, ...join(walked, seen.current, idOf) });
+      if (mine === turn) setAnswer({ first, ...join(walked, seen.current) });
     };
     const stop = follow(first, (page) => walk(page).catch((error) => away(error, !error.status || error.status >= 500)), away);
     return () => {
@@ -221,8 +221,8 @@ export function useLiveList(path, parameters, idOf = (item) => item.id) {
 }
 
 // One list of several pages, each item once; `seen` remembers what each was in the answer before.
-function join(pages, seen, idOf) {
-  const items = new Map(pages.flatMap((page) => page.items).map((item, index) => [idOf(item, index), item]));
+function join(pages, seen) {
+  const items = new Map(pages.flatMap((page) => page.items).map((item) => [item.id, item]));
   const now = new Map([...items].map(([id, item]) => [id, JSON.stringify(item)]));
   const changed = new Set(seen.size ? [...now].filter(([id, told]) => seen.get(id) !== told).map(([id]) => id) : []);
   for (const [id, told] of now) seen.set(id, told);

@@ -4,6 +4,7 @@ import { tell, useLive, useLiveList } from "./api.js";
 import { Group } from "./oops_group.js";
 import { API, count, filtersOf, groupLink, keepEscape, Kind, KINDS, Level, LEVELS, looksLikeId, PAGE, projectLink, Releases,
   reportLink, StatusBadge, STATUSES, Told, useCommand, words } from "./oops_parts.js";
+import { Reports } from "./oops_reports.js";
 import { WholeReport } from "./oops_report.js";
 import { Setup } from "./oops_setup.js";
 import { Age, html, More, Problem, useFresh } from "./ui.js";
@@ -15,7 +16,7 @@ const remember = (name, hash) => (above[name] = hash);
 function Page({ path, query }) {
   const [kind, id, filters] = path;
   if (kind === "projects" && id) return html`<${Project} key=${id} number=${id} filters=${filtersOf(filters)} query=${query} />`;
-  if (query) return html`<${Projects} query=${query} />`;
+  if (query) return html`<${Projects} query=${query} /><${Found} query=${query} />`;
   if (kind === "groups" && id) return html`<${Group} key=${id} id=${id} above=${above} />`;
   if (kind === "reports" && id) return html`<${WholeReport} key=${id} id=${id} above=${above} />`;
   return html`<${Projects} query="" />`;
@@ -52,6 +53,13 @@ function ById({ query }) {
     : null;
 }
 
+// What the words, phrases and `field:value` of the search box find in whole reports.
+function Found({ query, project }) {
+  if (looksLikeId(query)) return null;
+  return html`<div class="oops"><${Reports} title="Reports that are like this" titled=${true} parameters=${{ q: query, project }}
+    empty=${html`No report is like <q>${query}</q>. A search has words, "phrases", <code>field:value</code>, <code>-without</code>.`} /></div>`;
+}
+
 function NewProject() {
   const command = useCommand();
   const name = useRef();
@@ -85,6 +93,7 @@ function Project({ number, filters, query }) {
         <${Filters} key=${JSON.stringify(filters)} number=${number} filters=${filters} />
         <${Groups} number=${number} filters=${chosen} />
       </section>
+      ${query && html`<${Found} query=${query} project=${number} />`}
     </article>`;
 }
 
@@ -152,7 +161,7 @@ const up = { groups: () => above.project, reports: () => above.group };
 export const page = {
   name: "oops",
   title: "Oops",
-  find: "Find a title, a project, or a report by its id",
+  find: "Find groups, projects, reports, or an id",
   Page,
   above: ([kind]) => up[kind]?.(),
 };

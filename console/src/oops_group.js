@@ -1,11 +1,11 @@
 // One group of reports: what is known of it, what people decide about it, its buckets and its reports.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell, useLive, useLiveList } from "./api.js";
-import { API, count, Facts, groupLink, keepEscape, Kind, Level, Moment, PAGE, projectLink, Releases, reportLink, StatusBadge, Told, useCommand,
-  Web } from "./oops_parts.js";
+import { API, count, Facts, groupLink, keepEscape, Kind, Level, Moment, projectLink, Releases, StatusBadge, Told, useCommand, Web } from "./oops_parts.js";
+import { Reports } from "./oops_reports.js";
 import { nameOf, useSession } from "./session.js";
 import { store } from "./store.js";
-import { Age, html, More, Problem, useFresh } from "./ui.js";
+import { Age, html, More, Problem } from "./ui.js";
 
 const MERGE_CHOICES = 20;
 
@@ -41,7 +41,8 @@ export function Group({ id, above }) {
         ? html`<p>This group went into <a data-row href=${groupLink(group.merged_into)}>${group.merged_into}</a>.</p>`
         : html`<${Decisions} group=${group} />
             <${Buckets} group=${group} buckets=${buckets} complete=${buckets_complete} />
-            <${Reports} id=${id} />`}
+            <${Reports} title="Reports, newest first" parameters=${{ group: id }}
+              empty="No report of this group has been kept: they are counted only." />`}
     </article>`;
 }
 
@@ -217,36 +218,4 @@ function Buckets({ group, buckets, complete }) {
         <p class="unseen" role="status">${command.said}</p>
       </form>
     </section>`;
-}
-
-function Reports({ id }) {
-  const list = useLiveList(`${API}/reports`, { group: id, limit: PAGE }, (report, index) => report.id || `gone ${index}`);
-  const fresh = useFresh(list);
-  return html`
-    <section aria-labelledby="reports">
-      <h3 id="reports">Reports, newest first</h3>
-      ${list.error && html`<${Problem} error=${list.error} />`}
-      ${list.items?.length === 0 && html`<p class="empty">No report of this group has been kept: they are counted only.</p>`}
-      ${list.items?.length > 0 && html`
-        <table class="runs reports">
-          <thead><tr><th scope="col">report</th><th scope="col" class="release wide">release</th>
-            <th scope="col" class="release wide">environment</th><th scope="col" class="level">level</th><th scope="col" class="age">ago</th></tr></thead>
-          <tbody>${list.items.map((report, index) => html`<${ReportRow} key=${report.id || index} report=${report}
-            fresh=${fresh.has(report.id)} />`)}</tbody>
-        </table>`}
-      <${More} list=${list} noun="reports" />
-    </section>`;
-}
-
-function ReportRow({ report, fresh }) {
-  return html`
-    <tr class=${fresh ? "fresh" : undefined} data-report=${report.id}>
-      <th scope="row">${report.gone
-        ? html`<span class="quiet">its body was pruned</span>`
-        : html`<a data-row href=${reportLink(report.id)}><code>${report.id}</code></a> <span class="quiet"><${Told} text=${report.url} /></span>`}</th>
-      <td class="release wide"><${Told} text=${report.release} /></td>
-      <td class="release wide"><${Told} text=${report.environment} /></td>
-      <td class="level"><${Level} level=${report.level} /></td>
-      <td class="age"><${Age} at=${report.received_at} /></td>
-    </tr>`;
 }

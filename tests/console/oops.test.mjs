@@ -334,6 +334,13 @@ describe("the pages of oops", { timeout: 120000 }, () => {
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");
     await page.locator("tr[data-report]").first().waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("prices project:6");
+    await page.locator("tr[data-report]", { hasText: "TimeoutError" }).nth(2).waitFor();
+    await keep("oops-search");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await page.locator(".lanes").waitFor();
     await page.goto(`${url}/#/oops/reports/OOPS-ffffffffffffffffffffffffffffffff`);
     await page.getByText("no report with this id came here").waitFor();
   });
