@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { tell, useLive, useLiveList } from "./api.js";
 import { Group } from "./oops_group.js";
 import { API, count, filtersOf, groupLink, keepEscape, Kind, KINDS, Level, LEVELS, looksLikeId, PAGE, projectLink, Releases,
-  reportLink, StatusBadge, STATUSES, Told, useCommand, words } from "./oops_parts.js";
+  reportLink, StatusBadge, STATUSES, Title, Told, useCommand, words } from "./oops_parts.js";
 import { Reports } from "./oops_reports.js";
 import { WholeReport } from "./oops_report.js";
 import { Setup } from "./oops_setup.js";
@@ -56,8 +56,9 @@ function ById({ query }) {
 // What the words, phrases and `field:value` of the search box find in whole reports.
 function Found({ query, project }) {
   if (looksLikeId(query)) return null;
-  return html`<div class="oops"><${Reports} title="Reports that are like this" titled=${true} parameters=${{ q: query, project }}
-    empty=${html`No report is like <q>${query}</q>. A search has words, "phrases", <code>field:value</code>, <code>-without</code>.`} /></div>`;
+  const empty = html`No report is like <q>${query}</q>. A search has words, "phrases", <code>field:value</code>, <code>-without</code>.`;
+  return html`<div class="oops">
+    <${Reports} title="Reports that are like this" titled=${true} parameters=${{ q: query, project }} empty=${empty} /></div>`;
 }
 
 function NewProject() {
@@ -145,7 +146,7 @@ function Groups({ number, filters }) {
 function Row({ group, fresh }) {
   return html`
     <tr class=${fresh ? "fresh" : undefined} data-group=${group.id}>
-      <th scope="row"><a data-row class="title" href=${groupLink(group.id)} title=${group.title}><${Told} text=${group.title || "(no title)"} /></a>
+      <th scope="row"><a data-row class="title" href=${groupLink(group.id)} title=${group.title}><${Title} of=${group} /></a>
         <span class="meta"><${Level} level=${group.level} /> <${StatusBadge} status=${group.status} /><${Kind} kind=${group.kind} />
           ${group.assignee && html` <span class="quiet">for <${Told} text=${group.assignee} /></span>`}
           ${group.bug && html` <span class="quiet"><${Told} text=${group.bug} /></span>`}</span></th>

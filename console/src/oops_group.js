@@ -1,7 +1,8 @@
 // One group of reports: what is known of it, what people decide about it, its buckets and its reports.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell, useLive, useLiveList } from "./api.js";
-import { API, count, Facts, groupLink, keepEscape, Kind, Level, Moment, projectLink, Releases, StatusBadge, Told, useCommand, Web } from "./oops_parts.js";
+import { Absent, API, count, Facts, groupLink, keepEscape, Kind, Level, Moment, projectLink, Releases, StatusBadge, Title, Told, useCommand,
+  Web } from "./oops_parts.js";
 import { Reports } from "./oops_reports.js";
 import { nameOf, useSession } from "./session.js";
 import { store } from "./store.js";
@@ -18,12 +19,12 @@ export function Group({ id, above }) {
   useEffect(() => {
     if (data) Object.assign(above, { project: list, group: groupLink(id) });
   }, [list]);
-  if (!data) return html`<p><a href=${list ?? "#/oops"}>← groups</a></p>${error ? html`<${Problem} error=${error} />` : html`<p class="empty">Loading…</p>`}`;
+  if (!data) return html`<${Absent} error=${error} up=${list ?? "#/oops"} upName="groups" />`;
   const { group, buckets, buckets_complete } = data;
   return html`
     <article class="oops">
       <p><a href=${list}>← groups</a></p>
-      <h2><${Told} text=${group.title || "(no title)"} /></h2>
+      <h2><${Title} of=${group} /></h2>
       <p><${Level} level=${group.level} /> <${StatusBadge} status=${group.status} /><${Kind} kind=${group.kind} /></p>
       ${error && html`<${Problem} error=${error} />`}
       <${Facts} label="Figures" facts=${[
@@ -32,7 +33,7 @@ export function Group({ id, above }) {
         ["last seen", group.count > 0 && html`<${Age} at=${group.last_seen} ago />`],
         ["releases", (group.first_release || group.last_release) && html`<${Releases} group=${group} />`],
         ["resolved in", group.status === "resolved" && (group.resolved_in || "whatever comes next")],
-        ["ignored until", group.status === "ignored" && (group.ignored_until ? html`<${Moment} at=${group.ignored_until} />` : "somebody reopens it")],
+        ["ignored until", group.status === "ignored" && html`<${Until} at=${group.ignored_until} />`],
         ["assigned to", group.assignee],
         ["bug", group.bug && html`<${Web} url=${group.bug} />`],
       ]} />
@@ -45,6 +46,8 @@ export function Group({ id, above }) {
               empty="No report of this group has been kept: they are counted only." />`}
     </article>`;
 }
+
+const Until = ({ at }) => (at ? html`<${Moment} at=${at} />` : "somebody reopens it");
 
 function Moves({ id }) {
   const command = useCommand();
@@ -95,7 +98,8 @@ function Decisions({ group }) {
           aria-expanded=${asked === name} onClick=${() => setAsked(asked === name ? undefined : name)}>${name}</button>`)}
         ${group.status !== "open" && html`<button type="button" class="button" disabled=${command.busy}
           onClick=${() => change({ status: "open" }, "It is open again.")}>Reopen</button>`}</p>
-      ${Question && html`<div class="question"><${Question} key=${asked} group=${group} change=${change} merge=${merge} busy=${command.busy} /></div>`}
+      ${Question && html`<div class="question"><${Question} key=${asked} group=${group} change=${change} merge=${merge}
+        busy=${command.busy} /></div>`}
       ${command.error && html`<${Problem} error=${command.error} />`}
       <p class="outcome quiet" role="status">${command.said}</p>
     </section>`;

@@ -2,7 +2,7 @@
 // text, within its own direction of writing, and only addresses of the web become links.
 import { useState } from "preact/hooks";
 import { address } from "./api.js";
-import { html } from "./ui.js";
+import { html, Problem } from "./ui.js";
 
 export const API = "oops/v1";
 export const PAGE = 50;
@@ -36,6 +36,11 @@ export const StatusBadge = ({ status }) => html`<span class=${`badge ${STATUS_TO
 export const Kind = ({ kind }) => (kind === "error" ? null : html` <span class="badge plain">${words(kind)}</span>`);
 
 export const Told = ({ text }) => html`<bdi>${text}</bdi>`;
+export const Title = ({ of }) => html`<${Told} text=${of.title || "(no title)"} />`;
+// A page that isn't there yet, or won't be.
+export function Absent({ error, up, upName }) {
+  return html`<p><a href=${up}>← ${upName}</a></p>${error ? html`<${Problem} error=${error} />` : html`<p class="empty">Loading…</p>`}`;
+}
 export function Web({ url }) {
   return /^https?:\/\//i.test(url) ? html`<a href=${url} rel="noopener noreferrer"><bdi>${url}</bdi></a>` : html`<bdi>${url}</bdi>`;
 }

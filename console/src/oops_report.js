@@ -2,24 +2,25 @@
 // is drawn as text.
 import { useEffect } from "preact/hooks";
 import { address, useLive } from "./api.js";
-import { API, Facts, groupLink, Kind, Level, Moment, projectLink, reportLink, Told, Web } from "./oops_parts.js";
+import { Absent, API, Facts, groupLink, Kind, Level, Moment, projectLink, reportLink, Title, Told, Web } from "./oops_parts.js";
 import { Timeline } from "./oops_timeline.js";
 import { took } from "./timeline.js";
 import { html, Problem } from "./ui.js";
 
 const NEIGHBOURS = 100;
+const OPEN_FRAMES = 8; // of a stack; the others tell their lines when asked
 
 export function WholeReport({ id, above }) {
   const { data, error } = useLive(`${API}/reports/${encodeURIComponent(id)}`);
   useEffect(() => {
     if (data) Object.assign(above, { group: groupLink(data.group), project: above.project ?? projectLink(data.project) });
   }, [data]);
-  if (!data) return html`<p><a href="#/oops">← all projects</a></p>${error ? html`<${Problem} error=${error} />` : html`<p class="empty">Loading…</p>`}`;
+  if (!data) return html`<${Absent} error=${error} up="#/oops" upName="all projects" />`;
   const { report } = data;
   return html`
     <article class="oops report">
       <${Neighbours} whole=${data} />
-      <h2><${Told} text=${data.title || "(no title)"} /></h2>
+      <h2><${Title} of=${data} /></h2>
       <p><${Level} level=${report.level} /><${Kind} kind=${report.kind} /> <code>${report.id}</code>${" "}
         <span class="quiet"><${Moment} at=${report.received_at} /></span></p>
       <${About} report=${report} />
@@ -31,7 +32,7 @@ export function WholeReport({ id, above }) {
       <${Pairs} title="Tags" rows=${(report.tags ?? []).map(({ key, value }) => ({ name: key, value }))} />
       <${User} user=${report.user} />
       <${Pairs} title="Feature flags" rows=${report.flags ?? []} />
-      <${Pairs} title="Positions seen" rows=${(report.positions ?? []).map(({ service, position }) => ({ name: service, value: position }))} />
+      <${Pairs} title="Positions seen" rows=${(report.positions ?? []).map((one) => ({ name: one.service, value: one.position }))} />
       <${Pairs} title="Content security policy" rows=${pairsOf(report.csp)} />
       <${Pairs} title="What else was told" rows=${pairsOf(report.extra)} />
       <${Modules} modules=${report.modules ?? []} />
@@ -81,10 +82,10 @@ function About({ report }) {
 }
 
 function Message({ report }) {
-  if (!report.message) return null;
-  return html`<section aria-label="Message"><pre class="message">${report.message}</pre>
-    ${report.message_template && report.message_template !== report.message && html`<p class="quiet">of the template <code>${report.message_template}</code></p>`}
-  </section>`;
+  const { message, message_template: template } = report;
+  if (!message) return null;
+  return html`<section aria-label="Message"><pre class="message">${message}</pre>
+    ${template && template !== message && html`<p class="quiet">of the template <code>${template}</code></p>`}</section>`;
 }
 
 // The one that was raised last is what failed; the ones before led to it.
@@ -123,29 +124,31 @@ function Frames({ frames }) {
     if (runs.at(-1)?.folded !== folded || !folded) runs.push({ folded, frames: [] });
     runs.at(-1).frames.push(frame);
   }
-  const firstShown = runs.findIndex((run) => !run.folded);
+  let shown = 0;
   return html`<ol class="frames">${runs.map((run, n) =>
     run.folded
-      ? html`<li key=${n} class="libraries"><details><summary>${run.frames.length} ${run.frames.length === 1 ? "call" : "calls"} in libraries</summary>
+      ? html`<li key=${n} class="libraries"><details>
+          <summary>${run.frames.length} ${run.frames.length === 1 ? "call" : "calls"} in libraries</summary>
           <ol class="frames">${run.frames.map((frame) => html`<${Frame} frame=${frame} isOpen=${false} />`)}</ol></details></li>`
-      : html`<${Frame} key=${n} frame=${run.frames[0]} isOpen=${n === firstShown} />`,
+      : html`<${Frame} key=${n} frame=${run.frames[0]} isOpen=${++shown <= OPEN_FRAMES} />`,
   )}</ol>`;
 }
 
 function Frame({ frame, isOpen }) {
   const { function: name, module, file, line, column, generated, in_app } = frame;
   const place = `${file || module || "?"}${line ? `:${line}` : ""}${column ? `:${column}` : ""}`;
-  const hasMore = frame.lines_before?.length > 0 || frame.lines_after?.length > 0 || frame.variables?.length > 0;
   const head = html`<b><${Told} text=${name || "?"} /></b> <span class="place"><${Told} text=${place} /></span>
     ${module && file && html` <span class="quiet"><${Told} text=${module} /></span>`}
     ${generated && html` <span class="quiet">from <${Told} text=${generated} /></span>`}`;
-  const only = !hasMore && frame.context_line && html`<pre class="context"><span class="here">${frame.context_line}</span></pre>`;
+  const variables = frame.variables ?? [];
+  const hasLines = frame.context_line || frame.lines_before?.length > 0 || frame.lines_after?.length > 0;
   return html`
     <li class=${in_app === false ? "frame library" : "frame own"}>
-      ${hasMore
-        ? html`<details open=${isOpen}><summary>${head}</summary><${Context} frame=${frame} />
-            <${Pairs} title="Variables" rows=${frame.variables ?? []} small /></details>`
-        : html`<div>${head}</div>${only}`}
+      ${hasLines || variables.length > 0
+        ? html`<details open=${isOpen}><summary>${head}</summary>${hasLines && html`<${Context} frame=${frame} />`}
+            ${variables.length > 0 && html`<details><summary>${variables.length} variables</summary>
+              <${Pairs} title="Variables" rows=${variables} small /></details>`}</details>`
+        : head}
     </li>`;
 }
 
@@ -153,7 +156,6 @@ function Context({ frame }) {
   const before = frame.lines_before ?? [];
   const first = (frame.line || 0) - before.length;
   const lines = [...before, frame.context_line ?? "", ...(frame.lines_after ?? [])];
-  if (!frame.context_line && lines.length === 1) return null;
   return html`<pre class="context">${lines.map((text, n) => html`<span class=${n === before.length ? "here" : undefined}
     ><i>${frame.line ? first + n : ""}</i>${text || " "}</span>`)}</pre>`;
 }
@@ -166,16 +168,20 @@ function Breadcrumbs({ crumbs }) {
       <table class="told-table crumbs">
         <thead><tr><th scope="col">at (UTC)</th><th scope="col">category</th><th scope="col">what</th></tr></thead>
         <tbody>${crumbs.map((crumb, n) => html`<tr key=${n}>
-          <td class="number">${crumb.at ? html`<time datetime=${crumb.at} title=${new Date(crumb.at).toLocaleString()}>${clock(crumb.at)}</time>` : "–"}</td>
+          <td class="number">${crumb.at ? html`<${Clock} at=${crumb.at} />` : "–"}</td>
           <td>${crumb.category || crumb.type} ${crumb.level !== "info" && html`<${Level} level=${crumb.level} />`}</td>
           <td>${crumb.message}${crumb.data && html` <code>${JSON.stringify(crumb.data)}</code>`}</td></tr>`)}</tbody>
       </table>
     </section>`;
 }
-const clock = (at) => (at.match(/T(\d\d:\d\d:\d\d(?:\.\d{1,3})?)/) ?? [at, at])[1];
+function Clock({ at }) {
+  const [, clock = at] = at.match(/T(\d\d:\d\d:\d\d(?:\.\d{1,3})?)/) ?? [];
+  return html`<time datetime=${at} title=${new Date(at).toLocaleString()}>${clock}</time>`;
+}
 
 const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
-const pairsOf = (object) => Object.entries(object ?? {}).map(([name, value]) => ({ name, value: textOf(value) })).filter(({ value }) => value);
+const pairsOf = (object) =>
+  Object.entries(object ?? {}).map(([name, value]) => ({ name, value: textOf(value) })).filter((row) => row.value);
 
 function Pairs({ title, rows, small = false }) {
   if (rows.length === 0) return null;
@@ -193,7 +199,8 @@ function User({ user }) {
 
 function Modules({ modules }) {
   if (modules.length === 0) return null;
-  return html`<details class="modules"><summary>${modules.length} libraries</summary><${Pairs} title="Libraries" rows=${modules} small /></details>`;
+  return html`<details class="modules"><summary>${modules.length} libraries</summary>
+    <${Pairs} title="Libraries" rows=${modules} small /></details>`;
 }
 
 function LeftOut({ report }) {
@@ -202,6 +209,6 @@ function LeftOut({ report }) {
   return html`
     <section aria-label="Left out"><h3>Left out</h3><ul>
       ${cut.map((one) => html`<li><code>${one.at}</code>: ${one.left_out.toLocaleString("en")} ${one.unit}</li>`)}
-      ${report.hidden > 0 && html`<li>${report.hidden} ${report.hidden === 1 ? "value was" : "values were"} hidden: secrets, by their names</li>`}
+      ${report.hidden > 0 && html`<li>values that were hidden for being secrets: ${report.hidden}</li>`}
     </ul></section>`;
 }

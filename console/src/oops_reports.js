@@ -1,6 +1,6 @@
 // Lists of reports: those of a group, or what a search finds.
 import { useLiveList } from "./api.js";
-import { API, Kind, Level, PAGE, reportLink, Told } from "./oops_parts.js";
+import { API, Kind, Level, PAGE, reportLink, Title, Told } from "./oops_parts.js";
 import { Age, html, More, Problem, useFresh } from "./ui.js";
 
 // `parameters` say which; `titled`: they are of several groups.
@@ -28,7 +28,7 @@ function Row({ report, titled, fresh }) {
   const { id, title, snippet } = report;
   return html`
     <tr class=${fresh ? "fresh" : undefined} data-report=${id}>
-      <th scope="row"><a data-row href=${reportLink(id)}>${titled ? html`<${Told} text=${title || "(no title)"} />` : html`<code>${id}</code>`}</a>
+      <th scope="row"><a data-row href=${reportLink(id)}>${titled ? html`<${Title} of=${report} />` : html`<code>${id}</code>`}</a>
         <${Kind} kind=${report.kind} />
         ${snippet && snippet !== title && html` <span class="quiet"><${Told} text=${snippet} /></span>`}</th>
       <td class="release wide"><${Told} text=${report.release} /></td>

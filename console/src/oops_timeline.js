@@ -47,11 +47,12 @@ const percent = (line, ms) => `${(((ms - line.from) / (line.to - line.from)) * 1
 const width = (line, bar) => `${(((bar.end - bar.start) / (line.to - line.from)) * 100).toFixed(3)}%`;
 
 function Lane({ lane, line, active }) {
+  const all = `${lane.bars.length}×, ${took(lane.total_ms)}`;
   return html`
     <div class=${`lane hue${lane.hue}`} data-lane=${lane.category}>
-      <div class="lane-name"><b><${Told} text=${lane.category} /></b> <span class="quiet">${lane.bars.length}×, ${took(lane.total_ms)}</span></div>
+      <div class="lane-name"><b><${Told} text=${lane.category} /></b> <span class="quiet">${all}</span></div>
       <svg height=${lane.depth * STEP_PX}>
-        ${ticks(line.from, line.to).map((at) => html`<line class="grid" x1=${percent(line, at)} x2=${percent(line, at)} y1="0" y2="100%" />`)}
+        ${ticks(line.from, line.to).map((at) => percent(line, at)).map((x) => html`<line class="grid" x1=${x} x2=${x} y1="0" y2="100%" />`)}
         ${lane.bars.map((bar) => html`<rect key=${bar.index} data-bar=${bar.index} class=${bar === active ? "bar active" : "bar"} role="img"
           tabindex=${bar === active ? 0 : -1} aria-label=${inWords(bar)} x=${percent(line, bar.start)} width=${width(line, bar)}
           y=${bar.level * STEP_PX + 1} height=${BAR_PX} />`)}
@@ -73,9 +74,10 @@ function anchor(line, at) {
 }
 
 function Action({ bar }) {
+  const when = `from ${took(bar.start)} to ${took(bar.end)}: ${took(bar.end - bar.start)}`;
   return html`
     <div class="action" data-action=${bar.index}>
-      <p><b><${Told} text=${bar.category} /></b> <span class="quiet">from ${took(bar.start)} to ${took(bar.end)}: ${took(bar.end - bar.start)}</span></p>
+      <p><b><${Told} text=${bar.category} /></b> <span class="quiet">${when}</span></p>
       <pre>${bar.detail}</pre>
       ${bar.traceback && html`<details><summary>Where it was done</summary><pre>${bar.traceback}</pre></details>`}
     </div>`;

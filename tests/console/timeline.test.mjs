@@ -39,7 +39,8 @@ describe("a timeline", () => {
     assert.deepEqual(ticks(-20, 10), [-20, -10, 0, 10]);
   });
   it("finds what was done again and again", () => {
-    const { bars } = timelineOf([row(0, 1), row(1, 3), row(3, 4, "http"), row(4, 9, "SQL", "SELECT 2"), row(9, 10, "SQL", ""), row(10, 11, "SQL", "")]);
+    const { bars } = timelineOf([row(0, 1), row(1, 3), row(3, 4, "http"), row(4, 9, "SQL", "SELECT 2"), row(9, 10, "SQL", ""),
+      row(10, 11, "SQL", "")]);
     assert.deepEqual(repeated(bars).map(({ detail, count, total_ms }) => [detail, count, total_ms]), [["SELECT 1", 2, 3]]);
   });
   it("says how long things took", () => {
