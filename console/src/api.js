@@ -38,8 +38,20 @@ export async function refusal(reply) {
   const wait_s = Number(reply.headers.get("retry-after")) || undefined;
   return refused({ ...problem, status: reply.status }, wait_s);
 }
-function refused({ detail, title, status, code }, wait_s) {
-  return Object.assign(new Error(detail || title || `The server answered ${status}.`), { status, code, wait_s });
+function refused({ detail, title, status, code, errors }, wait_s) {
+  return Object.assign(new Error(detail || title || `The server answered ${status}.`), { status, code, errors, wait_s });
+}
+
+// One command: what the server replied, or its refusal as an error.
+export async function tell(method, url, body) {
+  const headers = { accept: "application/json", "content-type": "application/json" };
+  const reply = await fetch(url, { method, headers, body: JSON.stringify(body), cache: "no-store" }).catch(() => {
+    throw new Error("The server doesn't answer.");
+  });
+  if (reply.ok) return reply.json();
+  const error = await refusal(reply);
+  if (error.status === 401) unauthorized(error);
+  throw error;
 }
 
 // Called with every 401 that a GET meets.
@@ -176,7 +188,7 @@ export function useLive(url) {
   return answer.url === url ? answer : {};
 }
 
-// { items, next, complete, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
+// { items, next, complete, why, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
 // moved or came since the answer before, so that the page can point at them.
 export function useLiveList(path, parameters) {
   const first = address(path, parameters);
@@ -208,13 +220,12 @@ export function useLiveList(path, parameters) {
   return answer.first === first ? { ...answer, more } : { more };
 }
 
-// One list of several pages, each item once; `seen` remembers id → updated_at between answers.
-export function join(pages, seen) {
-  const items = [...new Map(pages.flatMap((page) => page.items).map((item) => [item.id, item])).values()];
-  const fresh = seen.size > 0;
-  const changed = new Set(items.filter((item) => fresh && seen.get(item.id) !== stamp(item)).map((item) => item.id));
-  for (const item of items) seen.set(item.id, stamp(item));
-  const last = pages[pages.length - 1];
-  return { items, next: last.next, complete: last.complete, changed };
+// One list of several pages, each item once; `seen` remembers what each was in the answer before.
+function join(pages, seen) {
+  const items = new Map(pages.flatMap((page) => page.items).map((item) => [item.id, item]));
+  const now = new Map([...items].map(([id, item]) => [id, JSON.stringify(item)]));
+  const changed = new Set(seen.size ? [...now].filter(([id, told]) => seen.get(id) !== told).map(([id]) => id) : []);
+  for (const [id, told] of now) seen.set(id, told);
+  const { next, complete, why } = pages[pages.length - 1];
+  return { items: [...items.values()], next, complete, why, changed };
 }
-const stamp = (item) => `${item.stage} ${item.result} ${item.updated_at} ${item.version}`;

@@ -15,10 +15,10 @@ function route(hash) {
   return named ? { page: named, path: path.slice(1) } : { page: pages[0], path };
 }
 const start = (page) => (page === pages[0] ? "#/" : `#/${page.name}`);
-// From within a page to its start, from there to the first page.
+// From within a page to what the page says is above, or to its start; from there to the first page.
 function back(hash) {
   const { page, path } = route(hash);
-  return path.length ? start(page) : "#/";
+  return path.length ? (page.above?.(path) ?? start(page)) : "#/";
 }
 function decode(part) {
   try {
@@ -108,7 +108,7 @@ function App() {
   const { page, path } = route(hash);
   const isIn = session && !session.anonymous && !session.refused;
   useEffect(() => {
-    document.title = [...(isIn ? [...path.slice(1), page.title] : session?.anonymous ? ["Sign in"] : []), "Gantry"].join(" · ");
+    document.title = [...(isIn ? [...path.slice(1, 2), page.title] : session?.anonymous ? ["Sign in"] : []), "Gantry"].join(" · ");
   }, [hash, session]);
   return html`
     <header>

@@ -1,8 +1,8 @@
 // The tracker's pages: what is in flight and at which stage, what completed, one package's history, the search.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { address, useLive, useLiveList } from "./api.js";
 import { Chart } from "./chart.js";
-import { Age, Badge, Count, html, More, Problem, span } from "./ui.js";
+import { Age, Badge, Count, html, More, Problem, span, useFresh } from "./ui.js";
 
 const API = "tracker/v1";
 const FLIGHT_PAGE = 50;
@@ -122,18 +122,6 @@ function Run({ run, completed, fresh }) {
       <td class="stage">${completed ? html`<${Badge} result=${run.result} />` : run.stage}</td>
       <td class="age"><${Age} at=${completed ? run.completed_at : run.started_at} /></td>
     </tr>`;
-}
-
-// The ids that moved in the last seconds: a row that changes is pointed at, then left alone.
-function useFresh(list, shown_ms = 4000) {
-  const [fresh, setFresh] = useState(new Set());
-  useEffect(() => {
-    if (!list.changed?.size) return;
-    setFresh((was) => new Set([...was, ...list.changed]));
-    const timer = setTimeout(() => setFresh((was) => new Set([...was].filter((id) => !list.changed.has(id)))), shown_ms);
-    return () => clearTimeout(timer);
-  }, [list.changed]);
-  return fresh;
 }
 
 function Search({ query }) {

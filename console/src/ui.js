@@ -42,14 +42,30 @@ export function Count({ value }) {
   return html`${value === undefined ? "–" : value.toLocaleString("en")}`;
 }
 
+// The ids that moved in the last seconds: a row that changes is pointed at, then left alone.
+export function useFresh(list, shown_ms = 4000) {
+  const [fresh, setFresh] = useState(new Set());
+  useEffect(() => {
+    if (!list.changed?.size) return;
+    setFresh((was) => new Set([...was, ...list.changed]));
+    const timer = setTimeout(() => setFresh((was) => new Set([...was].filter((id) => !list.changed.has(id)))), shown_ms);
+    return () => clearTimeout(timer);
+  }, [list.changed]);
+  return fresh;
+}
+
 // Under a list: what is left, and the way to it.
 export function More({ list, noun }) {
-  if (list.next) return html`<button type="button" class="more" onClick=${list.more}>more ${noun}</button>`;
+  if (list.next)
+    return html`${list.why && html`<p class="quiet">${list.why}</p>`}
+      <button type="button" class="more" onClick=${list.more}>more ${noun}</button>`;
   if (list.complete === false) return html`<p class="quiet">The server cut this list: there are more ${noun} than it gives.</p>`;
   return null;
 }
 
 export function Problem({ error }) {
-  return html`<p class="problem" role="alert">${error.message}${error.code ? html` <code>${error.code}</code>` : ""}
+  const places = (error.errors ?? []).map((place) => place.detail).filter((detail) => detail && !error.message.includes(detail));
+  return html`<p class="problem" role="alert">${error.message}${places.map((detail) => html`; ${detail}`)}
+    ${error.code ? html` <code>${error.code}</code>` : ""}
     ${error.code === "scope_missing" && " Who runs the server can give you this scope."}</p>`;
 }
