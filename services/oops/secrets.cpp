@@ -12,13 +12,18 @@ constexpr std::array<std::string_view, 14> secret_parts = {"password",      "pas
                                                            "credential",    "oauthsignature", "sessionid",  "sessionkey"};
 constexpr std::array<std::string_view, 7> secret_names = {"pwd", "pw", "auth", "dsn", "sid", "pin", "cvv"};
 constexpr std::array<std::string_view, 6> counts_of_tokens = {"tokens", "tokencount", "tokenizer", "tokentype", "tokenusage", "tokenlimit"};
-// First letters of all parts: a letter that isn't one needs no comparing.
-constexpr bool may_start(char c) { return c == 'p' || c == 's' || c == 't' || c == 'a' || c == 'c' || c == 'o'; }
+// Pairs of letters that start a part: most places of most names start none, and each member of each report has a name.
+constexpr std::array<bool, 1024> starts_a_part = [] {
+    std::array<bool, 1024> out{};
+    for (auto part : secret_parts) out[std::size_t(part[0] & 31) << 5 | (part[1] & 31)] = true;
+    return out;
+}();
+constexpr std::size_t secret_name_chars_max = 4;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '.'; }
 
-// A name in small letters and digits alone, its first and last 100 of them.
+// The last 200 bytes of a name, in small letters and digits alone.
 struct Squeezed {
     char text[200];
     std::size_t size = 0;
@@ -35,7 +40,7 @@ struct Squeezed {
 
 bool holds_a_part(std::string_view name) {
     for (std::size_t i = 0; i + 5 <= name.size(); ++i) {
-        if (!may_start(name[i])) continue;
+        if (!starts_a_part[std::size_t(name[i] & 31) << 5 | (name[i + 1] & 31)]) continue;
         auto const rest = name.substr(i);
         for (auto part : secret_parts) {
             if (!rest.starts_with(part)) continue;
@@ -203,7 +208,7 @@ bool names_a_secret(std::string_view name, SecretRules const& rules) {
     Squeezed const squeezed(name);
     auto const s = squeezed.view();
     auto const among = [&](auto const& list) { return std::find(list.begin(), list.end(), s) != list.end(); };
-    bool const told = holds_a_part(s) || among(secret_names) ||
+    bool const told = holds_a_part(s) || (s.size() <= secret_name_chars_max && among(secret_names)) ||
                       std::any_of(rules.also.begin(), rules.also.end(), [&](auto const& part) { return s.find(part) != s.npos; });
     return told && !std::any_of(rules.except.begin(), rules.except.end(), [&](auto const& e) { return Squeezed(e).view() == s; });
 }
