@@ -5,7 +5,7 @@
 namespace gantry::oops {
 namespace {
 
-constexpr std::uint64_t envelope_bytes_max = 40 << 20, report_bytes_max = 4 << 20;
+constexpr std::uint64_t envelope_bytes_max = 40 << 20, report_bytes_max = 20 << 20;
 
 // EFFECT: a hook is told of an alert.
 Result<client::Reply> call_hook(CallHook const& call, Outside& outside) {

@@ -75,6 +75,7 @@ Result<Report> read_oops_json(std::string_view json, ReadOptions const& options)
     TRY_ASSIGN(auto const tree, codec::JsonTree::read(json));
     auto const root = tree.root();
     if (!root.is(JsonKind::object)) return fail(400, "oops_invalid", "a report is a JSON object");
+    if (root["id"].text().empty()) return fail(400, "oops_invalid", "id: expected the id that the report was shown by");
     auto document = Bson::document();
     for (auto const member : root)
         if (member.key() != "frames" && member.key() != "exceptions") add_member(document, member);

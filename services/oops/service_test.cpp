@@ -151,6 +151,7 @@ TEST_F(Oops, TheAncestorsReport) {
     EXPECT_EQ(told.json_at("/report/exceptions/0/frames/0/function"), "f");
     EXPECT_EQ(told.body().find("secret"), std::string::npos);
     h.header("X-Oops-Auth", key).post("/oops/api/1/report", "{").fails(400, "body_not_json");
+    h.header("X-Oops-Auth", key).post("/oops/api/1/report", "{}").fails(400, "oops_invalid");
     h.header("X-Oops-Auth", key)
         .post("/oops/api/1/oops", "Oops-Id: OOPS-1X1\nException-Type: E\nException-Value: v\n\n\n\n")
         .ok()
