@@ -1,6 +1,8 @@
 // How programs are told where to report: the DSN of a project, and a few lines for each kind of client.
-import { useRef, useState } from "preact/hooks";
-import { html } from "./ui.js";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get } from "./api.js";
+import { API } from "./oops_parts.js";
+import { html, Problem } from "./ui.js";
 
 // The modules of these lines are none of ours.
 const quoted = (module) => `"${module}"`;
@@ -34,16 +36,21 @@ gantry_oops.install(dsn="${dsn}")`],
   ];
 }
 
-// Told to new projects unasked, and still there when the first report comes.
+// Told to new projects unasked, and still there when the first report comes. The DSN is asked for by itself: it says where this reader
+// reaches the server, which an answer that several live readers share can't know.
 export function Setup({ project }) {
   const [isNew] = useState(project.reports === 0);
+  const [told, setTold] = useState();
+  const [error, setError] = useState();
+  useEffect(() => void get(`${API}/projects/${project.project}`).then(setTold, setError), [project.project]);
   return html`
     <details class="setup" open=${isNew}>
       <summary>How programs report here</summary>
       <p>The DSN holds the project's key: whoever has it may report, and nothing else.</p>
-      <${Copyable} name="DSN" text=${project.dsn} />
-      ${snippets(project).map(([name, text]) => html`
-        <details key=${name} name="snippet"><summary>${name}</summary><${Copyable} name=${name} text=${text} /></details>`)}
+      ${error && html`<${Problem} error=${error} />`}
+      ${told && html`<${Copyable} name="DSN" text=${told.dsn} />
+        ${snippets(told).map(([name, text]) => html`
+          <details key=${name} name="snippet"><summary>${name}</summary><${Copyable} name=${name} text=${text} /></details>`)}`}
     </details>`;
 }
 
