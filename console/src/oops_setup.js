@@ -1,15 +1,16 @@
 // How programs are told where to report: the DSN of a project, and a few lines for each kind of client.
-import { useEffect, useRef, useState } from "preact/hooks";
-import { get } from "./api.js";
-import { API } from "./oops_parts.js";
-import { html, Problem } from "./ui.js";
+import { useRef, useState } from "preact/hooks";
+import { html } from "./ui.js";
 
 // The modules of these lines are none of ours.
 const quoted = (module) => `"${module}"`;
 
-// What stands in these lines comes from the server's own answer.
-function snippets({ dsn, key, project }) {
-  const at = dsn.replace(/\/\/[^@]*@/, "//").replace(/\/\d+$/, "");
+// Where this reader reaches the server; what the server says of it goes by whoever asked before.
+const intakeOf = ({ project }) => new URL(`oops/api/${project}/report`, document.baseURI).href;
+const dsnOf = ({ key, project }) => new URL(`oops/${project}`, document.baseURI).href.replace("://", `://${key}@`);
+
+function snippets(project) {
+  const dsn = dsnOf(project);
   return [
     ["Node: Sentry's SDK", `import * as Sentry from ${quoted("@sentry/node")};
 
@@ -30,27 +31,22 @@ application = gantry_oops.wsgi(application, dsn="${dsn}", revno="212")`],
     ["Python: logging", `import gantry_oops
 
 gantry_oops.install(dsn="${dsn}")`],
-    ["Anything else: one POST", `curl -H 'X-Oops-Auth: ${key}' -H 'Content-Type: application/json' \\
+    ["Anything else: one POST", `curl -H 'X-Oops-Auth: ${project.key}' -H 'Content-Type: application/json' \\
   -d '{"type":"Cron","value":"the nightly backup failed"}' \\
-  ${at}/api/${project}/report`],
+  ${intakeOf(project)}`],
   ];
 }
 
-// Told to new projects unasked, and still there when the first report comes. The DSN is asked for by itself: it says where this reader
-// reaches the server, which an answer that several live readers share can't know.
+// Told to new projects unasked, and still there when the first report comes.
 export function Setup({ project }) {
   const [isNew] = useState(project.reports === 0);
-  const [told, setTold] = useState();
-  const [error, setError] = useState();
-  useEffect(() => void get(`${API}/projects/${project.project}`).then(setTold, setError), [project.project]);
   return html`
     <details class="setup" open=${isNew}>
       <summary>How programs report here</summary>
       <p>The DSN holds the project's key: whoever has it may report, and nothing else.</p>
-      ${error && html`<${Problem} error=${error} />`}
-      ${told && html`<${Copyable} name="DSN" text=${told.dsn} />
-        ${snippets(told).map(([name, text]) => html`
-          <details key=${name} name="snippet"><summary>${name}</summary><${Copyable} name=${name} text=${text} /></details>`)}`}
+      <${Copyable} name="DSN" text=${dsnOf(project)} />
+      ${snippets(project).map(([name, text]) => html`
+        <details key=${name} name="snippet"><summary>${name}</summary><${Copyable} name=${name} text=${text} /></details>`)}
     </details>`;
 }
 
