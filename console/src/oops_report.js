@@ -191,8 +191,8 @@ function Pairs({ title, rows, small = false }) {
 }
 
 function User({ user }) {
-  if (!user) return null;
-  if (user.erased) return html`<section aria-label="User"><h3>User</h3><p class="quiet">(erased)</p></section>`;
+  if (user === undefined) return null;
+  if (user === null) return html`<section aria-label="User"><h3>User</h3><p class="quiet">(erased)</p></section>`;
   const { other, ...known } = user;
   return html`<${Pairs} title="User" rows=${[...pairsOf(known), ...pairsOf(other)]} />`;
 }

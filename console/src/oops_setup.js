@@ -5,9 +5,12 @@ import { html } from "./ui.js";
 // The modules of these lines are none of ours.
 const quoted = (module) => `"${module}"`;
 
-// What stands in these lines comes from the server's own answer.
-function snippets({ dsn, key, project }) {
-  const at = dsn.replace(/\/\/[^@]*@/, "//").replace(/\/\d+$/, "");
+// Where this reader reaches the server; what the server says of it goes by whoever asked before.
+const intakeOf = ({ project }) => new URL(`oops/api/${project}/report`, document.baseURI).href;
+const dsnOf = ({ key, project }) => new URL(`oops/${project}`, document.baseURI).href.replace("://", `://${key}@`);
+
+function snippets(project) {
+  const dsn = dsnOf(project);
   return [
     ["Node: Sentry's SDK", `import * as Sentry from ${quoted("@sentry/node")};
 
@@ -28,9 +31,9 @@ application = gantry_oops.wsgi(application, dsn="${dsn}", revno="212")`],
     ["Python: logging", `import gantry_oops
 
 gantry_oops.install(dsn="${dsn}")`],
-    ["Anything else: one POST", `curl -H 'X-Oops-Auth: ${key}' -H 'Content-Type: application/json' \\
+    ["Anything else: one POST", `curl -H 'X-Oops-Auth: ${project.key}' -H 'Content-Type: application/json' \\
   -d '{"type":"Cron","value":"the nightly backup failed"}' \\
-  ${at}/api/${project}/report`],
+  ${intakeOf(project)}`],
   ];
 }
 
@@ -41,7 +44,7 @@ export function Setup({ project }) {
     <details class="setup" open=${isNew}>
       <summary>How programs report here</summary>
       <p>The DSN holds the project's key: whoever has it may report, and nothing else.</p>
-      <${Copyable} name="DSN" text=${project.dsn} />
+      <${Copyable} name="DSN" text=${dsnOf(project)} />
       ${snippets(project).map(([name, text]) => html`
         <details key=${name} name="snippet"><summary>${name}</summary><${Copyable} name=${name} text=${text} /></details>`)}
     </details>`;

@@ -78,10 +78,11 @@ describe("the pages of oops", { timeout: 120000 }, () => {
     await page.keyboard.press("Enter");
     await page.getByText("Nothing has been reported yet.").waitFor();
     const project = await call("GET", "v1/projects/1");
-    assert.equal(await asText(page.locator(".setup > .copyable code")), project.dsn);
+    const dsn = await asText(page.locator(".setup > .copyable code"));
+    assert.equal(dsn, url.replace("://", `://${project.key}@`) + "/oops/1");
     const snippets = await page.locator(".setup details code").evaluateAll((all) => all.map((one) => one.textContent));
     assert.equal(snippets.length, 6);
-    for (const text of snippets.slice(0, 5)) assert.ok(text.includes(`"${project.dsn}"`), text);
+    for (const text of snippets.slice(0, 5)) assert.ok(text.includes(`"${dsn}"`), text);
     const [, key, address] = snippets[5].match(/X-Oops-Auth: (\S+)'[^]*?(http\S+)$/);
     const reply = await fetch(address, {
       method: "POST",
@@ -335,7 +336,6 @@ describe("the pages of oops", { timeout: 120000 }, () => {
     await page.keyboard.press("/");
     await page.keyboard.type("prices project:6");
     await page.locator("tr[data-report]", { hasText: "TimeoutError" }).nth(2).waitFor();
-    await keep("oops-search");
     await page.keyboard.press("Enter");
     await page.keyboard.press("Enter");
     await page.locator(".lanes").waitFor();
