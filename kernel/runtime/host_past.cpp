@@ -66,7 +66,6 @@ Result<Answer> Host::read_past(Folded const& past, Request const& request, Posit
     if (request.route.kernel) return invalid("this is of now alone: leave as_of out");
     Ctx ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
     ctx.durable = past.last;
-    if (!request.host.empty()) ctx.scheme = request.scheme, ctx.host = request.host;
     std::shared_lock<WriterFirstLock> held;
     if (decl_.hides) held = std::shared_lock(lock_);
     if (rights_at) *rights_at = decl_.hides ? applied() : past.last;

@@ -16,18 +16,28 @@ std::uint32_t number(Project project) { return std::uint32_t(std::int64_t(projec
 std::unexpected<Problem> no_project() { return fail(404, "project_not_found", "there is no project of this number"); }
 std::unexpected<Problem> no_group() { return fail(404, "group_not_found", "there is no group with this id"); }
 
+// https://gantry.example → https://KEY@gantry.example/oops/1
+std::string dsn_of(std::string_view url, ProjectRow const& row, std::uint32_t project) {
+    while (url.ends_with('/')) url.remove_suffix(1);
+    auto const scheme = url.find("://");
+    auto const host = scheme == url.npos ? 0 : scheme + 3;
+    return fmt::format("{}{}@{}/oops/{}", url.substr(0, host), row.key.view(), url.substr(host), project);
+}
+
 ProjectView view_of(std::uint32_t project, ProjectRow const& row, Ctx const& cx) {
-    return {.project = project,
-            .name = row.name,
-            .key = row.key,
-            .dsn = fmt::format("{}://{}@{}/oops/{}", cx.scheme, row.key.view(), cx.host, project),
-            .made_at = row.made_at,
-            .alerts = row.alerts,
-            .limits = row.limits,
-            .reports = row.reports,
-            .counted_only = row.counted_only,
-            .client_dropped = row.client_dropped,
-            .items = row.items};
+    ProjectView view{.project = project,
+                     .name = row.name,
+                     .key = row.key,
+                     .dsn = {},
+                     .made_at = row.made_at,
+                     .alerts = row.alerts,
+                     .limits = row.limits,
+                     .reports = row.reports,
+                     .counted_only = row.counted_only,
+                     .client_dropped = row.client_dropped,
+                     .items = row.items};
+    if (auto const& url = cx.configured<Settings>().public_url) view.dsn = dsn_of(url->view(), row, project);
+    return view;
 }
 
 bool holds(std::string_view text, std::string_view part) {
@@ -79,7 +89,10 @@ Result<Emit<ProjectView, Event>> make_project(State const& s, NewProject const& 
     auto const project = std::uint32_t(s.projects.size() + 1);
     std::string const key = fmt::format("{:016x}{:016x}", cx.random.next(), cx.random.next());
     ProjectMade const made{Project(project), in.name, Str(key)};
-    return Emit<ProjectView, Event>{{made}, view_of(project, {.name = made.name, .key = made.key, .made_at = cx.now}, cx), 201};
+    ProjectRow const row{.name = made.name, .key = made.key, .made_at = cx.now};
+    auto view = view_of(project, row, cx);
+    if (!view.dsn) view.dsn = dsn_of(cx.reached_at(), row, project);
+    return Emit<ProjectView, Event>{{made}, std::move(view), 201};
 }
 
 Result<Emit<ProjectView, Event>> change_project(State const& s, ProjectChange const& in, Ctx const& cx) {

@@ -4,11 +4,18 @@
 // What people see of groups, reports and projects, and what they decide about them.
 namespace gantry::oops {
 
+// [oops]
+struct Settings {
+    std::optional<Duration> retention;
+    std::optional<Text<1, 2000>> public_url;
+};
+RECORD(Settings, retention, public_url);
+
 struct ProjectView {
     std::uint32_t project = 0;
     ProjectName name;
     Text<32, 32> key;
-    std::string dsn;  // what a client is configured with
+    std::optional<std::string> dsn;  // what a client is configured with; of a read only with [oops] public_url
     Time made_at;
     Alerts alerts;
     Limits limits;

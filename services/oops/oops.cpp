@@ -29,7 +29,10 @@ ForeignOptions of_clients(std::uint64_t bytes_max) {
 std::vector<EffectKind> Service::effects() { return {effect<Service>(&call_hook)}; }
 
 std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
-    return {{"retention", "How long the bodies of reports stay, as 90d; counts and groups stay. Not set: for ever."}};
+    return {
+        {"public_url",
+         "How clients reach this server, as https://gantry.example: what a DSN is made of. Not set: as the maker of a project reached it."},
+        {"retention", "How long the bodies of reports stay, as 90d; counts and groups stay. Not set: for ever."}};
 }
 
 std::vector<Route> Service::routes() {

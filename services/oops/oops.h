@@ -5,12 +5,6 @@
 
 namespace gantry::oops {
 
-// [oops]
-struct Settings {
-    std::optional<Duration> retention;
-};
-RECORD(Settings, retention);
-
 struct Service {
     using State = oops::State;
     using Event = oops::Event;

@@ -33,10 +33,17 @@ class Oops : public ::testing::Test {
 };
 
 TEST_F(Oops, AProjectSaysItsDsn) {
-    EXPECT_EQ(project.dsn, fmt::format("http://{}@localhost/oops/1", project.key.view()));
-    h.get("/oops/v1/projects/1").ok().has(project.dsn);
+    EXPECT_EQ(project.dsn.value_or(""), fmt::format("http://{}@localhost/oops/1", project.key.view()));
+    h.get("/oops/v1/projects/1").ok().has(R"("name":"shop")").lacks("localhost");
     h.get("/oops/v1/projects/2").fails(404, "project_not_found");
     h.get("/oops/v1/projects").ok().has(R"("name":"shop")");
+}
+
+TEST(OopsSettings, SayHowClientsReachTheServer) {
+    Harness<Service> h(Settings{.retention = {}, .public_url = Text<1, 2000>("https://gantry.example/")});
+    auto const made = h.post("/oops/v1/projects", R"({"name":"shop"})").ok(201).as<ProjectView>();
+    EXPECT_EQ(made.dsn.value_or(""), fmt::format("https://{}@gantry.example/oops/1", made.key.view()));
+    h.get("/oops/v1/projects/1").ok().has(*made.dsn);
 }
 
 TEST_F(Oops, WhatFailsInTheSamePlaceIsOneGroup) {
@@ -113,7 +120,7 @@ TEST_F(Oops, AKeyIsOfItsProject) {
 
 TEST_F(Oops, AnEnvelopeBringsReportsSessionsAndWhatCameAlong) {
     auto const event = failure(hex_id(1), "price_of", "shop@1.0");
-    std::string const envelope = fmt::format("{{\"event_id\":\"{}\",\"dsn\":\"{}\"}}\n", hex_id(1), project.dsn) +
+    std::string const envelope = fmt::format("{{\"event_id\":\"{}\",\"dsn\":\"{}\"}}\n", hex_id(1), project.dsn.value_or("")) +
                                  "{\"type\":\"event\"}\n" + event +
                                  "\n{\"type\":\"attachment\",\"length\":3,\"filename\":\"a.txt\"}\nabc\n" +
                                  R"({"type":"client_report"})"

@@ -33,7 +33,7 @@ def write_log(path, lines, rng):
 
 class Server:
     def __init__(self, gantry, data):
-        self.process = subprocess.Popen([gantry, "serve", "--data", data, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([gantry, "serve", "tracker", "--data", data, "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening "):

@@ -247,7 +247,7 @@ class Preforked(Case):
             self.assertTrue(until((self.place / "socket").exists, 15))
             ids = {self.get(f"/{n}") for n in range(6)}
             self.assertEqual(len(ids), 6)
-            self.assertTrue(until(lambda: len(self.front.reports) == 7), list(self.front.reports))
+            self.assertTrue(until(lambda: len(self.front.reports) == 7, 30), list(self.front.reports))
             self.assertLessEqual(ids, set(self.front.reports))
         finally:
             process.send_signal(signal.SIGTERM)
