@@ -490,7 +490,8 @@ std::unique_ptr<runtime::SiteCallers> make_accounts_callers(AccountsCallersParts
 
 runtime::MakeSiteCallers accounts_callers(config::Config const& config) {
     auto const source = config.get<AuthSettings>("auth").source;
-    if (source.view() == "file" || !config.declares("accounts")) return {};  // a program may have other services
+    bool const served = std::ranges::find(config.sections(), "accounts", &config::Section::name) != config.sections().end();
+    if (source.view() == "file" || !served) return {};  // a program may have other services
     accounts::Settings settings;
     config.fill("accounts", codec::type_of<accounts::Settings>(), &settings);
     auto const which = source.view() == "accounts" ? CallersSource::accounts : CallersSource::automatic;

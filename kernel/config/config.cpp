@@ -96,8 +96,6 @@ void Config::declare(Section section) {
     sections_.push_back(std::move(section));
 }
 
-bool Config::declares(std::string_view section) const { return std::ranges::find(sections_, section, &Section::name) != sections_.end(); }
-
 void Snapshot::fill(std::string_view section, codec::Type const& type, void* out) const {
     auto found = std::ranges::find(*sections_, section, &Section::name);
     GANTRY_ASSERT(found != sections_->end() && found->type == &type, "settings are read as the type that their section declares");

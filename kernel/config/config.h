@@ -155,7 +155,6 @@ class Config {
     std::uint64_t generation() const;
 
     // From a snapshot of this moment.
-    bool declares(std::string_view section) const;
     void fill(std::string_view section, codec::Type const& type, void* out) const { snapshot().fill(section, type, out); }
     template <class S>
     S get(std::string_view section) const {

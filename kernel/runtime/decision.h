@@ -34,7 +34,7 @@ struct Ctx {
     Random& random;
     void const* settings = nullptr;
     codec::HashKey const* hash_key = nullptr;
-    std::string_view scheme = "http", host = "localhost";  // how the caller of a command reached this server
+    std::string_view scheme = "http", host = "localhost";  // how the caller reached this server
     Position durable = 0;                                  // of a read that tells events (`told`): the last one that can be had
 
     Str const& caller() const { return viewer.id; }

@@ -44,8 +44,8 @@ class Server:
         environment = dict(environment or os.environ)
         if before:  # the leak check of a sanitizer's build can't run beside a tracer
             environment["ASAN_OPTIONS"] = ":".join(filter(None, [environment.get("ASAN_OPTIONS"), "detect_leaks=0"]))
-        self.process = subprocess.Popen([*before, gantry, "serve", "tracker", "--data", str(data), "--listen", "127.0.0.1:0"], env=environment,
-                                        stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        serve = [*before, gantry, "serve", "tracker", "--data", str(data), "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(serve, env=environment, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         atexit.register(self.process.kill)
         self.url = self._wait_for_url() if wait else None
 
