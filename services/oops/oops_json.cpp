@@ -1,5 +1,7 @@
 #include "services/oops/oops_json.h"
 
+#include <algorithm>
+
 #include "services/oops/oops_dict.h"
 
 namespace gantry::oops {
@@ -75,7 +77,9 @@ Result<Report> read_oops_json(std::string_view json, ReadOptions const& options)
     TRY_ASSIGN(auto const tree, codec::JsonTree::read(json));
     auto const root = tree.root();
     if (!root.is(JsonKind::object)) return fail(400, "oops_invalid", "a report is a JSON object");
-    if (root["id"].text().empty()) return fail(400, "oops_invalid", "id: expected the id that the report was shown by");
+    bool const tells = std::ranges::any_of(std::initializer_list<std::string_view>{"id", "type", "value", "tb_text", "topic", "url"},
+                                           [&](std::string_view name) { return !root[name].text().empty(); });
+    if (!tells) return fail(400, "oops_invalid", "id: expected the id that the report was shown by, or type, value, tb_text, topic or url");
     auto document = Bson::document();
     for (auto const member : root)
         if (member.key() != "frames" && member.key() != "exceptions") add_member(document, member);

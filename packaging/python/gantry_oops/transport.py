@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 ANSWER_BYTES_MAX = 64 * 1024
 RETRY_AFTER_SECONDS_MAX = 3600
+RATIO_MAX, RATIO_FROM_BYTES = 100, 64 * 1024  # of what a packed body unpacks to
 
 
 class Means(enum.Enum):
@@ -81,8 +82,11 @@ class Transport:
         headers = {"X-Oops-Auth": self.dsn.key, "Content-Type": "application/json", "User-Agent": "gantry-oops",
                    "X-Oops-Sent-At": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
         if packed:
-            headers["Content-Encoding"] = "gzip"
-            body = gzip.compress(body, 6)
+            smaller = gzip.compress(body, 6)
+            # What unpacks to much more looks like a bomb, which servers refuse.
+            if len(body) <= RATIO_FROM_BYTES or len(smaller) * RATIO_MAX > len(body):
+                headers["Content-Encoding"] = "gzip"
+                body = smaller
         reused = self._connection is not None
         try:
             return self._exchange(headers, body)
