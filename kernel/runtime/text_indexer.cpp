@@ -381,8 +381,10 @@ void TextIndexing::find_later(text::Query query, Position after, Duration wait, 
     // On the thread, where the timer lives and is let go.
     threads_.post(thread_, [this, shared = shared_, waiter, wait] {
         if (shared->ended || waiter->released) return;
-        waiter->late = threads_.after(thread_, wait, [this, shared, waiter] {
-            if (!shared->ended) waiter->after = 0, release();
+        // The timer is the waiter's own: it must not hold it.
+        waiter->late = threads_.after(thread_, wait, [this, shared, weak = std::weak_ptr(waiter)] {
+            auto const late = weak.lock();
+            if (late && !shared->ended) late->after = 0, release();
         });
     });
     indexer_.hurry();
