@@ -93,8 +93,9 @@ struct Doc {
     std::string_view text;
 };
 // Extras of a route. `Bulk`: takes application/x-ndjson too (each line a command with its own result) and an array (likewise).
-// `Deprecated`: answers carry Deprecation and Sunset, and callers are counted.
+// `Deprecated`: answers carry Deprecation and Sunset, and callers are counted. `Slow`: works for long, on a worker.
 struct Bulk {};
+struct Slow {};
 struct Deprecated {
     std::string_view since, sunset;  // RFC 3339 dates
 };

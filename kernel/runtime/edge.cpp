@@ -366,7 +366,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         if (position > target.host->durable()) *behind_host = target.host;
     }
     if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
-    if (target.route->slow && options_.slow) return run_slow(std::make_shared<AskedLater>(asked, table_), exchange.defer());
+    if (is_for_worker(asked)) return run_slow(std::make_shared<AskedLater>(asked, table_), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
 
@@ -480,6 +480,11 @@ Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
                                   .headers = headers,
                                   .fields = {}},
                                  out);
+}
+
+// A state of the past and a live answer have ways of their own.
+bool Edge::is_for_worker(Asked const& asked) const {
+    return asked.match.target->route->slow && options_.slow && asked.live == LiveForm::none && asked.as_of.empty();
 }
 
 // On a worker; its answer goes to the connection's thread.
@@ -661,7 +666,7 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
         write_problem(response, problem, asked->view().request_id, {});
     };
     if (!options_.threads) return late(deferred.response());
-    if (view.match.target->route->slow && options_.slow) {
+    if (is_for_worker(view)) {
         return host.when_durable(position, thread,
                                  [this, asked, held = std::move(deferred)](Result<Answer>) mutable { run_slow(asked, std::move(held)); });
     }

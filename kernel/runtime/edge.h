@@ -130,6 +130,7 @@ class Edge final : public http::Handler {
     Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
     // Has the index of a search asked on another thread, then runs it with what was found.
     void search_first(Asked const& asked, Request const& request, http::Deferred deferred);
+    bool is_for_worker(Asked const& asked) const;
     void run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     // Runs one call, and reports a failure of ours: then `oops_id` is set.

@@ -98,6 +98,7 @@ void EffectRunner::run(Due const& due) {
                         },
                     .now = [this] { return parts_.clock.wall(); }};
     outside.mail = parts_.mail;
+    outside.event = [this](Position position) { return event_if_kept(parts_.host, position); };
     outside.proof_of = [this](std::string_view purpose, std::string_view what) {
         return codec::proof_of(parts_.host.hash_key(), purpose, what);
     };

@@ -32,6 +32,12 @@ struct Outside {
     // What the site can prove (Ctx::proof_of), and where its mail goes; null: nowhere.
     std::function<std::string(std::string_view purpose, std::string_view what)> proof_of = {};
     std::function<Result<void>(std::string_view id, std::string_view to, std::string_view subject, std::string_view text)> mail = {};
+    // An event of the service's own log (`events`).
+    std::function<Result<std::shared_ptr<void const>>(log::Position)> event = {};
+    template <class Event>
+    Events<Event> events() const {
+        return Events<Event>(event);
+    }
     // Is told of each call: when it began and ended (Clock::steady_ns), and its status.
     std::function<void(std::int64_t, std::int64_t, int)> called = {};
 

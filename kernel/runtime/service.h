@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernel/runtime/state_ops.h"
+#include "kernel/runtime/told_events.h"
 
 // How a service is described to the kernel: `declare<Service>()` turns its State, Event and routes into the tables of service_decl.h.
 namespace gantry {
@@ -54,9 +55,14 @@ struct FindShape<Result<F> (*)(S const&, I const&, Ctx const&)> {
 template <class F>
 struct TellShape;
 template <class F, class E, class R>
-struct TellShape<Result<R> (*)(F const&, std::vector<E const*> const&, Ctx const&)> {
+struct TellShape<Result<R> (*)(F const&, Events<E>&, Ctx const&)> {
     using Reply = R;
 };
+
+template <class Event>
+Events<Event> events_of(Call& call) {
+    return Events<Event>([&call](Position at) { return call.event(at); });
+}
 
 template <class Service, auto Find, auto Tell>
 Result<void> run_told(RouteFn, Call& call) {
@@ -70,13 +76,7 @@ Result<void> run_told(RouteFn, Call& call) {
     auto found = Find(*static_cast<State const*>(state), input, call.ctx());
     auto const position = call.end_read();
     if (!found) return std::unexpected(std::move(found.error()));
-    std::vector<std::shared_ptr<void const>> kept;
-    std::vector<Event const*> events;
-    for (Position const at : found->positions) {
-        TRY_ASSIGN(auto event, call.event(at));
-        events.push_back(static_cast<Event const*>(event.get()));
-        kept.push_back(std::move(event));
-    }
+    auto events = events_of<Event>(call);
     auto reply = Tell(*found, events, call.ctx());
     if (!reply) return std::unexpected(std::move(reply.error()));
     if constexpr (is_page<Reply>) reply->position = call.position_text(position);
@@ -111,6 +111,16 @@ struct SlowDecision<Result<Emit<Reply, Event>> (*)(State const&, Input const&, W
     using ReplyType = Reply;
 };
 
+template <class Event, auto Work, class Looked, class Input>
+auto work_of(Call& call, Looked const& looked, Input const& input) {
+    if constexpr (requires(Events<Event>& events) { Work(looked, input, events); }) {
+        auto events = events_of<Event>(call);
+        return Work(looked, input, events);
+    } else {
+        return Work(looked, input);
+    }
+}
+
 // Looks under the lock, works without it, decides under it.
 template <class Service, auto Look, auto Work, auto Decide>
 Result<void> run_slow_command(RouteFn, Call& call) {
@@ -120,7 +130,7 @@ Result<void> run_slow_command(RouteFn, Call& call) {
     auto looked = Look(*static_cast<typename Service::State const*>(seen), input, call.ctx());
     call.end_read();
     if (!looked) return std::unexpected(std::move(looked.error()));
-    auto const worked = Work(*looked, input);
+    auto const worked = work_of<typename Service::Event, Work>(call, *looked, input);
     if (!worked) return std::unexpected(worked.error());
     TRY_ASSIGN(auto state, call.begin_write());
     if (!state) return {};  // answered already: a repeat of an idempotent command
@@ -229,6 +239,7 @@ ServiceDecl declare() {
 }
 
 inline void add_extra(RouteDecl& r, Bulk) { r.bulk = true; }
+inline void add_extra(RouteDecl& r, Slow) { r.slow = true; }
 inline void add_extra(RouteDecl& r, Deprecated d) { r.deprecated = d; }
 inline void add_access(RouteDecl& r, Scope s) { r.scope = s.name; }
 inline void add_access(RouteDecl&, OpenToAll) {}
@@ -299,11 +310,11 @@ Route route(Version version, std::string_view verb, std::string_view path,
 
 // A read whose answer shows events of the log that the state only points at:
 //
-//     Result<Found> find(State const&, Input const&, Ctx const&);      // under the lock; Found has `std::vector<Position> positions`
-//     Result<Reply> tell(Found const&, std::vector<Event const*> const&, Ctx const&);  // after it; null: the log has that one no more
+//     Result<Found> find(State const&, Input const&, Ctx const&);      // under the lock
+//     Result<Reply> tell(Found const&, Events<Event>&, Ctx const&);    // after it
 //     told<Service, &find, &tell>(V1, "GET", "/reports/{id}", Scope{…}, Doc{…})
 //
-// No position may be beyond `cx.durable`: nobody was told of what comes after it.
+// One that reads more than a few events says `Slow{}`: it works on a worker.
 template <class Service, auto Find, auto Tell, runtime::Access Who, class... Extra>
 Route told(Version version, std::string_view verb, std::string_view path, Who who, Doc doc, Extra... extra) {
     using Reply = typename runtime::TellShape<decltype(Tell)>::Reply;
@@ -331,9 +342,10 @@ Route foreign(std::string_view verb, std::string_view path, Result<Input> (*pars
 }
 
 // A command that hashes a password or the like, which takes a tenth of a second: `look` sees the state, `work` runs on a worker without it
-// (it may use system_random()), and `decide` sees the state again, which may have changed.
+// (it may use system_random(), and may take the log's events as a third parameter), and `decide` sees the state again, which may have
+// changed.
 //     Result<Looked> look(State const&, Input const&, Ctx const&);
-//     Result<Worked> work(Looked const&, Input const&);
+//     Result<Worked> work(Looked const&, Input const&);                     // or (Looked const&, Input const&, Events<Event>&)
 //     Result<Emit<Reply, Event>> decide(State const&, Input const&, Worked const&, Ctx const&);
 //     slow_route<Service, &look, &work, &decide>(V1, "PUT", "/password", Scope{…}, Doc{…})
 template <class Service, auto Look, auto Work, auto Decide, runtime::Access Who>

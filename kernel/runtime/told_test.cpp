@@ -25,14 +25,24 @@ inline Result<Seen> find_titles(State const&, Positions const& in, Ctx const& cx
         seen.positions.push_back(at);
     return seen;
 }
-inline Result<Heard> tell_titles(Seen const& seen, std::vector<Event const*> const& events, Ctx const&) {
+inline Result<Heard> tell_titles(Seen const& seen, Events<Event>& events, Ctx const&) {
     Heard heard{{}, seen.by};
-    for (auto const* event : events) {
+    for (auto const at : seen.positions) {
+        TRY_ASSIGN(auto const* event, events.at(at));
         auto const* created = event ? std::get_if<Created>(event) : nullptr;
         heard.titles.push_back(!event ? "gone" : created ? created->title.str() : "other");
     }
     if (heard.titles.empty()) return fail(404, "nothing_told", "there is nothing here");
     return heard;
+}
+
+// A command that reads the log before it is decided.
+inline Result<Heard> hear_titles(Seen const& seen, Positions const&, Events<Event>& events) {
+    Viewer const nobody;
+    return tell_titles(seen, events, {.viewer = nobody, .random = system_random()});
+}
+inline Result<Emit<Heard, Event>> repeat_title(State const&, Positions const&, Heard const& heard, Ctx const& cx) {
+    return Emit<Heard, Event>{{Created{NoteId(cx.fresh("n_")), "again: " + heard.titles.front(), cx.caller()}}, heard};
 }
 
 }  // namespace gantry::notes
@@ -47,6 +57,14 @@ class ToldTest : public EdgeTest {
         adjust_ = [](ServiceDecl& decl, Host::Parts&) {
             decl.routes.push_back(told<notes::Service, &notes::find_titles, &notes::tell_titles>(V1, "GET", "/told/{from}",
                                                                                                  Scope{"notes:read"}, Doc{"Titles."}));
+            decl.routes.push_back(told<notes::Service, &notes::find_titles, &notes::tell_titles>(
+                V1, "GET", "/slowly/{from}", Scope{"notes:read"}, Doc{"Titles."}, Slow{}));
+            decl.routes.push_back(slow_route<notes::Service, &notes::find_titles, &notes::hear_titles, &notes::repeat_title>(
+                V1, "POST", "/again/{from}", Scope{"notes:write"}, Doc{"A title once more."}));
+        };
+        options_.slow = [this](std::move_only_function<void()> task) {
+            worker_ = std::jthread(std::move(task));
+            return ++slow_, true;
         };
         start();
     }
@@ -55,6 +73,8 @@ class ToldTest : public EdgeTest {
         EXPECT_EQ(reply.status, status) << reply.body;
         return reply.body;
     }
+    std::atomic<int> slow_ = 0;  // that a worker had
+    std::jthread worker_;
 };
 
 TEST_F(ToldTest, EventsAreReadWhereTheStatePointsAt) {
@@ -71,6 +91,21 @@ TEST_F(ToldTest, OfThePastToo) {
     auto const at = host_->position_text(1);
     EXPECT_EQ(told_at("1?count=9&as_of=" + at), R"({"titles":["first"],"by":"u_local"})");
     told_at("2?as_of=" + at, 404);
+}
+
+TEST_F(ToldTest, ManyByAWorkerUnlessThePastIsAskedFor) {
+    create("first"), create("second");
+    EXPECT_EQ(send("GET", "/notes/v1/slowly/1?count=9").body, R"({"titles":["first","second"],"by":"u_local"})");
+    EXPECT_EQ(slow_, 1);
+    EXPECT_EQ(send("GET", "/notes/v1/slowly/1?count=9&as_of=" + host_->position_text(1)).body, R"({"titles":["first"],"by":"u_local"})");
+    EXPECT_EQ(slow_, 1);
+}
+
+TEST_F(ToldTest, BeforeACommandIsDecided) {
+    create("first");
+    EXPECT_EQ(send("POST", "/notes/v1/again/1").body, R"({"titles":["first"],"by":"u_local"})");
+    EXPECT_EQ(told_at("1?count=9"), R"({"titles":["first","again: first"],"by":"u_local"})");
+    EXPECT_EQ(send("POST", "/notes/v1/again/9").status, 404);
 }
 
 TEST_F(ToldTest, WithAnETag) {

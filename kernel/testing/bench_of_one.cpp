@@ -39,8 +39,16 @@ void BenchOfOne::start() {
         unanswered.error = client::Error{"connect_failed", "the test has no outside"};
         return unanswered;
     };
+    auto mail = [this](std::string_view, std::string_view to, std::string_view subject, std::string_view text) -> Result<void> {
+        if (!mails_) return fail(503, "mail_nowhere", "the test takes no mail");
+        return mails_(to, subject, text), Result<void>{};
+    };
     effects_ = std::make_unique<runtime::EffectRunner>(
-        runtime::EffectRunner::Parts{*host_, clock_, send, [](std::move_only_function<void()> task) { return task(), true; }});
+        runtime::EffectRunner::Parts{.host = *host_,
+                                     .clock = clock_,
+                                     .send = send,
+                                     .run = [](std::move_only_function<void()> task) { return task(), true; },
+                                     .mail = mail});
 }
 
 void BenchOfOne::run_effects() {

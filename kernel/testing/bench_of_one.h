@@ -59,6 +59,9 @@ class BenchOfOne {
     void tick();
     // What the outside answers to calls of effects; until it is told they fail for want of an answer.
     void outside(std::function<client::Reply(client::Request)> send) { outside_ = std::move(send); }
+    // Who takes mails of effects; until it is told they fail for want of one.
+    using TakeMail = std::function<void(std::string_view to, std::string_view subject, std::string_view text)>;
+    void mails(TakeMail take) { mails_ = std::move(take); }
     // Does the effects that are due, and those that their outcomes ask for.
     void run_effects();
     // Has this service take what it follows of another one, until it has caught up, or an event needs an operator.
@@ -114,6 +117,7 @@ class BenchOfOne {
     std::unique_ptr<runtime::Host> host_;
     std::unique_ptr<runtime::RouteTable> routes_;
     std::function<client::Reply(client::Request)> outside_;
+    TakeMail mails_;
     std::unique_ptr<runtime::EffectRunner> effects_;
     std::unique_ptr<runtime::TextAtOnce> text_;  // null: the service has no documents
     std::vector<Asked> reads_;                   // each once

@@ -279,13 +279,18 @@ Fingerprints fingerprint(Report const& report, Rules const& rules, std::vector<s
     return Fingerprinter(report, rules, why).run();
 }
 
-std::string title_of(Report const& report, Rules const& rules) {
+std::optional<std::string> ruled_title(Report const& report, Rules const& rules) {
     for (auto const& rule : rules.rules) {
         if (rule.action != RuleAction::title || !matches(rule, report, nullptr, true)) continue;
         std::string title;
         for (auto const& part : rule.parts) title += (title.empty() ? "" : " ") + Fingerprinter(report, rules, nullptr).expanded(part);
         return cut_title(title);
     }
+    return {};
+}
+
+std::string title_of(Report const& report, Rules const& rules) {
+    if (auto ruled = ruled_title(report, rules)) return *ruled;
     if (report.exceptions.empty()) {
         if (!report.message.empty()) return cut_title(report.message);
         return report.topic.empty() ? "(no title)" : cut_title(report.topic);

@@ -34,5 +34,7 @@ std::string frame_key(Frame const& frame, std::string_view platform);
 
 // "KeyError: no price for order 4711", at most 200 characters; a rule's title first.
 std::string title_of(Report const& report, Rules const& rules = {});
+// A rule's title; nothing: none of them gives this report one.
+std::optional<std::string> ruled_title(Report const& report, Rules const& rules);
 
 }  // namespace gantry::oops

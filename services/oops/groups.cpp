@@ -244,6 +244,27 @@ Result<Emit<MoveView, Event>> split_group(State const& s, Split const& in, Ctx c
     return emit(std::move(e));
 }
 
+Result<Page<MoveTold>> list_moves(State const& s, MoveListing const& in, Ctx const&) {
+    std::uint64_t below = s.moves.size() + 1;
+    if (in.cursor) {
+        TRY_ASSIGN(below, read_cursor<std::uint64_t>(*in.cursor));
+    }
+    Page<MoveTold> page;
+    std::size_t examined = 0;
+    for (auto n = std::clamp<std::uint64_t>(below, 1, s.moves.size() + 1) - 1; n >= 1; --n) {
+        if (std::int64_t(page.items.size()) == in.limit || ++examined > examined_max) {
+            page.complete = false, page.next = make_cursor(n + 1);
+            if (examined > examined_max) page.why = fmt::format("{} moves were examined: go on with next", examined_max);
+            break;
+        }
+        auto const& move = *s.moves.find(n);
+        auto const project = move.buckets.empty() ? 0 : s.bucket(move.buckets.front().bucket.n).project;
+        if (in.project && project != number(*in.project)) continue;
+        page.items.push_back({MoveId{n}, project, move.kind, move.buckets, move.at, move.by, move.undone_by});
+    }
+    return page;
+}
+
 Result<Emit<MoveView, Event>> undo_move(State const& s, ByMove const& in, Ctx const&) {
     auto const* move = s.moves.find(in.id.n);
     if (!move) return fail(404, "move_not_found", "there is no merge or split with this id");

@@ -130,6 +130,25 @@ struct MoveView {
 };
 RECORD(MoveView, id, kind, group, buckets);
 
+struct MoveListing {
+    static constexpr bool has_defaults = true;
+    std::optional<Project> project;
+    Limit limit = 100;
+    std::optional<std::string> cursor;
+};
+RECORD(MoveListing, project, limit, cursor);
+struct MoveTold {
+    MoveId id;
+    std::uint32_t project = 0;
+    MoveKind kind = MoveKind::merge;
+    std::vector<Moved> buckets;
+    Time at;
+    Person by;
+    std::optional<MoveId> undone_by;
+};
+RECORD(MoveTold, id, project, kind, buckets, at, by, undone_by);
+Result<Page<MoveTold>> list_moves(State const& s, MoveListing const& in, Ctx const& cx);
+
 Result<Page<GroupView>> list_groups(State const& s, GroupListing const& in, Ctx const& cx);
 Result<GroupWhole> show_group(State const& s, ByGroup const& in, Ctx const& cx);
 Result<Emit<GroupView, Event>> change_group(State const& s, GroupChange const& in, Ctx const& cx);

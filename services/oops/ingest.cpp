@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "services/oops/alert_mail.h"
 #include "services/oops/fingerprint.h"
+#include "services/oops/maps.h"
 #include "services/oops/oops_dict.h"
 #include "services/oops/oops_json.h"
 #include "services/oops/sentry_auth.h"
@@ -14,7 +16,10 @@
 namespace gantry::oops {
 namespace {
 
-constexpr std::size_t item_bytes_max = 1 << 20;  // that is kept
+constexpr std::size_t item_bytes_max = 1 << 20;       // that is kept
+constexpr std::int64_t spike_age_us = 6 * window_us;  // younger groups have no usual number
+constexpr std::uint64_t spike_reports_min = 20;
+constexpr std::uint64_t crash_sessions_min = 100;
 
 // Sentry's clients keep the leading digits of what a DSN calls the project.
 Result<std::uint32_t> project_of(ForeignRequest const& request) {
@@ -141,13 +146,16 @@ Result<Ingested> Ingest::take(std::uint32_t project, Report report) {
     if (report.user && report.user->subject.empty()) report.user->subject = cx_.subject_of(key_of(report.user->value));
     if (auto const n = state_.find_report(project, report.id.view()))
         return Ingested{report.id, GroupId{state_.bucket(state_.report(n).bucket).group}, true, false};
-    auto const prints = fingerprint(report);
+    auto const& rules = rules_of(row->rules.view());
+    auto const prints = fingerprint(report, rules);
     auto const placed = place(project, prints.app, prints.system);
     if (std::ranges::find(taken_, report.id.view()) != taken_.end()) return Ingested{report.id, GroupId{placed.group}, true, false};
     taken_.push_back(report.id.str());
     auto const id = report.id;
     if (placed.bucket != 0 && placed.in_minute >= std::uint64_t(std::int64_t(row->limits.group_a_minute)) &&
         placed.bucket <= state_.buckets.size()) {
+        Title const title(std::string(state_.phrases.text(state_.group(placed.group).title)));
+        alert(project, *row, placed, false, title, report.id, report.release);
         events_.push_back(Counted{Project(project), BucketId{placed.bucket}, report.release});
         return Ingested{id, GroupId{placed.group}, false, true};
     }
@@ -156,31 +164,73 @@ Result<Ingested> Ingest::take(std::uint32_t project, Report report) {
     if (is_new) opened_.push_back({project, prints.app, prints.system, 1});
     auto const group = is_new ? std::uint32_t(state_.groups.size() + opened_.size()) : placed.group;
     if (!is_new && placed.bucket > state_.buckets.size()) ++opened_[placed.bucket - state_.buckets.size() - 1].count;
-    Title const title(Str(title_of(report).substr(0, 300)));
-    alert(project, *row, {placed.bucket, group, placed.in_minute}, is_new, title, report);
-    events_.push_back(Reported{Project(project), prints.app, prints.system, title, std::move(report)});
+    auto const ruled = ruled_title(report, rules);
+    Title const title(Str((ruled ? *ruled : title_of(report)).substr(0, 300)));
+    auto maps = row->maps != 0 ? maps_for(state_, project, report) : std::vector<MapAt>();
+    if (maps.empty()) alert(project, *row, {placed.bucket, group, placed.in_minute}, is_new, title, report.id, report.release);
+    events_.push_back(Reported{Project(project), prints.app, prints.system, title, std::move(report), ruled.has_value()});
+    ReportAt const at{std::uint32_t(state_.reports.size() + count_), cx_.next + events_.size() - 1};
+    if (!maps.empty()) events_.push_back(Effect<MapOne>{cx_.fresh("e_"), {at, is_new, row->rules_at, std::move(maps)}});
     return Ingested{id, GroupId{group}, false, false};
 }
 
-void Ingest::alert(std::uint32_t project, ProjectRow const& row, Placed const& placed, bool is_new, Title const& title,
-                   Report const& report) {
+void Ingest::alert(std::uint32_t project, ProjectRow const& row, Placed const& placed, bool is_new, Title const& title, ReportId const& id,
+                   Phrase const& release) {
     auto const& alerts = row.alerts;
-    auto const tell = [&](AlertKind kind) {
-        for (auto const& url : alerts.hooks)
-            events_.push_back(Effect<CallHook>{cx_.fresh("e_"), {url, kind, Project(project), GroupId{placed.group}, title, report.id}});
-    };
+    auto const say = [&](AlertKind kind) { tell(row, {{}, kind, Project(project), GroupId{placed.group}, title, id, release}); };
     if (is_new) {
-        if (alerts.on_new) tell(AlertKind::appeared);
+        if (alerts.on_new) say(AlertKind::appeared);
         return;
     }
     if (placed.group > state_.groups.size()) return;
     auto const& group = state_.group(placed.group);
-    if (alerts.on_regressed && state_.regresses(group, report.release.view()) && std::ranges::find(again_, placed.group) == again_.end())
-        again_.push_back(placed.group), tell(AlertKind::regressed);
-    auto const window = std::uint64_t(cx_.now.us / window_us);
-    bool const quiet = State::status_of(group, cx_.now) == Status::ignored;
-    if (alerts.frequent > 0 && !quiet && group.window == window && group.in_window + 1 == std::uint64_t(std::int64_t(alerts.frequent)))
-        tell(AlertKind::frequent);
+    if (alerts.on_regressed && state_.regresses(group, release.view()) && std::ranges::find(again_, placed.group) == again_.end())
+        again_.push_back(placed.group), say(AlertKind::regressed);
+    if (State::status_of(group, cx_.now) == Status::ignored) return;
+    auto const window = std::uint32_t(cx_.now.us / window_us);
+    auto const in_window = std::uint64_t(group.window == window ? group.in_window : 0) + ++more_[placed.group];
+    if (alerts.frequent > 0 && in_window == std::uint64_t(std::int64_t(alerts.frequent))) say(AlertKind::frequent);
+    if (alerts.spike == 0 || cx_.now.us - group.first_us < spike_age_us) return;
+    auto const usual = std::uint64_t(State::usual_in(group, window)) * std::uint64_t(std::int64_t(alerts.spike)) / usual_unit;
+    if (in_window == std::max(usual, spike_reports_min)) say(AlertKind::spike);
+}
+
+void Ingest::alert_later(std::uint32_t report, std::uint32_t bucket, bool was_new, Title const& title) {
+    auto const& row = state_.report(report);
+    auto const& project = *state_.projects.find(row.project);
+    bool const is_new = bucket == 0 || (bucket == row.bucket && was_new);
+    auto const group = bucket == 0 ? std::uint32_t(state_.groups.size() + 1) : state_.bucket(bucket).group;
+    ReportId const id(std::string(state_.ids.text(row.id)));
+    alert(row.project, project, {bucket, group, 0}, is_new, title, id, Phrase(std::string(state_.phrases.text(row.release))));
+}
+
+void Ingest::tell(ProjectRow const& row, CallHook const& what) {
+    for (auto const& url : row.alerts.hooks) {
+        auto call = what;
+        call.url = url;
+        events_.push_back(Effect<CallHook>{cx_.fresh("e_"), std::move(call)});
+    }
+    for (auto const& to : row.alerts.mails) events_.push_back(Effect<SendMail>{cx_.fresh("e_"), alert_mail(to, row, what, cx_)});
+}
+
+void Ingest::count(std::uint32_t project, SessionsTold const& sessions) {
+    events_.push_back(SessionsCounted{Project(project), sessions.release, sessions.environment, sessions.started, sessions.errored,
+                                      sessions.crashed, sessions.abnormal});
+    auto const* row = state_.projects.find(project);
+    auto const percent = std::uint64_t(std::int64_t(row->alerts.crashed_percent));
+    if (percent == 0) return;
+    auto const* release = state_.release(project, sessions.release.view(), sessions.environment.view());
+    if (release && release->crashes_told) return;
+    auto const started = (release ? release->sessions : 0) + sessions.started,
+               crashed = (release ? release->crashed : 0) + sessions.crashed;
+    bool const told = std::ranges::any_of(events_, [&](Event const& e) {
+        auto const* before = std::get_if<CrashesTold>(&e);
+        return before && before->release == sessions.release && before->environment == sessions.environment;
+    });
+    if (told || started < crash_sessions_min || crashed * 100 < percent * started) return;
+    auto const title = fmt::format("{} of {} sessions of {} crashed", crashed, started, sessions.release.view().substr(0, 200));
+    tell(*row, {{}, AlertKind::crashing, Project(project), {}, Title(title), {}, sessions.release});
+    events_.push_back(CrashesTold{Project(project), sessions.release, sessions.environment});
 }
 
 namespace {
@@ -193,8 +243,7 @@ Result<std::vector<Ingested>> take_all(Ingest& ingest, Told const& in) {
         taken.push_back(std::move(one));
     }
     Project const project(in.project);
-    for (auto const& s : in.sessions)
-        ingest.add(SessionsCounted{project, s.release, s.environment, s.started, s.errored, s.crashed, s.abnormal});
+    for (auto const& s : in.sessions) ingest.count(in.project, s);
     for (auto const& d : in.dropped) ingest.add(ClientsDropped{project, d.reason, d.category, d.count});
     for (auto const& i : in.items) {
         auto const report = taken.empty() ? std::nullopt : std::optional(taken.front().id);

@@ -1,4 +1,6 @@
 #pragma once
+#include <map>
+
 #include "services/oops/input.h"
 #include "services/oops/state.h"
 
@@ -55,6 +57,9 @@ class Ingest {
     Result<Ingested> take(std::uint32_t project, Report report);
     Result<void> check_key(std::uint32_t project, std::string_view key) const;
     void add(Event event) { events_.push_back(std::move(event)); }
+    void count(std::uint32_t project, SessionsTold const& sessions);
+    // Of a report that is there already, and belongs into this bucket (0: a new one).
+    void alert_later(std::uint32_t report, std::uint32_t bucket, bool was_new, Title const& title);
     std::vector<Event> take_events() { return std::move(events_); }
 
    private:
@@ -63,7 +68,9 @@ class Ingest {
         std::uint64_t in_minute = 0;
     };
     Placed place(std::uint32_t project, std::uint64_t app, std::uint64_t system) const;
-    void alert(std::uint32_t project, ProjectRow const& row, Placed const& placed, bool is_new, Title const& title, Report const& report);
+    void alert(std::uint32_t project, ProjectRow const& row, Placed const& placed, bool is_new, Title const& title, ReportId const& id,
+               Phrase const& release);
+    void tell(ProjectRow const& row, CallHook const& what);
 
     State const& state_;
     Ctx const& cx_;
@@ -73,9 +80,10 @@ class Ingest {
         std::uint64_t app = 0, system = 0;
         std::uint64_t count = 0;
     };
-    std::vector<Opened> opened_;        // buckets that this command makes
-    std::vector<std::string> taken_;    // ids of this command
-    std::vector<std::uint32_t> again_;  // groups that are told of as back already
+    std::vector<Opened> opened_;                   // buckets that this command makes
+    std::vector<std::string> taken_;               // ids of this command
+    std::vector<std::uint32_t> again_;             // groups that are told of as back already
+    std::map<std::uint32_t, std::uint64_t> more_;  // of a group, by this command
     std::uint64_t count_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "services/oops/maps.h"
+
 namespace gantry::oops {
 namespace {
 
@@ -26,7 +28,13 @@ ForeignOptions of_clients(std::uint64_t bytes_max) {
 
 }  // namespace
 
-std::vector<EffectKind> Service::effects() { return {effect<Service>(&call_hook)}; }
+std::vector<EffectKind> Service::effects() {
+    return {effect<Service>(&call_hook), effect<Service>(&send_mail),
+            effect<Service>(&regroup_some, &regrouped_some, {.timeout = Duration::seconds(120), .at_once = 1}),
+            effect<Service>(&mail_summary), effect<Service>(&map_one, &mapped_one)};
+}
+
+std::vector<Timer> Service::timers() { return {timer<Service, &State::summaries>(&day_ended)}; }
 
 std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
     return {
@@ -53,6 +61,25 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "GET", "/projects", &list_projects, read, Doc{"The projects, by number."}),
         route<Service>(V1, "GET", "/projects/{project}", &show_project, read, Doc{"One project with its limits and alerts."}),
         route<Service>(V1, "PATCH", "/projects/{project}", &change_project, admin, Doc{"Change its name, limits or alerts."}),
+        route<Service>(V1, "GET", "/projects/{project}/rules", &show_rules, read, Doc{"How its reports are grouped."}),
+        route<Service>(V1, "PUT", "/projects/{project}/rules", &set_rules, admin,
+                       Doc{"Other rules, for what comes from now on; a regroup looks at what came before."}),
+        slow_route<Service, &look_for_try, &print_for_try, &tell_try>(
+            V1, "POST", "/projects/{project}/rules/try", read,
+            Doc{"What rules would do to the reports of the last days; nothing changes."}),
+        route<Service>(V1, "POST", "/projects/{project}/regroup", &begin_regroup, admin,
+                       Doc{"Group the reports of the last days, or all, by the rules of now."}),
+        route<Service>(V1, "GET", "/regroups", &list_regroups, read, Doc{"Regroups, those that ended too."}),
+        route<Service>(V1, "GET", "/regroups/{id}", &show_regroup, read, Doc{"How far a regroup has come."}),
+        route<Service>(V1, "POST", "/regroups/{id}/cancel", &cancel_regroup, admin, Doc{"End it here; what it moved stays where it is."}),
+        route<Service>(V1, "POST", "/regroups/{id}/undo", &undo_regroup, admin, Doc{"Put back what it moved."}),
+        foreign<Service>("PUT", "/api/{project}/source-maps/{debug_id}", &parse_map, &keep_map, write,
+                         Doc{"Keep the source map of a generated file; its body is the map."}, {.body_bytes_max = map_bytes_max}),
+        route<Service>(V1, "GET", "/projects/{project}/source-maps", &list_maps, read, Doc{"The source maps of a project."}),
+        route<Service>(V1, "DELETE", "/projects/{project}/source-maps/{debug_id}", &drop_map, write, Doc{"Forget a source map."}),
+        told<Service, &find_summary, &tell_summary>(
+            V1, "GET", "/projects/{project}/summary", read,
+            Doc{"A day's reports: by class, page, statement and group; ?text=true as the mail has it."}, Slow{}),
         route<Service>(V1, "POST", "/reports", &ingest, write, Doc{"Report a failure; the id that it was shown by is kept."}, Bulk{}),
         told<Service, &find_report, &tell_report>(V1, "GET", "/reports/{id}", read, Doc{"One report, whole."}),
         route<Service>(V1, "GET", "/reports", &find_reports, &list_reports, read,
@@ -62,6 +89,8 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "PATCH", "/groups/{id}", &change_group, write, Doc{"Assign it, resolve it, ignore it, link its bug."}),
         route<Service>(V1, "POST", "/groups/{id}/merge", &merge_groups, write, Doc{"Put other groups into this one."}),
         route<Service>(V1, "POST", "/groups/{id}/split", &split_group, write, Doc{"Make a group of some of its buckets."}),
+        route<Service>(V1, "GET", "/moves", &list_moves, read, Doc{"Merges and splits, the newest first."}),
+        route<Service>(V1, "GET", "/groups/{id}/counts", &count_reports, read, Doc{"How many reports came by hour or by day."}),
         route<Service>(V1, "POST", "/moves/{id}/undo", &undo_move, write, Doc{"Undo a merge or a split."}),
     };
 }

@@ -2,6 +2,8 @@
 #include "services/oops/groups.h"
 #include "services/oops/ingest.h"
 #include "services/oops/reads.h"
+#include "services/oops/regroup.h"
+#include "services/oops/summary.h"
 
 namespace gantry::oops {
 
@@ -13,6 +15,7 @@ struct Service {
     static constexpr std::string_view doc = "Error reports from anywhere, grouped by what they have in common.";
     static std::vector<Route> routes();
     static std::vector<EffectKind> effects();
+    static std::vector<Timer> timers();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     static text::Schema text_schema() { return search_schema(); }
     static void index(Event const& e, At const& at, TextChanges& out) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "services/oops/maps.h"
 #include "services/oops/oops_id.h"
 
 namespace gantry::oops {
@@ -9,7 +10,7 @@ namespace {
 
 constexpr std::size_t examined_max = 100'000;  // reports of one list, under the service's lock
 
-FoundReports::Row row_of(State const& s, std::uint32_t n) {
+FoundReport::Row row_of(State const& s, std::uint32_t n) {
     auto const& report = s.report(n);
     auto const& bucket = s.bucket(report.bucket);
     return {.number = n,
@@ -22,11 +23,6 @@ FoundReports::Row row_of(State const& s, std::uint32_t n) {
             .title = std::string(s.phrases.text(bucket.title)),
             .release = std::string(s.phrases.text(report.release)),
             .environment = std::string(s.words.text(report.environment))};
-}
-
-void add(FoundReports& found, State const& s, std::uint32_t n) {
-    found.positions.push_back(s.report(n).position);
-    found.rows.push_back(row_of(s, n));
 }
 
 bool answers(State const& s, ReportRow const& row, ReportListing const& in) {
@@ -61,9 +57,15 @@ struct Heads {
     }
 };
 
+Heads heads_of(State const& s, GroupId group) {
+    Heads heads;
+    for (auto b = s.group(group.n).first_bucket; b != 0; b = s.bucket(b).next) heads.at.push_back(s.bucket(b).newest);
+    return heads;
+}
+
 }  // namespace
 
-Result<FoundReports> find_report(State const& s, ById const& in, Ctx const& cx) {
+Result<FoundReport> find_report(State const& s, ById const& in, Ctx const& cx) {
     auto const id = lookup_id(in.id.view()).value_or(in.id.str());
     std::uint32_t n = 0;
     s.projects.walk(nullptr, [&](std::uint32_t project, ProjectRow const&) {
@@ -72,21 +74,56 @@ Result<FoundReports> find_report(State const& s, ById const& in, Ctx const& cx) 
     });
     if (n == 0 || s.report(n).position > cx.durable)
         return fail(404, "report_not_found", "no report with this id came here; a program that reports may still hold it in its spool");
-    FoundReports found;
-    add(found, s, n);
-    s.looked_at(found.rows.front().group);
-    if (auto const older = s.report(n).older; older != 0) add(found, s, older);
+    FoundReport found{.position = s.report(n).position, .row = row_of(s, n)};
+    s.looked_at(found.row.group);
+    auto const id_of = [&](std::uint32_t other) { return ReportId(std::string(s.ids.text(s.report(other).id))); };
+    auto heads = heads_of(s, found.row.group);
+    std::uint32_t before = 0;
+    for (std::size_t examined = 0; examined < examined_max; ++examined) {
+        auto const next = heads.take(s);
+        if (next == 0) break;
+        if (next < n) {
+            found.older = id_of(next);
+            break;
+        }
+        if (next == n && before != 0 && s.report(before).position <= cx.durable) found.newer = id_of(before);
+        before = next;
+    }
+    if (auto const older = s.report(n).older; !found.older && older != 0) found.older = id_of(older);
+    found.maps = maps_of(s, found.row.project);
     return found;
 }
 
-Result<ReportWhole> tell_report(FoundReports const& found, std::vector<Event const*> const& events, Ctx const&) {
-    auto const* event = reported(events.front());
-    if (!event) return fail(410, "report_gone", "the log has this report's body no more: it was pruned");
-    auto const& row = found.rows.front();
-    ReportWhole whole{event->report, row.project, row.group, row.bucket, row.title, {}, {}};
-    if (events.size() > 1)
-        if (auto const* older = reported(events[1])) whole.older = older->report.id;
+Result<ReportWhole> tell_report(FoundReport const& found, Events<Event>& events, Ctx const&) {
+    TRY_ASSIGN(auto const* event, events.at(found.position));
+    auto const* told = reported(event);
+    if (!told) return fail(410, "report_gone", "the log has this report's body no more: it was pruned");
+    auto const& row = found.row;
+    ReportWhole whole{told->report, row.project, row.group, row.bucket, row.title, found.older, found.newer};
+    MapReader reader(events, found.maps);
+    TRY_VOID(reader.rewrite(whole.report));
     return whole;
+}
+
+Result<Counts> count_reports(State const& s, CountsAsked const& in, Ctx const& cx) {
+    if (!s.has_group(in.id.n)) return fail(404, "group_not_found", "there is no group with this id");
+    s.looked_at(in.id);
+    auto const step = in.step == CountStep::hour ? Duration::hours(1) : Duration::days(1);
+    auto const after = in.after.value_or(cx.now - Duration{step.us * (in.step == CountStep::hour ? 24 : 30)});
+    Counts out;
+    auto heads = heads_of(s, in.id);
+    for (std::size_t examined = 0;; ++examined) {
+        auto const n = heads.take(s);
+        if (n == 0 || s.report(n).received_us < after.us) break;
+        if (examined == examined_max || out.counts.size() == 10'000) {
+            out.complete = false;
+            break;
+        }
+        Time const at{s.report(n).received_us / step.us * step.us};
+        if (out.counts.empty() || out.counts.back().at != at) out.counts.push_back({at, 0});
+        ++out.counts.back().count;
+    }
+    return out;
 }
 
 text::Schema search_schema() {
@@ -175,9 +212,7 @@ Result<Heads> heads_of(State const& s, ReportListing const& in) {
     if (in.group) {
         if (!s.has_group(in.group->n)) return fail(404, "group_not_found", "there is no group with this id");
         s.looked_at(*in.group);
-        Heads heads;
-        for (auto b = s.group(in.group->n).first_bucket; b != 0; b = s.bucket(b).next) heads.at.push_back(s.bucket(b).newest);
-        return heads;
+        return heads_of(s, *in.group);
     }
     if (!in.project)
         return fail({400,

@@ -22,7 +22,7 @@ struct ReportWhole {
     GroupId group;
     BucketId bucket;
     std::string title;
-    std::optional<ReportId> older, newer;  // of the same group
+    std::optional<ReportId> older, newer;  // of the same group; newer: of its newest 100,000
 };
 RECORD(ReportWhole, report, project, group, bucket, title, older, newer);
 
@@ -45,9 +45,9 @@ struct ReportListing {
 };
 RECORD(ReportListing, q, project, group, release, environment, level, kind, before, after, limit, cursor);
 
-// The report that an answer is about, the one before it, and where their events are.
-struct FoundReports {
-    std::vector<Position> positions;
+// The report that an answer is about, and its neighbours.
+struct FoundReport {
+    Position position = 0;
     struct Row {
         std::uint32_t number = 0, project = 0;
         GroupId group;
@@ -57,11 +57,36 @@ struct FoundReports {
         Level level = Level::error;
         std::string title, release, environment;
     };
-    std::vector<Row> rows;
+    Row row;
+    std::optional<ReportId> older, newer;
+    std::vector<MapAt> maps;
 };
 
-Result<FoundReports> find_report(State const& s, ById const& in, Ctx const& cx);
-Result<ReportWhole> tell_report(FoundReports const& found, std::vector<Event const*> const& events, Ctx const& cx);
+Result<FoundReport> find_report(State const& s, ById const& in, Ctx const& cx);
+Result<ReportWhole> tell_report(FoundReport const& found, Events<Event>& events, Ctx const& cx);
+
+// How many reports of a group came in each hour or day that had some, the newest first. Those that were counted without their bodies have
+// no time of their own, and are in the group's count alone.
+enum class CountStep : std::uint8_t { hour, day };
+ENUM(CountStep, hour, day);
+struct CountsAsked {
+    static constexpr bool has_defaults = true;
+    GroupId id;
+    CountStep step = CountStep::day;
+    std::optional<Time> after;  // nothing: a day ago, of days a month
+};
+RECORD(CountsAsked, id, step, after);
+struct CountAt {
+    Time at;
+    std::uint64_t count = 0;
+};
+RECORD(CountAt, at, count);
+struct Counts {
+    std::vector<CountAt> counts;
+    bool complete = true;  // false: the newest 100,000 reports were counted
+};
+RECORD(Counts, counts, complete);
+Result<Counts> count_reports(State const& s, CountsAsked const& in, Ctx const& cx);
 
 // What the index has of a report: `message` and `frames` to be searched as text; the fields that answers `field:value`.
 text::Schema search_schema();

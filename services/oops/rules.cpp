@@ -224,6 +224,23 @@ Result<Rules> Rules::parse(std::string_view text) {
     return out;
 }
 
+Rules const& rules_of(std::string_view text) {
+    struct Parsed {
+        std::string text;
+        Rules rules;
+    };
+    constexpr std::size_t kept = 16;
+    thread_local std::vector<Parsed> lately;
+    auto known = std::ranges::find(lately, text, &Parsed::text);
+    if (known == lately.end()) {
+        if (lately.size() == kept) lately.pop_back();
+        lately.insert(lately.begin(), {std::string(text), Rules::parse(text).value_or(Rules{})});
+    } else {
+        std::rotate(lately.begin(), known, known + 1);
+    }
+    return lately.front().rules;
+}
+
 bool matches(Rule const& rule, Report const& report, Frame const* frame, bool frame_in_app) {
     bool frames = false;
     for (auto const& m : rule.matchers) {

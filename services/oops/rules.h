@@ -53,6 +53,9 @@ struct Rules {
     // Problem 400 "rules_invalid" names the line and what would be right there.
     static Result<Rules> parse(std::string_view text);
 };
+// Of a text that was parsed when it was set; texts that were asked for lately aren't parsed again. For this thread, until it asks for
+// another one.
+Rules const& rules_of(std::string_view text);
 
 // Frame matchers look at `frame`, or, where there is none, at whether some frame of the report answers all of them.
 bool matches(Rule const& rule, Report const& report, Frame const* frame, bool frame_in_app);

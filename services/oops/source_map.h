@@ -28,6 +28,8 @@ class SourceMap {
     // The line of a source, if the map holds its content.
     std::optional<std::string_view> source_line(std::string_view source, std::uint32_t line) const;
     std::string const& debug_id() const { return debug_id_; }  // small letters, with dashes; empty: it has none
+    // For one that has none: who sent it says which.
+    void known_as(std::string debug_id) { debug_id_ = std::move(debug_id); }
     std::string const& file() const { return file_; }
     std::size_t size() const { return mappings_.size(); }
     std::size_t memory_bytes() const;

@@ -1,5 +1,7 @@
 #include "services/oops/state.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "services/oops/releases.h"
@@ -13,9 +15,16 @@ std::uint64_t release_key(std::uint32_t project, std::uint32_t release, std::uin
     return mix64(std::uint64_t(project) << 40 ^ std::uint64_t(release) << 12 ^ environment);
 }
 std::uint32_t number(Project project) { return std::uint32_t(std::int64_t(project)); }
+// Ten minutes after midnight: what was told late is there.
+Time summary_due(Time now) {
+    auto const day_us = Duration::days(1).us;
+    return Time{(now.us / day_us + 1) * day_us + window_us};
+}
 constexpr std::uint32_t words_max = 65'535;  // what a row has room for; later ones are 0
 
 }  // namespace
+
+MapKey map_key(std::uint32_t project, std::string_view debug_id) { return Str(fmt::format("{:010}/{}", project, debug_id.substr(0, 49))); }
 
 std::uint32_t State::find_report(std::uint32_t project, std::string_view id) const {
     auto const number = ids.find(id);
@@ -54,36 +63,60 @@ bool State::regresses(GroupRow const& group, std::string_view release) const {
     return seen == state::HashIndex::none || seen >= group.resolved_in;
 }
 
+// Each window's count goes in by an eighth.
+std::uint32_t State::usual_in(GroupRow const& group, std::uint32_t window) {
+    if (window <= group.window) return group.usual;
+    auto usual = group.usual - group.usual / 8 + std::uint32_t(std::min<std::uint64_t>(group.in_window, 1 << 20) * (usual_unit / 8));
+    for (auto quiet = std::min<std::uint32_t>(window - group.window - 1, 200); quiet > 0; --quiet) usual -= usual / 8;
+    return usual;
+}
+
+ReleaseRow const* State::release(std::uint32_t project, std::string_view release, std::string_view environment) const {
+    auto const phrase = phrases.find(release), word = words.find(environment);
+    if (phrase == state::HashIndex::none || word == state::HashIndex::none) return nullptr;
+    return releases.find(release_key(project, phrase, std::min(word, words_max)));
+}
+
 void State::apply(ProjectMade const& e, At const& at) {
     projects.put(number(e.project), {.name = e.name, .key = e.key, .made_at = at.time});
 }
 
-void State::apply(ProjectSet const& e) {
+void State::apply(ProjectSet const& e, At const& at) {
     projects.change(number(e.project), [&](ProjectRow& p) { p.name = e.name, p.alerts = e.alerts, p.limits = e.limits; });
+    if (!e.alerts.daily_summary)
+        summaries.clear(number(e.project));
+    else if (!summaries.find(number(e.project)))
+        summaries.set(number(e.project), summary_due(at.time));
 }
 
-std::uint32_t State::open_bucket(Reported const& e) {
-    BucketRow bucket{.app = e.app, .system = e.system, .project = number(e.project), .group = std::uint32_t(groups.size() + 1)};
-    bucket.title = phrases.intern(e.title.view());
-    bucket.kind = std::uint32_t(e.report.kind), bucket.level = std::uint32_t(e.report.level);
+void State::apply(DayEnded const& e) {
+    if (summaries.find(number(e.project))) summaries.set(number(e.project), summary_due(e.day + Duration::days(1)));
+}
+
+void State::apply(RulesSet const& e, At const& at) {
+    projects.change(number(e.project), [&](ProjectRow& p) { p.rules = e.text, p.rules_at = at.position; });
+}
+
+std::uint32_t State::open_bucket(Opened const& what) {
+    BucketRow bucket{.app = what.app, .system = what.system, .project = what.project, .group = std::uint32_t(groups.size() + 1)};
+    bucket.title = phrases.intern(what.title), bucket.ruled_title = what.ruled_title;
+    bucket.kind = what.kind, bucket.level = what.level;
     buckets.push_back(bucket);
     auto const n = std::uint32_t(buckets.size());
     auto const add = [&](state::HashIndex& index, std::uint64_t f) {
         if (f != 0) index.insert(bucket_hash(bucket.project, f), n - 1);
     };
-    add(app_index, e.app), add(system_index, e.system);
-    groups.push_back({.project = bucket.project,
-                      .first_bucket = n,
-                      .title = bucket.title,
-                      .kind = std::uint8_t(bucket.kind),
-                      .level = std::uint8_t(bucket.level)});
+    add(app_index, what.app), add(system_index, what.system);
+    groups.push_back({.project = bucket.project, .first_bucket = n, .title = bucket.title, .kind = bucket.kind, .level = bucket.level});
     return n;
 }
 
 void State::apply(Reported const& e, At const& at) {
     auto const project = number(e.project);
     auto n = find_bucket(project, e.app, e.system);
-    if (n == 0) n = open_bucket(e);
+    if (n == 0)
+        n = open_bucket(
+            {project, e.app, e.system, e.title.view(), e.ruled_title, std::uint8_t(e.report.kind), std::uint8_t(e.report.level)});
     auto const release = phrases.intern(e.report.release.view());
     auto const environment = std::min(words.intern(e.report.environment.view()), words_max);
     ReportRow row{.position = at.position,
@@ -123,11 +156,14 @@ void State::apply(Counted const& e, At const& at) {
 }
 
 void State::count(std::uint32_t n, std::uint32_t release, Time at) {
-    auto const minute = std::uint64_t(at.us / minute_us), window = std::uint64_t(at.us / window_us);
+    auto const minute = std::uint64_t(at.us / minute_us);
+    auto const window = std::uint32_t(at.us / window_us);
     auto& bucket = buckets.mut(n - 1);
     bucket.in_minute = bucket.minute == minute ? bucket.in_minute + 1 : 1, bucket.minute = minute;
     auto& group = groups.mut(bucket.group - 1);
-    group.in_window = group.window == window ? group.in_window + 1 : 1, group.window = window;
+    if (group.window != window) group.usual = usual_in(group, window), group.in_window = 0, group.window = window;
+    ++group.in_window;
+    group.merged_into = 0;  // it was empty after a regroup, and is no more
     auto const add = [&](auto& row) {
         if (row.count++ == 0) row.first_us = at.us, row.first_release = release;
         if (release != 0) row.last_release = release;
@@ -168,11 +204,12 @@ void State::gather(std::uint64_t n) {
     group.count = 0, group.first_us = 0, group.newest = 0;
     for (auto b = rest.first_bucket; b != 0; b = bucket(b).next) {
         auto const& one = bucket(b);
+        if (b == rest.first_bucket) group.title = one.title, group.kind = one.kind, group.level = one.level;
+        if (one.count == 0) continue;
         group.count += one.count;
         if (group.first_us == 0 || one.first_us < group.first_us) group.first_us = one.first_us, group.first_release = one.first_release;
         if (one.last_us > last_us) last_us = one.last_us, group.last_release = one.last_release;
         group.newest = std::max(group.newest, one.newest);
-        if (b == rest.first_bucket) group.title = one.title, group.kind = std::uint8_t(one.kind), group.level = std::uint8_t(one.level);
     }
     rank(n, last_us);
     changed(n);
@@ -208,6 +245,22 @@ void State::apply(SessionsCounted const& e, At const& at) {
         r.last_seen = at.time;
         r.sessions += e.started, r.errored += e.errored, r.crashed += e.crashed, r.abnormal += e.abnormal;
     });
+}
+
+void State::apply(SourceMapKept const& e, At const& at) {
+    auto const key = map_key(number(e.project), e.debug_id.view());
+    if (!maps.contains(key)) projects.change(number(e.project), [](ProjectRow& p) { ++p.maps; });
+    maps.put(key, {at.position, e.map.data.size(), e.file, at.time});
+}
+
+void State::apply(SourceMapDropped const& e) {
+    if (maps.erase(map_key(number(e.project), e.debug_id.view()))) projects.change(number(e.project), [](ProjectRow& p) { --p.maps; });
+}
+
+void State::apply(CrashesTold const& e) {
+    auto const release = phrases.intern(e.release.view()), environment = words.intern(e.environment.view());
+    releases.change_or_put(release_key(number(e.project), release, std::min(environment, words_max)),
+                           [](ReleaseRow& r) { r.crashes_told = true; });
 }
 
 void State::apply(ClientsDropped const& e) {
