@@ -25,9 +25,9 @@ class SummaryTest : public Oops {
 
 TEST_F(SummaryTest, ADayBySubjects) {
     report(1), report(2);
-    post(
-        R"({"project":1,"report":{"type":"RequestExpired","topic":"Bug:+index","url":"https://shop/bugs/1","method":"GET","duration_ms":9000,)"
-        R"("timeline":[{"start_ms":0,"end_ms":8000,"category":"SQL-main","detail":"SELECT * FROM bug WHERE id = 7"}]}})");
+    post(R"({"project":1,"report":{"type":"RequestExpired","topic":"Bug:+index","url":"https://shop/bugs/1","method":"GET",)"
+         R"("duration_ms":9000,)"
+         R"("timeline":[{"start_ms":0,"end_ms":8000,"category":"SQL-main","detail":"SELECT * FROM bug WHERE id = 7"}]}})");
     post(R"({"project":1,"report":{"type":"NotFound","url":"https://shop/gone","referrer":"https://shop/","method":"GET"}})");
     post(R"({"project":1,"report":{"type":"NotFound","url":"https://shop/odd","referrer":"https://elsewhere/","method":"GET"}})");
     auto const s = summary();
