@@ -110,6 +110,7 @@ Result<void> Host::retain() {
     auto const last = state_.last;
     auto const oldest_repeat = state_.remembered.oldest();
     auto const oldest_effect = decl_.outbox ? decl_.outbox(state_.service.get()).oldest() : std::nullopt;
+    auto const oldest_wanted = decl_.needs ? decl_.needs(state_.service.get()) : std::nullopt;
     lock_.unlock_shared();
     auto const now = parts_.clock.wall();
     auto const newest = marks.empty() ? BaselineMark{0, first_time_} : marks.back();
@@ -119,7 +120,7 @@ Result<void> Host::retain() {
         if (now - mark.time >= *keep) below = mark;
     if (!below || segments_kept_ > 0) return {};
     auto position = below->position + 1;
-    for (auto needed : {oldest_repeat, oldest_effect}) position = std::min(position, needed.value_or(position));
+    for (auto needed : {oldest_repeat, oldest_effect, oldest_wanted}) position = std::min(position, needed.value_or(position));
     std::function<Position()> needed;
     {
         std::lock_guard guard(listeners_mutex_);

@@ -234,6 +234,8 @@ ServiceDecl declare() {
         if constexpr (requires(typename Service::Settings const& s) { Service::retention(s); })
             decl.retention = [](void const* s) { return Service::retention(*static_cast<typename Service::Settings const*>(s)); };
     }
+    if constexpr (requires(State const& s) { Service::needs(s); })
+        decl.needs = [](void const* s) -> std::optional<Position> { return Service::needs(*static_cast<State const*>(s)); };
     name_scopes(decl);
     return decl;
 }

@@ -185,6 +185,8 @@ struct ServiceDecl {
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
     std::optional<Duration> (*retention)(void const* settings) = nullptr;
+    // The oldest position that the service still has to look at before retention may cut it; nothing: none. Null: none.
+    std::optional<Position> (*needs)(void const* state) = nullptr;
 };
 
 }  // namespace runtime

@@ -189,6 +189,29 @@ struct MapOne {
 };
 RECORD(MapOne, report, is_new, rules, maps);
 
+// Retention comes to reports up to `upto`, and to what was written once more up to `again`: those that stay are written once more, before
+// the log is cut.
+struct Judging {
+    std::uint32_t upto = 0;
+    std::uint64_t again = 0;  // position
+};
+RECORD(Judging, upto, again);
+struct Judged {
+    std::uint32_t upto = 0;
+    std::uint64_t again = 0;
+};
+RECORD(Judged, upto, again);
+struct KeptOn {
+    std::uint32_t report = 0;
+    Reported what;
+};
+RECORD(KeptOn, report, what);
+struct KeepSome {
+    std::vector<ReportAt> reports;
+    std::vector<MapAt> maps;
+};
+RECORD(KeepSome, reports, maps);
+
 // How the sessions of a release went, as clients tell it.
 struct SessionsCounted {
     Project project;
@@ -260,6 +283,14 @@ RECORD(MailSummary, to, project, name, day, reports, examined);
 
 using Event = std::variant<ProjectMade, ProjectSet, Reported, Counted, GroupChanged, BucketsMoved, SessionsCounted, ClientsDropped,
                            ItemKept, Effect<CallHook>, EffectOutcome, RulesSet, RegroupBegun, Regrouped, RegroupEnded, Effect<RegroupSome>,
-                           CrashesTold, DayEnded, Effect<SendMail>, Effect<MailSummary>, SourceMapKept, SourceMapDropped, Effect<MapOne>>;
+                           CrashesTold, DayEnded, Effect<SendMail>, Effect<MailSummary>, SourceMapKept, SourceMapDropped, Effect<MapOne>,
+                           Judging, Judged, KeptOn, Effect<KeepSome>>;
+
+// The report that an event holds, written once or once more; null: none.
+inline Reported const* reported_in(Event const* event) {
+    if (!event) return nullptr;
+    if (auto const* kept = std::get_if<KeptOn>(event)) return &kept->what;
+    return std::get_if<Reported>(event);
+}
 
 }  // namespace gantry::oops

@@ -7,9 +7,11 @@ namespace gantry::oops {
 // [oops]
 struct Settings {
     std::optional<Duration> retention;
+    Bounded<0, 1000> keep_newest = 5;
     std::optional<Text<1, 2000>> public_url;
+    static constexpr bool has_defaults = true;
 };
-RECORD(Settings, retention, public_url);
+RECORD(Settings, retention, keep_newest, public_url);
 
 struct ProjectView {
     std::uint32_t project = 0;

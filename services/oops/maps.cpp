@@ -137,7 +137,7 @@ Result<Print> map_one(MapOne const& what, Outside& outside) {
         if (auto const* set = event ? std::get_if<RulesSet>(event) : nullptr) rules = set->text.str();
     }
     TRY_ASSIGN(auto const* event, events.at(what.report.position));
-    auto const* reported = event ? std::get_if<Reported>(event) : nullptr;
+    auto const* reported = reported_in(event);
     if (!reported) return fail(410, "report_gone", "the log has this report's body no more: it was pruned");
     auto report = reported->report;
     MapReader reader(events, what.maps);

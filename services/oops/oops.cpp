@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "services/oops/keep.h"
 #include "services/oops/maps.h"
 
 namespace gantry::oops {
@@ -29,9 +30,12 @@ ForeignOptions of_clients(std::uint64_t bytes_max) {
 }  // namespace
 
 std::vector<EffectKind> Service::effects() {
-    return {effect<Service>(&call_hook), effect<Service>(&send_mail),
+    return {effect<Service>(&call_hook),
+            effect<Service>(&send_mail),
             effect<Service>(&regroup_some, &regrouped_some, {.timeout = Duration::seconds(120), .at_once = 1}),
-            effect<Service>(&mail_summary), effect<Service>(&map_one, &mapped_one)};
+            effect<Service>(&mail_summary),
+            effect<Service>(&map_one, &mapped_one),
+            effect<Service>(&keep_some, &kept_some)};
 }
 
 std::vector<Timer> Service::timers() { return {timer<Service, &State::summaries>(&day_ended)}; }
@@ -40,7 +44,11 @@ std::vector<std::pair<std::string_view, std::string_view>> Service::settings_doc
     return {
         {"public_url",
          "How clients reach this server, as https://gantry.example: what a DSN is made of. Not set: as the maker of a project reached it."},
-        {"retention", "How long the bodies of reports stay, as 90d; counts and groups stay. Not set: for ever."}};
+        {"retention",
+         "How long the bodies of reports stay, as 90d; counts and groups stay, and so do the reports of a group that has a bug. Not set: "
+         "for "
+         "ever."},
+        {"keep_newest", "How many reports of each kind stay whatever their age, so that no rare one is lost."}};
 }
 
 std::vector<Route> Service::routes() {

@@ -1,6 +1,7 @@
 #pragma once
 #include "services/oops/groups.h"
 #include "services/oops/ingest.h"
+#include "services/oops/keep.h"
 #include "services/oops/reads.h"
 #include "services/oops/regroup.h"
 #include "services/oops/summary.h"
@@ -18,9 +19,12 @@ struct Service {
     static std::vector<Timer> timers();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     static text::Schema text_schema() { return search_schema(); }
-    static void index(Event const& e, At const& at, TextChanges& out) {
-        if (auto const* reported = std::get_if<Reported>(&e)) index_report(*reported, at, out);
+    static void index(State const& s, Event const& e, At const&, TextChanges& out) {
+        if (auto const* reported = std::get_if<Reported>(&e)) index_report(s, *reported, out);
+        if (auto const* kept = std::get_if<KeptOn>(&e)) index_report(s, kept->what, out);
     }
+    static std::vector<Event> tick(State const& s, Ctx const& cx) { return judge_some(s, cx); }
+    static std::optional<Position> needs(State const& s) { return unjudged(s); }
     static std::optional<Duration> retention(Settings const& settings) { return settings.retention; }
 };
 

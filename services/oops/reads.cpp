@@ -34,8 +34,6 @@ bool answers(State const& s, ReportRow const& row, ReportListing const& in) {
     return !(in.after && row.received_us <= in.after->us);
 }
 
-Reported const* reported(Event const* event) { return event ? std::get_if<Reported>(event) : nullptr; }
-
 // As JSON has it, without the quotes.
 template <class Enum>
 std::string word_of(Enum value) {
@@ -96,7 +94,7 @@ Result<FoundReport> find_report(State const& s, ById const& in, Ctx const& cx) {
 
 Result<ReportWhole> tell_report(FoundReport const& found, Events<Event>& events, Ctx const&) {
     TRY_ASSIGN(auto const* event, events.at(found.position));
-    auto const* told = reported(event);
+    auto const* told = reported_in(event);
     if (!told) return fail(410, "report_gone", "the log has this report's body no more: it was pruned");
     auto const& row = found.row;
     ReportWhole whole{told->report, row.project, row.group, row.bucket, row.title, found.older, found.newer};
@@ -132,9 +130,11 @@ text::Schema search_schema() {
             .exact = {}};
 }
 
-void index_report(Reported const& e, At const& at, TextChanges& out) {
+void index_report(State const& s, Reported const& e, TextChanges& out) {
     auto const& r = e.report;
-    text::Document document{.id = at.position, .time = at.time};
+    auto const number = s.find_report(std::uint32_t(std::int64_t(e.project)), r.id.view());
+    if (number == 0) return;
+    text::Document document{.id = number, .time = r.received_at};
     std::string message(r.message.view()), frames;
     for (auto const& exception : r.exceptions) {
         message.append(" ").append(exception.type.view()).append(": ").append(exception.value.view());
@@ -187,21 +187,13 @@ ReportBrief brief(State const& s, std::uint32_t n) {
             .snippet = {}};
 }
 
-// Reports stand in the order of their positions.
-std::uint32_t at_position(State const& s, std::uint64_t position) {
-    std::uint64_t low = 1, high = s.reports.size() + 1;
-    while (low < high) {
-        auto const middle = low + (high - low) / 2;
-        (s.report(middle).position < position ? low : high) = s.report(middle).position < position ? middle + 1 : middle;
-    }
-    return low <= s.reports.size() && s.report(low).position == position ? std::uint32_t(low) : 0;
-}
-
 Page<ReportBrief> told(State const& s, ReportListing const& in, text::Found const& found) {
     Page<ReportBrief> page;
     for (auto const& hit : found.hits) {
-        auto const n = at_position(s, hit.id);
-        if (n == 0 || !answers(s, s.report(n), in) || (in.group && s.bucket(s.report(n).bucket).group != in.group->n)) continue;
+        auto const n = std::uint32_t(hit.id);
+        if (n == 0 || n > s.reports.size() || !answers(s, s.report(n), in) ||
+            (in.group && s.bucket(s.report(n).bucket).group != in.group->n))
+            continue;
         page.items.push_back(brief(s, n));
         if (hit.snippet) page.items.back().snippet = hit.snippet->text;
     }

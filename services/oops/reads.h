@@ -90,7 +90,7 @@ Result<Counts> count_reports(State const& s, CountsAsked const& in, Ctx const& c
 
 // What the index has of a report: `message` and `frames` to be searched as text; the fields that answers `field:value`.
 text::Schema search_schema();
-void index_report(Reported const& e, At const& at, TextChanges& out);
+void index_report(State const& s, Reported const& e, TextChanges& out);
 Result<text::Query> find_reports(ReportListing const& in, Ctx const& cx);
 Result<Page<ReportBrief>> list_reports(State const& s, ReportListing const& in, text::Found const& found, Ctx const& cx);
 

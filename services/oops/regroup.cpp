@@ -37,7 +37,7 @@ Result<Prints> prints_of(std::vector<ReportAt> const& reports, std::vector<MapAt
     MapReader reader(events, maps);
     for (auto const& one : reports) {
         TRY_ASSIGN(auto const* event, events.at(one.position));
-        auto const* reported = event ? std::get_if<Reported>(event) : nullptr;
+        auto const* reported = reported_in(event);
         if (!reported) {
             ++out.unreadable;
             continue;

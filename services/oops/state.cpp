@@ -251,6 +251,7 @@ void State::apply(SourceMapKept const& e, At const& at) {
     auto const key = map_key(number(e.project), e.debug_id.view());
     if (!maps.contains(key)) projects.change(number(e.project), [](ProjectRow& p) { ++p.maps; });
     maps.put(key, {at.position, e.map.data.size(), e.file, at.time});
+    again.insert({at.position, at.time.us, 0, 0});
 }
 
 void State::apply(SourceMapDropped const& e) {

@@ -130,6 +130,22 @@ struct RegroupRow {
 };
 RECORD(RegroupRow, project, status, since, rules_at, total, examined, moved, unreadable, parts, begun_at, ended_at, by, undoes, undone_by);
 
+// What retention comes to besides reports in their order: source maps, and reports that were written once more.
+struct Again {
+    std::uint64_t position = 0;
+    std::int64_t at_us = 0;
+    std::uint32_t report = 0;  // 0: a source map
+    std::uint32_t spare = 0;
+    auto operator<=>(Again const&) const = default;
+};
+RECORD(Again, position, at_us, report, spare);
+struct KeepingRow {
+    std::uint32_t judged = 0;   // reports up to this one were looked at
+    std::uint32_t judging = 0;  // and up to this one are
+    std::uint64_t judging_again = 0;
+};
+RECORD(KeepingRow, judged, judging, judging_again);
+
 inline constexpr std::uint32_t usual_unit = 256;
 inline constexpr std::int64_t minute_us = 60'000'000, window_us = 10 * minute_us;
 
@@ -146,7 +162,9 @@ struct State {
     Table<std::uint64_t, MoveRow> moves;
     Table<std::uint64_t, RegroupRow> regroups;
     Table<MapKey, MapRow> maps;
-    Due<std::uint32_t> summaries;  // of projects that want a daily one
+    state::Ordered<Again> again;
+    Table<std::uint32_t, KeepingRow> keeping;  // one row: 1
+    Due<std::uint32_t> summaries;              // of projects that want a daily one
     Outbox outbox;
 
     void apply(ProjectMade const& e, At const& at);
@@ -166,6 +184,9 @@ struct State {
     void apply(DayEnded const& e);
     void apply(SourceMapKept const& e, At const& at);
     void apply(SourceMapDropped const& e);
+    void apply(Judging const& e);
+    void apply(Judged const& e);
+    void apply(KeptOn const& e, At const& at);
 
     // 0 when there is none.
     std::uint32_t find_report(std::uint32_t project, std::string_view id) const;
@@ -205,6 +226,6 @@ struct State {
     void pass_on(std::uint64_t group);
 };
 STATE(State, marks, projects, phrases, words, ids, reports, buckets, groups, report_index, app_index, system_index, latest, releases, moves,
-      regroups, maps, summaries, outbox);
+      regroups, maps, again, keeping, summaries, outbox);
 
 }  // namespace gantry::oops

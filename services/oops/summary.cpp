@@ -164,7 +164,7 @@ Result<void> summarize(Summary& summary, std::vector<GroupAt> const& reports, Ev
     Summarizer all;
     for (auto const& at : reports) {
         TRY_ASSIGN(auto const* event, events.at(at.position));
-        auto const* reported = event ? std::get_if<Reported>(event) : nullptr;
+        auto const* reported = reported_in(event);
         if (reported) ++summary.examined, all.add(at.group, *reported);
     }
     summary.unreadable = reports.size() - summary.examined;
