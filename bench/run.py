@@ -20,6 +20,7 @@ import rows_http  # noqa: E402
 import rows_live  # noqa: E402
 import rows_log  # noqa: E402
 import rows_metrics  # noqa: E402
+import rows_oops  # noqa: E402
 import rows_overload  # noqa: E402
 import rows_past  # noqa: E402
 import rows_peers  # noqa: E402
@@ -45,6 +46,7 @@ MEASUREMENTS = [
     ("replay", rows_replay.replay, None, True),
     ("follow", rows_follow.follow, None, True),
     ("accounts", rows_accounts.accounts, None, True),
+    ("oops", rows_oops.oops, None, True),
     ("live", rows_live.live, None, True),
     ("overload", rows_overload.overload, None, True),
     ("log-line", rows_log.log_line, None, True),
