@@ -201,12 +201,11 @@ class Load {
         rusage used{};
         getrusage(RUSAGE_SELF, &used);
         auto cpu = double(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + double(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-        fmt::print(R"({{"requests":{},"asked":{},"seconds":{:.4f},"per_s":{:.1f},"p50_us":{:.1f},"p95_us":{:.1f},"p99_us":{:.1f},"errors":{},)"
-                   R"("non_2xx":{},"non_2xx_status":{},"bytes":{},"load_cpu_s":{:.3f}}})"
+        fmt::print(R"({{"requests":{},"asked":{},"seconds":{:.4f},"per_s":{:.1f},"p50_us":{:.1f},"p95_us":{:.1f},"p99_us":{:.1f},)"
+                   R"("errors":{},"non_2xx":{},"non_2xx_status":{},"bytes":{},"load_cpu_s":{:.3f}}})"
                    "\n",
                    answered_, asked_, seconds, double(answered_) / seconds, latency_.percentile_us(0.5), latency_.percentile_us(0.95),
-                   latency_.percentile_us(0.99),
-                   errors_, refused_, refused_status_, bytes_, cpu);
+                   latency_.percentile_us(0.99), errors_, refused_, refused_status_, bytes_, cpu);
     }
 
     Template target_, body_;
