@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "kernel/base/source_dir_for_test.h"
+
 namespace gantry::app {
 namespace {
 
@@ -18,7 +20,7 @@ class NewServiceTest : public ::testing::Test {
         fs::remove_all(root_);
         for (auto file : {"CMakeLists.txt", "app/services.cpp", "console/src/pages.js", "services/README.md"}) {
             fs::create_directories((root_ / file).parent_path());
-            fs::copy_file(fs::path(GANTRY_SOURCE_DIR) / file, root_ / file);
+            fs::copy_file(fs::path(source_dir()) / file, root_ / file);
         }
     }
     ~NewServiceTest() override { fs::remove_all(root_); }

@@ -9,6 +9,7 @@
 
 #include "app/services.h"
 #include "app/serving_fixture_test.h"
+#include "kernel/base/source_dir_for_test.h"
 #include "kernel/http/gantry/client.h"
 #include "kernel/log/data_dir.h"
 #include "kernel/log/file/tools.h"
@@ -16,7 +17,7 @@
 namespace gantry::app {
 namespace {
 
-std::filesystem::path const kept = std::filesystem::path(GANTRY_SOURCE_DIR) / "tests" / "logs";
+std::filesystem::path const kept = std::filesystem::path(source_dir()) / "tests" / "logs";
 
 runtime::ServiceDecl service(std::string_view name) {
     auto services = all_services();

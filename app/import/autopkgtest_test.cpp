@@ -6,11 +6,12 @@
 #include <iterator>
 
 #include "app/import/fake_tracker_test.h"
+#include "kernel/base/source_dir_for_test.h"
 
 namespace gantry::import {
 namespace {
 
-std::string const fixtures = std::string(GANTRY_SOURCE_DIR) + "/app/import/fixtures/";
+std::string const fixtures = std::string(source_dir()) + "/app/import/fixtures/";
 
 std::string golden(std::string const& name) {
     std::ifstream in(fixtures + name, std::ios::binary);

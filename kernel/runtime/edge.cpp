@@ -106,7 +106,10 @@ Edge::Lane& Edge::lane(int io_thread) {
 http::BodyPlan Edge::plan(http::RequestHead const& head) {
     if (head.method == http::Method::Get || head.method == http::Method::Head) return http::BodyPlan::none();
     if (options_.admin && Admin::is_mine(head.path)) return Admin::plan();
-    auto found = table_.match(http::method_name(head.method), head.path);
+    return plan(head, table_.match(http::method_name(head.method), head.path));
+}
+
+http::BodyPlan Edge::plan(http::RequestHead const& head, Match const& found) const {
     if (!found.target || !found.target->takes_body) return http::BodyPlan::none();
     if (found.target->route->bulk && is_ndjson(head)) return http::BodyPlan::stream(options_.bulk_bytes_max);
     auto const& foreign = found.target->route->foreign;
@@ -119,7 +122,7 @@ http::BodyPlan Edge::arrive(http::Arrival& arrival) {
     if (!ticket || head.method == http::Method::Get || head.method == http::Method::Head) return plan(head);
     if (Admin::is_mine(head.path)) return plan(head);
     auto const found = table_.match(http::method_name(head.method), head.path);
-    return found.target && !ticket->caller->allows(found.target->route->scope) ? http::BodyPlan::none() : plan(head);
+    return found.target && !ticket->caller->allows(found.target->route->scope) ? http::BodyPlan::none() : plan(head, found);
 }
 
 Edge::Load Edge::load_of(http::RequestHead const& head) const {
@@ -136,16 +139,17 @@ Edge::Load Edge::load_of(http::RequestHead const& head) const {
 }
 
 bool Edge::answer_kept(http::Exchange& exchange) {
-    auto const caller = caller_of(exchange);
-    return caller && answer_from_cache(exchange, **caller, ticket_of(exchange));
+    EdgeCallerRef room;
+    auto const caller = caller_of(exchange, room);
+    return caller && answer_from_cache(exchange, ***caller, ticket_of(exchange));
 }
 
-Result<EdgeCallerRef> Edge::caller_of(http::Exchange const& exchange) const {
+Result<EdgeCallerRef const*> Edge::caller_of(http::Exchange const& exchange, EdgeCallerRef& room) const {
     auto const* ticket = ticket_of(exchange);
-    if (ticket && !options_.viewer) return ticket->caller;
-    if (!options_.viewer) return local_caller();
+    if (ticket && !options_.viewer) return &ticket->caller;
+    if (!options_.viewer) return room = local_caller(), &room;
     TRY_ASSIGN(auto viewer, options_.viewer(exchange.head()));
-    return std::make_shared<EdgeCaller const>(seen_by(std::move(viewer)));
+    return room = std::make_shared<EdgeCaller const>(seen_by(std::move(viewer))), &room;
 }
 
 std::string Edge::id_of(http::Exchange const& exchange) {
@@ -175,17 +179,18 @@ void Edge::handle(http::Exchange& exchange) {
     auto const& head = exchange.head();
     if (!exchange.ticket())
         if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
-    auto const caller = caller_of(exchange);
-    if (caller && answer_from_cache(exchange, **caller, ticket_of(exchange))) return;
+    EdgeCallerRef room;
+    auto const caller = caller_of(exchange, room);
+    if (caller && answer_from_cache(exchange, ***caller, ticket_of(exchange))) return;
     if (options_.admin && Admin::is_mine(head.path))
-        return caller ? options_.admin->handle(exchange, **caller)
+        return caller ? options_.admin->handle(exchange, ***caller)
                       : write_problem(exchange.response(), caller.error(), id_of(exchange), {});
     // Where a service has a route /{id}, too.
     if (head.path.ends_with(openapi_file) && answer_document(exchange)) return;
     auto const found = table_.match(http::method_name(head.method), head.path);
     if (found.target && found.target->route->foreign) open_to_origins(exchange, *found.target->route->foreign);
     if (found.target && !caller) return write_problem(exchange.response(), caller.error(), id_of(exchange), {});
-    if (found.target) return answer_route(exchange, found, *caller);
+    if (found.target) return answer_route(exchange, found, **caller);
     if (answer_file(exchange) || answer_document(exchange) || answer_health(exchange)) return;
     answer_unknown(exchange, found);
 }
@@ -436,12 +441,13 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                {}};
     auto* const trace = asked.ticket ? asked.ticket->trace : nullptr;
     auto const began_ns = trace ? system_clock().steady_ns() : 0;
+    std::int64_t decided_ns = 0;
     auto outcome = call(
         host, request,
         [&]() -> Done {
             if (asked.deadline_us != 0 && request.lane >= 0) return answer_timely(asked, to, defer());
-            auto const decided_ns = trace ? system_clock().steady_ns() : 0;
-            return [to, direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
+            if (trace) decided_ns = system_clock().steady_ns();
+            return [to = std::move(to), direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
                 if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
                     later->trace->add("durable", decided_ns, system_clock().steady_ns());
                 if (direct) return write_outcome(deferred.response(), to, answer);
@@ -450,7 +456,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
             };
         },
         to.oops_id);
-    if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, system_clock().steady_ns());
+    if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, decided_ns ? decided_ns : system_clock().steady_ns());
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
     if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);

@@ -110,7 +110,9 @@ class Edge final : public http::Handler {
     bool answer_health(http::Exchange& exchange);
     void answer_unknown(http::Exchange& exchange, Match const& match);
     void answer_route(http::Exchange& exchange, Match const& match, EdgeCallerRef const& caller);
-    Result<EdgeCallerRef> caller_of(http::Exchange const& exchange) const;
+    // `room` holds it where no ticket does.
+    Result<EdgeCallerRef const*> caller_of(http::Exchange const& exchange, EdgeCallerRef& room) const;
+    http::BodyPlan plan(http::RequestHead const& head, Match const& found) const;
     // The id of a request: its ticket's, its own if that is plain, else a new one.
     std::string id_of(http::Exchange const& exchange);
     std::string id_of(Asked const& asked);

@@ -249,9 +249,8 @@ Gate::Gate(std::vector<GateSite> sites, GateOptions options)
     EdgeCaller self = seen_by(Viewer{Str(operator_.caller->id())});
     self.caller = operator_.caller, self.operates = true;
     operator_view_ = std::make_shared<EdgeCaller const>(std::move(self));
-    EdgeCaller nobody = seen_by(Viewer{Str("anonymous")});
-    nobody.anonymous = true;
-    nobody_ = std::make_shared<EdgeCaller const>(std::move(nobody));
+    nobody_here_.anonymous = true;
+    nobody_ = EdgeCallerRef(EdgeCallerRef(), &nobody_here_);
 }
 Gate::~Gate() = default;
 

@@ -113,6 +113,7 @@ class Gate final : public http::Handler {
     std::vector<GateSite> sites_;
     GateOptions options_;
     auth::Identity operator_;
+    EdgeCaller nobody_here_ = seen_by(Viewer{Str("anonymous")});
     EdgeCallerRef nobody_, operator_view_;
     std::atomic<int> verifying_ = 0;
     std::vector<std::unique_ptr<auth::VerifiedPasswords>> verified_;  // by site

@@ -26,6 +26,7 @@ class HistoryTest : public ::testing::Test {
         if (in_background_) parts.background = [this](std::move_only_function<void()> task) { background_.push_back(std::move(task)); };
         auto decl = declare<notes::Service>();
         if (retention_) decl.retention = [](void const*) -> std::optional<Duration> { return Duration::days(8); };
+        decl.needs = needs_;
         host_ = std::make_unique<Host>(std::move(decl), std::move(parts));
         auto started = host_->start();
         EXPECT_TRUE(started) << started.error().detail;
@@ -63,6 +64,7 @@ class HistoryTest : public ::testing::Test {
     ManualClock clock_;
     SeededRandom random_{42};
     bool retention_ = false, in_background_ = false;
+    std::optional<Position> (*needs_)(void const*) = nullptr;
     std::uint64_t history_bytes_max_ = 1u << 30;
     std::vector<std::move_only_function<void()>> background_;
     std::shared_ptr<log::MemoryStore> store_ = std::make_shared<log::MemoryStore>();
@@ -111,6 +113,26 @@ TEST_F(HistoryTest, FromTheNearestSnapshotOrKeptState) {
     for (Position p : {55u, 56u, 54u, 100u, 99u, 1u, 50u, 0u}) EXPECT_EQ(digest_of(**at(p)), expected(p)) << p;
     restart();
     for (Position p : {95u, 41u, 42u}) EXPECT_EQ(digest_of(**at(p)), expected(p)) << p;
+}
+
+TEST_F(HistoryTest, WhatTheServiceStillNeedsIsNotCut) {
+    retention_ = true;
+    needs_ = [](void const*) -> std::optional<Position> { return 7; };
+    restart();
+    create(20);
+    auto const go_on = [&] {
+        for (int day = 1; day <= 20; ++day) {
+            clock_.advance(Duration::days(1));
+            ASSERT_TRUE(host_->keep_house());
+            create(1);
+        }
+    };
+    go_on();
+    EXPECT_LE(log_->status().begin, 7u);
+    needs_ = [](void const*) -> std::optional<Position> { return {}; };
+    restart();
+    go_on();
+    EXPECT_GT(log_->status().begin, 7u);
 }
 
 TEST_F(HistoryTest, BeforeWhatIsRetainedItIsGone) {

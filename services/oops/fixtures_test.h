@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "kernel/testing/goldens.h"
+
 // What real clients sent (tests/sentry/record.sh records it anew).
 namespace gantry::oops {
 
@@ -26,7 +28,7 @@ struct Recorded {
 };
 inline std::vector<Recorded> recorded(std::string const& client) {
     std::vector<Recorded> out;
-    std::filesystem::path const folder = std::string(GANTRY_SOURCE_DIR) + "/services/oops/fixtures/" + client;
+    std::filesystem::path const folder = std::string(source_dir()) + "/services/oops/fixtures/" + client;
     for (auto const& entry : std::filesystem::directory_iterator(folder)) {
         if (entry.path().extension() != ".head") continue;
         std::istringstream head(file_text(entry.path()));

@@ -1,6 +1,7 @@
 // What a report of 3 KB costs from bytes to its group.
 #include <benchmark/benchmark.h>
 
+#include "kernel/testing/goldens.h"
 #include "services/oops/classify.h"
 #include "services/oops/fingerprint.h"
 #include "services/oops/fixtures_test.h"
@@ -10,9 +11,7 @@
 namespace gantry::oops {
 namespace {
 
-std::string body(std::string const& name) {
-    return file_text(std::string(GANTRY_SOURCE_DIR) + "/services/oops/fixtures/" + name + ".body");
-}
+std::string body(std::string const& name) { return file_text(std::string(source_dir()) + "/services/oops/fixtures/" + name + ".body"); }
 ReadOptions const options{};
 
 void parse(benchmark::State& state, std::string const& text) {

@@ -1,5 +1,6 @@
 #include "services/oops/source_map.h"
 
+#include "kernel/testing/goldens.h"
 #include "kernel/testing/harness.h"
 #include "services/oops/fixtures_test.h"
 
@@ -138,7 +139,7 @@ TEST(SourceMap, OfAnotherFileIsRefused) {
 
 // A real one: esbuild's, of a page that throws (tests/sentry/record.sh).
 TEST(SourceMap, OfEsbuild) {
-    auto const folder = std::string(GANTRY_SOURCE_DIR) + "/services/oops/fixtures/source_map/";
+    auto const folder = std::string(source_dir()) + "/services/oops/fixtures/source_map/";
     auto const map = map_of(file_text(folder + "shop.js.map"));
     auto const code = file_text(folder + "shop.js");
     auto const at = code.find(".items");
