@@ -10,7 +10,7 @@ export function Field({ name, label, hint, problems = [], at, lines = false, ...
   return html`
     <div class="field" data-field=${name}>
       <label for=${id}>${label}</label>
-      <${Control} id=${id} name=${name} autocomplete="off" spellcheck="false" aria-invalid=${mine.length > 0 ? "true" : undefined}
+      <${Control} id=${id} name=${name} autocomplete="off" spellcheck=${false} aria-invalid=${mine.length > 0 ? "true" : undefined}
         aria-describedby=${told || undefined} ...${rest} />
       ${hint && html`<span class="quiet" id=${`${id}-hint`}>${hint}</span>`}
       ${mine.length > 0 && html`<ul class="problem" id=${`${id}-problem`}>${mine.map((one) => html`<li>${one.detail}</li>`)}</ul>`}

@@ -68,7 +68,7 @@ function Editor({ number, rules }) {
       <${Language} />
       <form onSubmit=${set} onKeyDown=${keepEscape}>
         <label class="unseen" for="rules-text">Rules, one a line</label>
-        <textarea id="rules-text" class="code" ref=${area} rows="10" spellcheck="false" autocapitalize="off" value=${rules.text}
+        <textarea id="rules-text" class="code" ref=${area} rows="10" spellcheck=${false} autocapitalize="off" value=${rules.text}
           placeholder="There are no rules: reports are grouped by what they have in common." aria-invalid=${error ? "true" : undefined}
           aria-describedby=${error ? "rules-problem" : undefined} onInput=${(event) => rules.write(event.target.value)} />
         ${error && html`<${RulesProblem} id="rules-problem" error=${error} text=${error.text ?? ""} />`}
@@ -91,7 +91,7 @@ function choose(area, line) {
 
 function Language() {
   return html`
-    <details>
+    <details class="setup">
       <summary>How rules are written</summary>
       <pre>${EXAMPLE}</pre>
       <p>A line is matchers, all of which must match, <code>-></code>, and an action. A pattern is a glob without case: <code>*</code> any

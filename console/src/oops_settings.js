@@ -102,7 +102,7 @@ function Fields({ now, problems }) {
         at=${/^\/alerts\/crashed_percent$/} defaultValue=${String(alerts.crashed_percent)}
         hint="Of a hundred sessions at least. 0: never" />
       <${Tick} name="daily_summary" defaultChecked=${alerts.daily_summary}
-        label="of a day, by its summary, after midnight UTC: to the mail addresses" />
+        label="of each day, by its summary, after midnight UTC: by mail alone" />
       <${Field} ...${shared} name="hooks" label="Hooks" at=${/^\/alerts(\/hooks.*)?$/} lines rows="3"
         defaultValue=${alerts.hooks.join("\n")} hint="Addresses that are called by POST with JSON, one a line." />
       <${Field} ...${shared} name="mails" label="Mail addresses" at=${/^\/alerts\/mails/} lines rows="3"

@@ -80,7 +80,7 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     await page.getByLabel("Reports a minute").fill("500");
     await page.getByLabel("Mail addresses").fill("ann@shop.example");
     await page.getByLabel("Hooks").fill(" http://hook.example/1\nhttp://hook.example/2 \n");
-    await page.getByLabel("of a day, by its summary").check();
+    await page.getByLabel("of each day, by its summary").check();
     await page.getByLabel("Name").fill("shop");
     await page.keyboard.press("Enter");
     await said("Saved.");
