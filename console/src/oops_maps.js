@@ -1,5 +1,5 @@
 // The source maps of a project, and the line that sends one.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { tell, useLive } from "./api.js";
 import { API, Told, useCommand } from "./oops_parts.js";
 import { Copyable, intakeOf } from "./oops_setup.js";
@@ -33,7 +33,7 @@ export function SourceMaps({ project }) {
       ${items?.length === 0 && html`<p class="empty">There is no source map yet.</p>`}
       ${items?.length > 0 && html`
         <table class="told-table maps">
-          <thead><tr><th scope="col">debug id</th><th scope="col">file</th><th scope="col" class="number">size</th>
+          <thead><tr><th scope="col">debug id</th><th scope="col" class="wide">file</th><th scope="col" class="number">size</th>
             <th scope="col" class="number">kept</th><td></td></tr></thead>
           <tbody>${items.map((map) => html`<${Row} key=${map.debug_id} map=${map} isAsked=${asked === map.debug_id} ask=${setAsked}
             drop=${drop} busy=${command.busy} />`)}</tbody>
@@ -41,9 +41,15 @@ export function SourceMaps({ project }) {
     </section>`;
 }
 
-// What is deleted has to be sent again: it is asked for twice.
+// What is deleted has to be sent again: it is asked for twice. The keyboard follows the question, and comes back from it.
 function Row({ map, isAsked, ask, drop, busy }) {
   const { debug_id: id } = map;
+  const place = useRef();
+  const was = useRef(isAsked);
+  useEffect(() => {
+    if (was.current !== isAsked) place.current.querySelector("button").focus();
+    was.current = isAsked;
+  }, [isAsked]);
   const answer = (yes) => () => {
     ask(undefined);
     if (yes) drop(id);
@@ -55,13 +61,12 @@ function Row({ map, isAsked, ask, drop, busy }) {
   };
   return html`
     <tr data-map=${id} onKeyDown=${onKey}>
-      <th scope="row"><code>${id}</code></th><td><${Told} text=${map.file || "–"} /></td>
+      <th scope="row"><code>${id}</code></th><td class="wide"><${Told} text=${map.file || "–"} /></td>
       <td class="number">${bytes(map.size_bytes)}</td><td class="number"><${Age} at=${map.kept_at} ago /></td>
-      <td class="buttons">${isAsked
-        ? html`<button type="button" class="button small" key="yes" disabled=${busy} onClick=${answer(true)}
-              ref=${(button) => button?.focus()}>Delete for good</button>
+      <td><div class="buttons" ref=${place}>${isAsked
+        ? html`<button type="button" class="button small" key="yes" disabled=${busy} onClick=${answer(true)}>Delete for good</button>
             <button type="button" class="button small" onClick=${answer(false)}>Keep</button>`
         : html`<button type="button" class="button small" key="ask" disabled=${busy} aria-label=${`Delete the map of ${id}`}
-            onClick=${() => ask(id)}>Delete…</button>`}</td>
+            onClick=${() => ask(id)}>Delete…</button>`}</div></td>
     </tr>`;
 }

@@ -159,6 +159,28 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     assert.deepEqual(complaints.filter((text) => !text.includes("400")), []);
   });
 
+  it("say plainly what isn't all, and end a regroup that somebody cancels", async () => {
+    const { project } = await call("POST", "v1/projects", { name: "many" });
+    await call("PATCH", `v1/projects/${project}`, { limits: { group_a_minute: 1e8, reports_a_minute: 1e8 } });
+    const thousand = Array.from({ length: 1000 }, () => ({ project, report: { message: "a job failed", logger: "jobs" } }));
+    for (let n = 0; n < 21; ++n) await call("POST", "v1/reports", thousand);
+    await open(`/projects/${project}/rules`);
+    await page.getByLabel("Rules, one a line").fill("logger:jobs -> fingerprint: jobs");
+    await button("Try").click();
+    await page.locator(".try .incomplete", { hasText: "only the newest 20,000 were looked at" }).waitFor();
+    assert.match(await page.locator(".try").innerText(), /20,000 of 20,000 reports would be in another group/);
+    await button("Set these rules").click();
+    await said("These rules are set.");
+    await button("Regroup").click();
+    await page.getByRole("button", { name: /^Cancel rg_/ }).click();
+    const row = page.locator("tr[data-regroup]");
+    await row.locator(".badge", { hasText: "cancelled" }).waitFor();
+    const [, examined] = (await row.innerText()).match(/([\d,]+) looked at/);
+    assert.ok(Number(examined.replaceAll(",", "")) < 21000, `${examined} of 21,000`);
+    assert.equal(await row.locator("progress").count(), 0, "it has ended");
+    assert.deepEqual(complaints, []);
+  });
+
   it("tell what a day was like, with ways to its groups and reports", async () => {
     const timeline = (ms) => [{ start_ms: 0, end_ms: ms, category: "SQL-main", detail: "SELECT * FROM cart WHERE id = 7" }];
     const told = [];
@@ -242,6 +264,7 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     await other.close();
     await button(`Delete the map of ${DEBUG_ID}`).click();
     await button("Keep").click();
+    await page.waitForFunction(() => document.activeElement.textContent === "Delete…");
     assert.equal((await call("GET", "v1/projects/4/source-maps")).items.length, 1);
     await button(`Delete the map of ${DEBUG_ID}`).click();
     await page.waitForFunction(() => document.activeElement.textContent === "Delete for good");
@@ -254,9 +277,10 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
   it("are used by keyboard alone, and are readable in the dark and on a narrow screen", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await page.emulateMedia({ colorScheme: "dark" });
+    await call("PUT", `api/4/source-maps/${DEBUG_ID}`, { version: 3, file: "app.js", sources: ["a.js"], names: [], mappings: "AAAA" });
     const day = (await call("GET", "v1/groups?project=3")).items[0].last_seen.slice(0, 10);
     for (const [name, hash, what] of [["settings", "/projects/1/settings", ".settings"], ["rules", "/projects/2/rules", "tr[data-move]"],
-      ["summary", `/projects/3/summary/${day}`, "[data-class]"], ["maps", "/projects/4/source-maps", ".copyable"]]) {
+      ["summary", `/projects/3/summary/${day}`, "[data-class]"], ["maps", "/projects/4/source-maps", "tr[data-map]"]]) {
       await open(hash);
       await page.locator(what).first().waitFor();
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `no sideways scrolling: ${name}`);
