@@ -80,9 +80,10 @@ export async function openBrowser(scratch) {
 const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml", txt: "text/plain" };
 // With the policy of the program's own page.
 async function fromFiles(route) {
-  const { origin, pathname } = new URL(route.request().url());
+  const { pathname, port } = new URL(route.request().url());
   const file = join(resolve(process.env.CONSOLE), pathname === "/" ? "index.html" : pathname);
-  const policy = (await route.fetch({ url: `${origin}/` })).headers()["content-security-policy"];
-  const headers = { "content-type": TYPES[file.split(".").at(-1)], "content-security-policy": policy };
+  const headers = { "content-type": TYPES[file.split(".").at(-1)] };
+  const policy = "content-security-policy";
+  if (pathname === "/") headers[policy] = (await fetch(`http://127.0.0.1:${port}/`)).headers.get(policy);
   await route.fulfill({ headers, body: readFileSync(file, "utf8") });
 }
