@@ -8,6 +8,7 @@ import { took } from "./timeline.js";
 import { html, Problem } from "./ui.js";
 
 const DAY_MS = 86400000;
+const FIRST_DAY = "2000-01-01";
 const dayOf = (ms) => new Date(ms).toISOString().slice(0, 10);
 // Days are UTC's, as the summary's are.
 const beside = (day, days) => dayOf(Date.parse(day) + days * DAY_MS);
@@ -37,13 +38,14 @@ export function Summary({ project, path }) {
 function Days({ number, day, again }) {
   const today = dayOf(Date.now());
   const link = (to) => partLink(number, "summary", to);
-  const go = (event) => {
-    if (isDay(event.target.value)) location.hash = link(event.target.value);
+  // A year that is being typed is one of long ago.
+  const go = ({ target }) => {
+    if (isDay(target.value) && target.validity.valid) location.hash = link(target.value);
   };
   return html`
     <div class="line days">
       <a rel="prev" href=${link(beside(day, -1))}>← ${beside(day, -1)}</a>
-      <label>Day <input type="date" name="day" value=${day} max=${today} onChange=${go} /></label>
+      <label>Day <input type="date" name="day" value=${day} min=${FIRST_DAY} max=${today} onChange=${go} /></label>
       ${day < today ? html`<a rel="next" href=${link(beside(day, 1))}>${beside(day, 1)} →</a>`
         : html`<button type="button" class="button small" onClick=${again}>Look again</button>`}
     </div>`;

@@ -215,6 +215,9 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     await page.getByRole("link", { name: `← ${before}` }).click();
     await page.getByText("Nothing was reported on that day.").waitFor();
     assert.equal(await page.getByLabel("Day").inputValue(), before);
+    await page.getByLabel("Day").fill(day);
+    await group.waitFor();
+    await page.getByRole("link", { name: `← ${before}` }).click();
     await page.getByRole("link", { name: `${day} →` }).click();
     await group.getByRole("link", { name: told[1].id }).click();
     await page.locator(".lanes").waitFor();
