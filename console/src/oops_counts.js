@@ -33,13 +33,13 @@ function Bars({ bars, step }) {
   const all = bars.reduce((sum, bar) => sum + bar.count, 0);
   const most = Math.max(...bars.map((bar) => bar.count));
   if (all === 0) return html`<p class="quiet">None came in ${STEPS[step].told}.</p>`;
-  const label = `${count(all)} reports in ${STEPS[step].told}, at most ${count(most)} in ${step === "day" ? "a day" : "an hour"}`;
+  const label = `${count(all)} ${all === 1 ? "report" : "reports"} in ${STEPS[step].told}, at most ${count(most)} in ${step === "day" ? "a day" : "an hour"}`;
   return html`
     <figure>
       <svg role="img" aria-label=${label} viewBox=${`0 0 ${bars.length * WIDE} ${HEIGHT}`} preserveAspectRatio="none">
         ${bars.map((bar, n) => html`<${Bar} key=${bar.at} bar=${bar} x=${n * WIDE} most=${most} label=${told(step, bar.at)} />`)}
       </svg>
-      <figcaption class="quiet"><span>${told(step, bars[0].at)}</span> <span>${label}</span>
+      <figcaption class="quiet"><span>${told(step, bars[0].at)}</span> <span class="whole">${label}</span>
         <span>${told(step, bars.at(-1).at)}</span></figcaption>
     </figure>
     <details><summary>The counts as a table</summary>
