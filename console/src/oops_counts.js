@@ -33,7 +33,8 @@ function Bars({ bars, step }) {
   const all = bars.reduce((sum, bar) => sum + bar.count, 0);
   const most = Math.max(...bars.map((bar) => bar.count));
   if (all === 0) return html`<p class="quiet">None came in ${STEPS[step].told}.</p>`;
-  const label = `${count(all)} ${all === 1 ? "report" : "reports"} in ${STEPS[step].told}, at most ${count(most)} in ${step === "day" ? "a day" : "an hour"}`;
+  const each = step === "day" ? "a day" : "an hour";
+  const label = `${count(all)} ${all === 1 ? "report" : "reports"} in ${STEPS[step].told}, at most ${count(most)} in ${each}`;
   return html`
     <figure>
       <svg role="img" aria-label=${label} viewBox=${`0 0 ${bars.length * WIDE} ${HEIGHT}`} preserveAspectRatio="none">
