@@ -5,7 +5,7 @@ import { useLive } from "./api.js";
 import { Absent, API, Facts, groupLink, Kind, Level, Moment, projectLink, reportLink, Title, Told, Web } from "./oops_parts.js";
 import { Timeline } from "./oops_timeline.js";
 import { took } from "./timeline.js";
-import { html, Problem } from "./ui.js";
+import { html } from "./ui.js";
 
 const OPEN_FRAMES = 8; // of a stack; the others tell their lines when asked
 
