@@ -188,6 +188,23 @@ export function useLive(url) {
   return answer.url === url ? answer : {};
 }
 
+// { data, error, again() } of one GET that is asked for once, and by again(): for answers that cost the server much.
+export function useOnce(url) {
+  const [answer, setAnswer] = useState({ url });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const absent = new AbortController();
+    const failed = (error) => setAnswer({ url, error: error.status ? error : new Error("The server doesn't answer.") });
+    get(url, absent.signal).then(
+      (data) => setAnswer({ url, data }),
+      (error) => absent.signal.aborted || failed(error),
+    );
+    return () => absent.abort();
+  }, [url, turn]);
+  const again = () => setTurn(turn + 1);
+  return answer.url === url ? { ...answer, again } : { again };
+}
+
 // { items, next, complete, why, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
 // moved or came since the answer before, so that the page can point at them.
 export function useLiveList(path, parameters) {

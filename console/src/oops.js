@@ -1,20 +1,31 @@
-// Error reports: the projects, a project's groups as they come, and ways to a report. A group and a report have modules of their own.
+// Error reports: the projects, a project's groups as they come, and ways to a report. A group, a report and what else a project has are in
+// modules of their own.
 import { useEffect, useRef } from "preact/hooks";
 import { tell, useLive, useLiveList } from "./api.js";
 import { Group } from "./oops_group.js";
+import { SourceMaps } from "./oops_maps.js";
 import { API, count, filtersOf, groupLink, keepEscape, Kind, KINDS, Level, LEVELS, looksLikeId, PAGE, projectLink, Releases,
   reportLink, StatusBadge, STATUSES, Title, Told, useCommand, words } from "./oops_parts.js";
+import { ProjectFrame } from "./oops_project.js";
 import { Reports } from "./oops_reports.js";
 import { WholeReport } from "./oops_report.js";
+import { Rules } from "./oops_rules.js";
+import { Settings } from "./oops_settings.js";
 import { Setup } from "./oops_setup.js";
+import { Summary } from "./oops_summary.js";
 import { Age, html, More, Problem, useFresh } from "./ui.js";
 
 // Where the reader came from: a list with its filters, a group. Escape and the links back lead there.
 const above = {};
 const remember = (name, hash) => (above[name] = hash);
 
+// Of a project, beside its groups. Filters are no such word: they have "=".
+const PARTS = { settings: Settings, rules: Rules, summary: Summary, "source-maps": SourceMaps };
+
 function Page({ path, query }) {
-  const [kind, id, filters] = path;
+  const [kind, id, filters, ...more] = path;
+  if (kind === "projects" && Object.hasOwn(PARTS, filters))
+    return html`<${PartOfProject} key=${`${id} ${filters}`} number=${id} part=${filters} path=${more} query=${query} />`;
   if (kind === "projects" && id) return html`<${Project} key=${id} number=${id} filters=${filtersOf(filters)} query=${query} />`;
   if (query) return html`<${Projects} query=${query} /><${Found} query=${query} />`;
   if (kind === "groups" && id) return html`<${Group} key=${id} id=${id} above=${above} />`;
@@ -78,24 +89,26 @@ function NewProject() {
     </form>`;
 }
 
+// A search stands above: what somebody types into a form stays.
+function PartOfProject({ number, part, path, query }) {
+  return html`
+    ${query && html`<${ById} query=${query} /><${Found} query=${query} project=${number} />`}
+    <${ProjectFrame} number=${number} part=${part}>${(project) => html`<${PARTS[part]} project=${project} path=${path} />`}<//>`;
+}
+
 function Project({ number, filters, query }) {
-  const { data: project, error } = useLive(`${API}/projects/${encodeURIComponent(number)}`);
   const chosen = query && !looksLikeId(query) ? { ...filters, title: query } : filters;
   useEffect(() => void remember("project", location.hash), [number, JSON.stringify(filters)]);
-  if (error && !project) return html`<p><a href="#/oops">← all projects</a></p><${Problem} error=${error} />`;
   return html`
-    <article class="oops">
-      <p><a href="#/oops">← all projects</a></p>
-      <h2><${Told} text=${project?.name ?? "…"} /></h2>
-      ${project && html`<${Figures} project=${project} /><${Setup} project=${project} />`}
+    <${ProjectFrame} number=${number} part="">${(project) => html`
+      <${Figures} project=${project} /><${Setup} project=${project} />
       <section aria-labelledby="groups">
         <h3 id="groups">Groups, by their newest report</h3>
         <${ById} query=${query} />
         <${Filters} key=${JSON.stringify(filters)} number=${number} filters=${filters} />
         <${Groups} number=${number} filters=${chosen} />
       </section>
-      ${query && html`<${Found} query=${query} project=${number} />`}
-    </article>`;
+      ${query && html`<${Found} query=${query} project=${number} />`}`}<//>`;
 }
 
 function Figures({ project }) {
@@ -157,12 +170,16 @@ function Row({ group, fresh }) {
     </tr>`;
 }
 
-const up = { groups: () => above.project, reports: () => above.group };
+const up = {
+  projects: (number, part) => (Object.hasOwn(PARTS, part) ? projectLink(number) : undefined),
+  groups: () => above.project,
+  reports: () => above.group,
+};
 
 export const page = {
   name: "oops",
   title: "Oops",
   find: "Find groups, projects, reports, or an id",
   Page,
-  above: ([kind]) => up[kind]?.(),
+  above: ([kind, ...path]) => up[kind]?.(...path),
 };

@@ -1,6 +1,7 @@
 // One group of reports: what is known of it, what people decide about it, its buckets and its reports.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell, useLive, useLiveList } from "./api.js";
+import { Counts } from "./oops_counts.js";
 import { Absent, API, count, Facts, groupLink, keepEscape, Kind, Level, Moment, projectLink, Releases, StatusBadge, Title, Told, useCommand,
   Web } from "./oops_parts.js";
 import { Reports } from "./oops_reports.js";
@@ -41,6 +42,7 @@ export function Group({ id, above }) {
       ${group.merged_into
         ? html`<p>This group went into <a data-row href=${groupLink(group.merged_into)}>${group.merged_into}</a>.</p>`
         : html`<${Decisions} group=${group} />
+            <${Counts} id=${id} />
             <${Buckets} group=${group} buckets=${buckets} complete=${buckets_complete} />
             <${Reports} title="Reports, newest first" parameters=${{ group: id }}
               empty="No report of this group has been kept: they are counted only." />`}

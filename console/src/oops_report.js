@@ -1,13 +1,12 @@
 // One report, whole: what was raised and where, what the program did before, and what it was asked. A report comes from outside: all of it
 // is drawn as text.
 import { useEffect } from "preact/hooks";
-import { address, useLive } from "./api.js";
+import { useLive } from "./api.js";
 import { Absent, API, Facts, groupLink, Kind, Level, Moment, projectLink, reportLink, Title, Told, Web } from "./oops_parts.js";
 import { Timeline } from "./oops_timeline.js";
 import { took } from "./timeline.js";
-import { html, Problem } from "./ui.js";
+import { html } from "./ui.js";
 
-const NEIGHBOURS = 100;
 const OPEN_FRAMES = 8; // of a stack; the others tell their lines when asked
 
 export function WholeReport({ id, above }) {
@@ -40,19 +39,11 @@ export function WholeReport({ id, above }) {
     </article>`;
 }
 
-// The newest reports of the group say which come before and after, over all its buckets; of others the report itself says the older one.
-function Neighbours({ whole }) {
-  const { data } = useLive(address(`${API}/reports`, { group: whole.group, limit: NEIGHBOURS }));
-  const items = data?.items ?? [];
-  const at = items.findIndex((one) => one.id === whole.report.id);
-  const newer = (at > 0 && items[at - 1].id) || whole.newer;
-  const older = (at >= 0 && items[at + 1]?.id) || whole.older;
-  const newest = at < 0 && !newer && items[0]?.id;
+function Neighbours({ whole: { group, older, newer } }) {
   return html`
-    <p class="neighbours"><a href=${groupLink(whole.group)}>← the group</a>
+    <p class="neighbours"><a href=${groupLink(group)}>← the group</a>
       ${older ? html`<a data-row rel="prev" href=${reportLink(older)}>older</a>` : html`<span class="quiet">older</span>`}
-      ${newer ? html`<a data-row rel="next" href=${reportLink(newer)}>newer</a>` : !newest && html`<span class="quiet">newer</span>`}
-      ${newest && html`<a data-row href=${reportLink(newest)}>newest</a>`}</p>`;
+      ${newer ? html`<a data-row rel="next" href=${reportLink(newer)}>newer</a>` : html`<span class="quiet">newer</span>`}</p>`;
 }
 
 function About({ report }) {

@@ -5,9 +5,12 @@ import { html } from "./ui.js";
 // The modules of these lines are none of ours.
 const quoted = (module) => `"${module}"`;
 
-// Where this reader reaches the server; what the server says of it goes by whoever asked before.
-const intakeOf = ({ project }) => new URL(`oops/api/${project}/report`, document.baseURI).href;
-const dsnOf = ({ key, project }) => new URL(`oops/${project}`, document.baseURI).href.replace("://", `://${key}@`);
+// As the server is configured to be reached, else where this reader reaches it.
+const serverOf = ({ dsn, project }) => (dsn ? dsn.replace(/\/\/[^@/]*@/, "//").slice(0, -`oops/${project}`.length) : document.baseURI);
+export function dsnOf(project) {
+  return project.dsn ?? new URL(`oops/${project.project}`, document.baseURI).href.replace("://", `://${project.key}@`);
+}
+export const intakeOf = (project, what) => new URL(`oops/api/${project.project}/${what}`, serverOf(project)).href;
 
 function snippets(project) {
   const dsn = dsnOf(project);
@@ -33,7 +36,7 @@ application = gantry_oops.wsgi(application, dsn="${dsn}", revno="212")`],
 gantry_oops.install(dsn="${dsn}")`],
     ["Anything else: one POST", `curl -H 'X-Oops-Auth: ${project.key}' -H 'Content-Type: application/json' \\
   -d '{"type":"Cron","value":"the nightly backup failed"}' \\
-  ${intakeOf(project)}`],
+  ${intakeOf(project, "report")}`],
   ];
 }
 
@@ -51,7 +54,7 @@ export function Setup({ project }) {
 }
 
 // Browsers give the clipboard to secure pages alone: elsewhere the text is selected.
-function Copyable({ name, text }) {
+export function Copyable({ name, text }) {
   const place = useRef();
   const [said, setSaid] = useState("");
   const copy = async () => {

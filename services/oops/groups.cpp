@@ -249,6 +249,7 @@ Result<Page<MoveTold>> list_moves(State const& s, MoveListing const& in, Ctx con
     if (in.cursor) {
         TRY_ASSIGN(below, read_cursor<std::uint64_t>(*in.cursor));
     }
+    (void)s.moves.find(s.moves.size() + 1);  // looked up, so that live readers are told of the next
     Page<MoveTold> page;
     std::size_t examined = 0;
     for (auto n = std::clamp<std::uint64_t>(below, 1, s.moves.size() + 1) - 1; n >= 1; --n) {

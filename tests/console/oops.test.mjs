@@ -207,7 +207,7 @@ describe("the pages of oops", { timeout: 120000 }, () => {
     await page.getByRole("button", { name: "Merge 2 into this one" }).click();
     await rows("tr[data-bucket]", 3);
     await rows("tr[data-report]", 3);
-    assert.equal(await page.locator(".question").count(), 0, "it is answered");
+    await page.locator(".question").waitFor({ state: "detached" }); // it is answered
     await page.locator(".moved", { hasText: "went into" }).waitFor();
     await page.locator("tr[data-bucket]", { hasText: "CError" }).getByRole("checkbox").check();
     await page.getByRole("button", { name: "Split off 1" }).click();
@@ -219,7 +219,7 @@ describe("the pages of oops", { timeout: 120000 }, () => {
     await page.locator("tr[data-bucket]").nth(2).waitFor();
     await page.getByRole("button", { name: "Undo mv_1" }).click();
     await page.locator("tr[data-bucket]").nth(1).waitFor({ state: "detached" });
-    assert.equal(await page.locator(".moved").count(), 0);
+    await rows(".moved", 0);
     await page.keyboard.press("Escape");
     await group("CError").waitFor();
     assert.equal(await page.locator("tr[data-group]").count(), 3);

@@ -1,6 +1,7 @@
-// The program and the browser that the tests of this folder share. GANTRY names the program, SCREENSHOTS where pictures are kept.
+// The program and the browser that the tests of this folder share. GANTRY names the program, SCREENSHOTS where pictures are kept, CONSOLE
+// a directory that console/embed.py wrote: its files take the place of those in the program, which then needs no building.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { chromium } from "playwright-core";
@@ -72,5 +73,17 @@ export const scratchDirectory = () => mkdtempSync(join(tmpdir(), "gantry-console
 export async function openBrowser(scratch) {
   const browser = await chromium.launchPersistentContext(join(scratch, "profile"), { executablePath: browserPath, args: browserFlags });
   browser.setDefaultTimeout(PATIENCE_MS);
+  if (process.env.CONSOLE) await browser.route((url) => url.pathname === "/" || url.pathname.startsWith("/console/"), fromFiles);
   return browser;
+}
+
+const TYPES = { html: "text/html", js: "text/javascript", css: "text/css", svg: "image/svg+xml", txt: "text/plain" };
+// With the policy of the program's own page.
+async function fromFiles(route) {
+  const { pathname, port } = new URL(route.request().url());
+  const file = join(resolve(process.env.CONSOLE), pathname === "/" ? "index.html" : pathname);
+  const headers = { "content-type": TYPES[file.split(".").at(-1)] };
+  const policy = "content-security-policy";
+  if (pathname === "/") headers[policy] = (await fetch(`http://127.0.0.1:${port}/`)).headers.get(policy);
+  await route.fulfill({ headers, body: readFileSync(file, "utf8") });
 }
