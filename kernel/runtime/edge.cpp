@@ -462,11 +462,12 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
+    EdgeCallerRef const caller = asked.caller;  // once it is answered, the ticket that holds it is another's
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
     if (asked.head.method == http::Method::Get && !target.route->kernel && !searches)
         lane(asked.io_thread)
-            .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
+            .cache.keep(caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
 }
 
@@ -590,12 +591,13 @@ void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
     }
     auto told = read_past(asked, moment ? Result<PastState>(past) : std::unexpected(moment.error()));
     if (told.rights_at > host.durable()) return tell_when_durable(std::move(told), defer());
+    EdgeCallerRef const caller = asked.caller;  // once it is answered, the ticket that holds it is another's
     told.write(respond());
-    if (moment && std::holds_alternative<Position>(*moment)) keep_past(asked, std::move(told), rebuilds);
+    if (moment && std::holds_alternative<Position>(*moment)) keep_past(asked, caller->view, std::move(told), rebuilds);
 }
 
 // Nothing changes the past after a position but an erasure, and rights where some of it is hidden.
-void Edge::keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds) {
+void Edge::keep_past(Asked const& asked, std::string const& view, ToldPast told, std::uint64_t rebuilds) {
     Host& host = *asked.match.target->host;
     if (!told.answer || host.decl().hides || asked.head.method != http::Method::Get) return;
     Seen seen;
@@ -603,7 +605,7 @@ void Edge::keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds) 
     auto& body = told.answer->body;
     auto etag = etag_of(*told.to.route, body);
     lane(asked.io_thread)
-        .cache.keep(asked.caller->view, asked.head.target, host, *told.to.route, seen, std::move(body), std::move(etag),
+        .cache.keep(view, asked.head.target, host, *told.to.route, seen, std::move(body), std::move(etag),
                     host.position_text(told.answer->position), options_.clock->steady_ns());
 }
 

@@ -128,7 +128,7 @@ class Edge final : public http::Handler {
     void run_past(Asked const& asked, Defer&& defer, Respond&& respond);
     struct ToldPast;
     ToldPast read_past(Asked const& asked, Result<PastState> const& past);
-    void keep_past(Asked const& asked, ToldPast told, std::uint64_t rebuilds);
+    void keep_past(Asked const& asked, std::string const& view, ToldPast told, std::uint64_t rebuilds);
     Done answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred);
     // Has the index of a search asked on another thread, then runs it with what was found.
     void search_first(Asked const& asked, Request const& request, http::Deferred deferred);
