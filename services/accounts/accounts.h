@@ -11,6 +11,7 @@ struct Service {
     static constexpr std::string_view doc = "People and services, what they sign in with, and their sessions: one login for all tools.";
     static std::vector<Route> routes();
     static std::vector<EffectKind> effects();
+    static std::vector<Timer> timers();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     static std::vector<Event> tick(State const& s, Ctx const& cx);
     // A feed tells one's own facts, all to those who see all, and verifiers to nobody.
