@@ -181,7 +181,8 @@ Result<Emit<ForeignReply, Event>> decide(State const& s, AuthorizationRequest co
     bool const old = who && ((wish.max_age && who->since + Duration::seconds(*wish.max_age) < cx.now) || wish.anew);
     bool const done = who && (!old || (sent_at && who->since >= *sent_at));
     if (!done && wish.quietly) return refuse("login_required", "nobody is signed in, or not lately enough");
-    if (!done) return Emit<ForeignReply, Event>{{}, to_sign_in(in, old, cx)};
+    // Whom signing in didn't help, a caller without an account, sees the form, and isn't sent in circles.
+    if (!done) return Emit<ForeignReply, Event>{{}, to_sign_in(in, old || sent_at, cx)};
     if (!may_use(s, *s.tools.find(asked.tool), who->id)) return refuse("access_denied", "this tool isn't for this person");
     return grant(s, asked, wish, *who, cx);
 }

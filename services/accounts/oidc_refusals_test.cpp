@@ -175,7 +175,8 @@ TEST_F(OidcRefusals, ASecretComesByBasicTooButOnce) {
     expect_grant_refused(by_header(written(taking(code())) + "&client_id=tl_2"), "invalid_client");
     expect_grant_refused(as("anonymous").header("Authorization", "Bearer x").post("/accounts/oidc/token", written(taking(code()))),
                          "invalid_client");
-    EXPECT_EQ(as("anonymous").header("Idempotency-Key", "k").post("/accounts/oidc/token", written(taking(code()))).status(), 400);
+    auto const kept = written(taking(code()));
+    EXPECT_EQ(as("anonymous").header("Idempotency-Key", "k").post("/accounts/oidc/token", kept).status(), 400);
 }
 
 TEST_F(OidcRefusals, ADisabledOrMergedAccountGetsNothing) {

@@ -26,6 +26,8 @@ OIDCClientSecret {secret}
 OIDCRedirectURI http://localhost:{port}/callback
 OIDCDefaultLoggedOutURL http://localhost:{port}/public/bye
 OIDCCryptoPassphrase of-this-test
+OIDCCookie session_{port}
+OIDCStateCookiePrefix state_{port}_
 OIDCPKCEMethod S256
 OIDCScope "openid profile email groups"
 OIDCRemoteUserClaim email
