@@ -1,5 +1,4 @@
 #pragma once
-#include "kernel/auth/jwt.h"
 #include "services/accounts/accounts_test.h"
 #include "services/accounts/oidc_protocol.h"
 

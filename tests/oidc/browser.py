@@ -24,7 +24,8 @@ class Browser:
         self.visited = []
 
     def show(self, host, cross_site):
-        return "; ".join(f"{name}={value}" for name, (value, strict) in self.cookies.get(host, {}).items() if not (strict and cross_site))
+        kept = self.cookies.get(host, {}).items()
+        return "; ".join(f"{name}={value}" for name, (value, strict) in kept if not (strict and cross_site))
 
     def keep(self, host, headers):
         for line in headers.get_all("Set-Cookie") or []:
@@ -39,8 +40,10 @@ class Browser:
 
     def ask(self, method, url, body=None, cross_site=False, **headers):
         parts = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(parts.hostname.replace("localhost", "127.0.0.1"), parts.port, timeout=30)
-        shown = {"Host": parts.netloc, "Accept": "text/html,*/*;q=0.8", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        here = "127.0.0.1" if parts.hostname.endswith("localhost") else parts.hostname
+        connection = http.client.HTTPConnection(here, parts.port, timeout=30)
+        shown = {"Host": parts.netloc, "Accept": "text/html,*/*;q=0.8"}
+        shown.update({name.replace("_", "-"): value for name, value in headers.items()})
         if cookie := self.show(parts.hostname, cross_site):
             shown["Cookie"] = cookie
         target = (parts.path or "/") + ("?" + parts.query if parts.query else "")

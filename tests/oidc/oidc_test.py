@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One login for all tools: real relying parties against the OpenID Connect provider of the service accounts. Debian's Apache with
-mod_auth_openidc, the npm package openid-client, and Chromium on the way between them. oidc_test.py GANTRY. 77: none of them is installed."""
+mod_auth_openidc, the npm package openid-client, and Chromium on the way between them. oidc_test.py GANTRY. 77: there is none of them."""
 import base64
 import hashlib
 import json
@@ -24,6 +24,8 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PLAYWRIGHT = ROOT / "tests/console/node_modules/playwright-core/index.mjs"
 CLIENT = HERE / "node_modules/openid-client/build/index.js"
 PASSWORD = "correct horse battery"
+VERIFIER = "v" * 43
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 CHEAP = ["--accounts.password-memory-mib", "1", "--accounts.password-passes", "1"]
 
 
@@ -39,18 +41,21 @@ def eventually(check, seconds=20):
 class Server:
     """gantry serve accounts, with ann (who may do everything) and bob, at an address that is known before."""
 
-    def __init__(self, place, *arguments):
+    def __init__(self, place, *arguments, url="http://127.0.0.1:{port}"):
         self.place, self.port = pathlib.Path(place), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = url.replace("{port}", str(self.port))
         self.issuer = self.url + "/accounts/oidc"
         self.log = open(self.place / "log", "a+")
         command = [GANTRY, "serve", "accounts", "--data", str(self.place / "data"), "--listen", f"127.0.0.1:{self.port}",
                    "--accounts.url", self.url, *CHEAP, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.process.stdout.readline()
-        link = self.process.stdout.readline().removeprefix("first account: ").strip()
+        link = self.first_link()
         self.gantry("account", "setup", link, "--email", "ann@example.org", "--name", "Ann", given=PASSWORD + "\n")
         self.bob = self.ask("POST", "/accounts/v2/users", {"name": "Bob", "login": "bob@example.org", "password": PASSWORD})["id"]
+
+    def first_link(self):
+        return self.process.stdout.readline().removeprefix("first account: ").strip()
 
     def gantry(self, *arguments, given=None):
         ran = subprocess.run([GANTRY, *arguments], input=given, capture_output=True, text=True, timeout=60,
@@ -98,6 +103,10 @@ class Oidc(unittest.TestCase):
         self.addCleanup(served.stop)
         return served
 
+    def app(self, **more):
+        """A tool that openid-client speaks for; nothing listens where it is."""
+        return self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback", **more)
+
     def relying_party(self, client, secret=None):
         if not CLIENT.exists():
             self.skipTest("openid-client is not installed: tools/setup.sh")
@@ -130,7 +139,6 @@ class Oidc(unittest.TestCase):
         self.browser.visited.clear()
         page = self.browser.go(other.url + "/page")
         self.assertEqual((page.status, page.headers["X-User"]), (200, f"{self.server.bob} bob@example.org"), other.complaints())
-        # (The issuer isn't the tools' site: the page between is one of ours, and nothing was signed in by a cookie that came from elsewhere.)
         self.assertTrue(any("gantry_step=1" in url for url in self.browser.visited), self.browser.visited)
         # Out of one is out of all: the session here ends, and both tools are told.
         out = self.browser.go(f"{wiki.url}/callback?logout=" + urllib.parse.quote(wiki.url + "/public/bye", safe=""))
@@ -151,7 +159,7 @@ class Oidc(unittest.TestCase):
     def test_openid_client_gets_and_renews_tokens(self):
         for is_public in (False, True):
             with self.subTest(is_public=is_public):
-                client, secret = self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback", is_public=is_public)
+                client, secret = self.app(is_public=is_public)
                 heard, tell = self.relying_party(client, secret)
                 self.browser = Browser()
                 back = self.browser.sign_in(self.browser.go(heard()["url"]), "bob@example.org", PASSWORD)
@@ -166,7 +174,7 @@ class Oidc(unittest.TestCase):
                 self.assertEqual(tell("info")["refused"]["status"], 401)
 
     def test_a_replayed_code_and_a_disabled_account_get_nothing(self):
-        client, secret = self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback")
+        client, secret = self.app()
         heard, tell = self.relying_party(client, secret)
         tell(self.browser.sign_in(self.browser.go(heard()["url"]), "bob@example.org", PASSWORD).url)
         heard()
@@ -181,7 +189,7 @@ class Oidc(unittest.TestCase):
         self.assertEqual(tell("info")["refused"]["status"], 401)
 
     def test_revoking_and_logging_out_by_openid_client(self):
-        client, secret = self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback", after_logout_uris=["http://localhost:9/bye"])
+        client, secret = self.app(after_logout_uris=["http://localhost:9/bye"])
         heard, tell = self.relying_party(client, secret)
         tell(self.browser.sign_in(self.browser.go(heard()["url"]), "bob@example.org", PASSWORD).url)
         heard()
@@ -194,7 +202,7 @@ class Oidc(unittest.TestCase):
         self.assertTrue(json.loads(self.browser.ask("GET", session).body)["anonymous"], "the session is over")
 
     def test_no_secret_is_in_the_log_or_the_feed(self):
-        client, secret = self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback")
+        client, secret = self.app()
         heard, tell = self.relying_party(client, secret)
         back = self.browser.sign_in(self.browser.go(heard()["url"]), "bob@example.org", PASSWORD)
         tell(back.url)
@@ -210,10 +218,9 @@ class Oidc(unittest.TestCase):
             self.assertNotIn(what, kept)
 
     def test_the_wire_refuses_what_it_must(self):
-        client, secret = self.server.tool("App", "http://localhost:9/", "http://localhost:9/callback")
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
-        good = {"response_type": "code", "client_id": client, "redirect_uri": "http://localhost:9/callback", "scope": "openid", "state": "s",
-                "code_challenge": challenge, "code_challenge_method": "S256"}
+        client, secret = self.app()
+        good = {"response_type": "code", "client_id": client, "redirect_uri": "http://localhost:9/callback", "scope": "openid",
+                "state": "s", "code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
         def authorize(**changed):
             query = urllib.parse.urlencode({**good, **changed})
@@ -233,28 +240,75 @@ class Oidc(unittest.TestCase):
                                      Content_Type="application/x-www-form-urlencoded")
             self.assertEqual(reply.headers["Access-Control-Allow-Origin"], "*")
             return reply.status, json.loads(reply.body)
-        taking = {"grant_type": "authorization_code", "code": code, "redirect_uri": good["redirect_uri"], "client_id": client, "client_secret": secret}
+        taking = {"grant_type": "authorization_code", "code": code, "redirect_uri": good["redirect_uri"], "client_id": client,
+                  "client_secret": secret}
         self.assertEqual(token(**taking)[1]["error"], "invalid_grant", "no verifier")
-        self.assertEqual(token(**{**taking, "code_verifier": "v" * 43, "client_secret": "gnt_tl1_x"}), (401, {
+        self.assertEqual(token(**{**taking, "code_verifier": VERIFIER, "client_secret": "gnt_tl1_x"}), (401, {
             "error": "invalid_client", "error_description": "the client's secret is wrong"}))
-        self.assertEqual(token(**taking, code_verifier=challenge)[1]["error"], "invalid_grant", "as if the method were plain")
-        status, told = token(**taking, code_verifier="v" * 43)
+        self.assertEqual(token(**taking, code_verifier=CHALLENGE)[1]["error"], "invalid_grant", "as if the method were plain")
+        status, told = token(**taking, code_verifier=VERIFIER)
         self.assertEqual(status, 200, told)
         # By a form of another site's page: led to the same as by a link.
         posted = self.browser.ask("POST", self.server.issuer + "/authorize", urllib.parse.urlencode(good), cross_site=True,
-                                  Origin="http://localhost:9", Sec_Fetch_Site="cross-site", Content_Type="application/x-www-form-urlencoded")
+                                  Origin="http://localhost:9", Sec_Fetch_Site="cross-site",
+                                  Content_Type="application/x-www-form-urlencoded")
         self.assertEqual(posted.status, 303)
         self.assertTrue(posted.headers["Location"].startswith("authorize?response_type=code"), posted.headers["Location"])
+
+    def test_what_another_site_made_is_worth_nothing_here(self):
+        (self.dir / "sites").mkdir()
+        server = Server(self.dir / "sites", "--server.sites", "main,acme", url="http://{site}.localhost:{port}")
+        self.addCleanup(server.stop)
+        sites = {name: f"http://{name}.localhost:{server.port}" for name in ("main", "acme")}
+        proof = server.first_link().rsplit("/", 1)[1]
+        ann = {"proof": proof, "name": "Ann", "email": "ann@example.org", "password": PASSWORD}
+        made = self.browser.ask("POST", sites["acme"] + "/accounts/v1/setup", json.dumps(ann), Content_Type="application/json")
+        self.assertEqual(made.status, 201, made.body)
+        basic = "Basic " + base64.b64encode(f"ann@example.org:{PASSWORD}".encode()).decode()
+        tool = json.dumps({"name": "App", "home": "http://localhost:9/", "redirect_uris": ["http://localhost:9/callback"]})
+        got = {}
+        for name, url in sites.items():
+            issuer = f"{url}/accounts/oidc"
+            told = json.loads(self.browser.ask("GET", issuer + "/.well-known/openid-configuration").body)
+            self.assertEqual((told["issuer"], told["token_endpoint"]), (issuer, issuer + "/token"))
+            made = self.browser.ask("POST", url + "/accounts/v1/tools", tool, Authorization=basic, Content_Type="application/json")
+            secret = json.loads(made.body)["secret"]
+            self.assertTrue(eventually(lambda: json.loads(self.browser.ask("GET", issuer + "/jwks").body)["keys"]))
+            query = {"response_type": "code", "client_id": "tl_1", "redirect_uri": "http://localhost:9/callback",
+                     "code_challenge": CHALLENGE, "code_challenge_method": "S256", "scope": "openid offline_access"}
+            back = Browser().sign_in(Browser().go(f"{issuer}/authorize?{urllib.parse.urlencode(query)}"), "ann@example.org", PASSWORD)
+            code = urllib.parse.parse_qs(urllib.parse.urlsplit(back.url).query)["code"][0]
+            form = {"grant_type": "authorization_code", "code": code, "redirect_uri": query["redirect_uri"], "code_verifier": VERIFIER}
+            got[name] = (form, {"client_id": "tl_1", "client_secret": secret})
+
+        def token(at, form, client):
+            reply = self.browser.ask("POST", sites[at] + "/accounts/oidc/token", urllib.parse.urlencode({**form, **client}))
+            return reply.status, json.loads(reply.body)
+        # The same numbers at both: tl_1, gr_1, u_1, se_1.
+        self.assertEqual(token("main", got["acme"][0], got["main"][1])[1]["error"], "invalid_grant", "a code of another site")
+        self.assertEqual(token("main", *got["acme"])[1]["error"], "invalid_client", "a client of another site")
+        status, theirs = token("acme", *got["acme"])
+        self.assertEqual(status, 200, theirs)
+        claims = theirs["id_token"].split(".")[1]
+        self.assertEqual(json.loads(base64.urlsafe_b64decode(claims + "=="))["iss"], sites["acme"] + "/accounts/oidc")
+        again = {"grant_type": "refresh_token", "refresh_token": theirs["refresh_token"]}
+        self.assertEqual(token("main", again, got["main"][1])[1]["error"], "invalid_grant")
+        for name, status in (("main", 401), ("acme", 200)):
+            info = self.browser.ask("GET", sites[name] + "/accounts/oidc/userinfo", Authorization="Bearer " + theirs["access_token"])
+            self.assertEqual(info.status, status, info.body)
+            out = self.browser.ask("GET", sites[name] + "/accounts/oidc/logout?id_token_hint=" + theirs["id_token"])
+            self.assertEqual(out.status, 400 if name == "main" else 303, out.body)
 
     def test_chromium_goes_the_whole_way(self):
         if not PLAYWRIGHT.exists() or not pathlib.Path(CHROMIUM).exists():
             self.skipTest("there is no Chromium, or no playwright-core")
         tools = [self.apache("wiki"), self.apache("lists")]
-        done = subprocess.run(["node", HERE / "chromium.mjs", self.server.url, *(tool.url for tool in tools)], capture_output=True, text=True,
-                              timeout=120, env={**os.environ, "PLAYWRIGHT": str(PLAYWRIGHT), "CHROMIUM": CHROMIUM, "PASSWORD": PASSWORD})
+        environment = {**os.environ, "PLAYWRIGHT": str(PLAYWRIGHT), "CHROMIUM": CHROMIUM, "PASSWORD": PASSWORD}
+        done = subprocess.run(["node", HERE / "chromium.mjs", self.server.url, *(tool.url for tool in tools)], capture_output=True,
+                              text=True, timeout=120, env=environment)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + "".join(tool.complaints() for tool in tools))
-        self.assertEqual(json.loads(done.stdout.splitlines()[-1]), {"user": f"{self.server.bob} bob@example.org", "again": f"{self.server.bob} bob@example.org",
-                                                                    "portal": ["lists", "wiki"], "out": True})
+        bob = f"{self.server.bob} bob@example.org"
+        self.assertEqual(json.loads(done.stdout), {"user": bob, "again": bob, "portal": ["lists", "wiki"], "out": True})
 
 
 if __name__ == "__main__":

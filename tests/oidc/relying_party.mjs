@@ -1,5 +1,5 @@
-// A relying party made of the npm package openid-client: relying_party.mjs ISSUER CLIENT_ID [CLIENT_SECRET]. It says where the browser is to go,
-// reads where that came back to, and goes on; each of its lines is JSON.
+// A relying party made of the npm package openid-client: relying_party.mjs ISSUER CLIENT_ID [CLIENT_SECRET]. It says where the browser is
+// to go, reads where that came back to, and goes on; each of its lines is JSON.
 import { createInterface } from "node:readline";
 import * as client from "openid-client";
 
@@ -38,13 +38,14 @@ const second = await client.refreshTokenGrant(config, tokens.refresh_token);
 const active = async (token) => (await client.tokenIntrospection(config, token)).active;
 say({ refreshed: second.claims().sub, active: secret ? await active(second.access_token) : null });
 
-// Whatever comes next: "info" about the newest access token, "refresh" by the newest refresh token, "replay" of the code, "reuse" of the first
-// refresh token, "revoke", and "logout", which says where the browser is to go.
+// Whatever comes next: "info" about the newest access token, "refresh" by the newest refresh token, "replay" of the code, "reuse" of the
+// first refresh token, "revoke", and "logout", which says where the browser is to go.
+const bye = { id_token_hint: second.id_token, post_logout_redirect_uri: "http://localhost:9/bye", state: "s" };
 for (let word = await heard(); word; word = await heard()) {
   if (word === "info") say(await attempt(() => client.fetchUserInfo(config, second.access_token, claims.sub)));
   else if (word === "refresh") say(await attempt(() => client.refreshTokenGrant(config, second.refresh_token)));
   else if (word === "replay") say(await attempt(() => client.authorizationCodeGrant(config, back, expected)));
   else if (word === "reuse") say(await attempt(() => client.refreshTokenGrant(config, tokens.refresh_token)));
   else if (word === "revoke") say(await attempt(() => client.tokenRevocation(config, second.refresh_token)));
-  else say({ url: client.buildEndSessionUrl(config, { id_token_hint: second.id_token, post_logout_redirect_uri: "http://localhost:9/bye", state: "s" }).href });
+  else say({ url: client.buildEndSessionUrl(config, bye).href });
 }
