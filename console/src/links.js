@@ -62,12 +62,15 @@ function Verify({ id, email, proof }) {
 function GoOn({ anew, query }) {
   const session = useSession();
   const [isLeaving, setLeaving] = useState(false);
+  const left = useRef(false);
   const leave = () => {
+    if (left.current) return;  // the tool knows each request once
+    left.current = true;
     setLeaving(true);
     location.replace(`accounts/oidc/authorize?${query}`);
   };
   const isIn = !session.anonymous;
-  useEffect(() => void (isIn && !anew && !isLeaving && leave()), [isIn]);
+  useEffect(() => void (isIn && !anew && leave()), [isIn]);
   if (isLeaving || (isIn && !anew)) return html`<p class="empty" role="status">Going on to the tool…</p>`;
   const hint = new URLSearchParams(query).get("login_hint") ?? "";
   return html`

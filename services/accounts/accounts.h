@@ -14,8 +14,8 @@ struct Service {
     static std::vector<Timer> timers();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     static std::vector<Event> tick(State const& s, Ctx const& cx);
-    // A feed tells one's own facts, all to those who see all, and verifiers to nobody.
-    static bool keeps_back(Event const& e) { return std::holds_alternative<Kept>(e); }
+    // A feed tells one's own facts, all to those who see all, and verifiers and sealed keys to nobody.
+    static bool keeps_back(Event const& e) { return std::holds_alternative<Kept>(e) || std::holds_alternative<Effect<TellSignedOut>>(e); }
     static bool visible(State const& s, Event const& e, Viewer const& viewer);
 };
 

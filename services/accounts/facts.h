@@ -179,8 +179,6 @@ struct ToolSecretSet {
 };
 RECORD(ToolSecretSet, tool, old_until);
 
-struct SigningKeyAsked {};
-EMPTY_RECORD(SigningKeyAsked);
 struct SigningKeyMade {
     KeyId key;
     Text<1, 100> kid;
@@ -247,7 +245,7 @@ RECORD(Kept, of, number, verifier);
 using Event = std::variant<Created, Renamed, Merged, Disabled, Enabled, RightsSet, EmailAsked, EmailVerified, EmailRemoved, PasswordSet,
                            PasswordRehashed, CodesAsked, CodesOn, CodesOff, CodeUsed, RecoveryUsed, TokenIssued, TokenEnds, TokenRevoked,
                            SessionStarted, SessionsEnded, Used, Locked, Kept, Effect<SendMail>, EffectOutcome, ToolSet, ToolRemoved,
-                           ToolSecretSet, SigningKeyAsked, SigningKeyMade, SigningKeysEnded, Granted, CodeTaken, Refreshed, GrantEnded,
+                           ToolSecretSet, SigningKeyMade, SigningKeysEnded, Granted, CodeTaken, Refreshed, GrantEnded,
                            Effect<MakeSigningKey>, Effect<TellSignedOut>>;
 
 }  // namespace gantry::accounts

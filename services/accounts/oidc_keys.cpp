@@ -28,8 +28,9 @@ KeyId signing_key(State const& s) {
 std::string key_purpose(KeyId id) { return fmt::format("signing key {}", id.n); }
 
 void ask_for_key(State const& s, Ctx const& cx, std::vector<Event>& events) {
-    if (s.totals[State::key_asked]) return;
-    events.push_back(SigningKeyAsked{});
+    bool is_asked = false;  // one that was given up, and waits for an operator, isn't
+    s.outbox.walk_due("make_signing_key", Time{INT64_MAX}, [&](PendingEffect const&) { return is_asked = true, false; });
+    if (is_asked) return;
     events.push_back(Effect<MakeSigningKey>{EffectId(cx.fresh("e_")), {}});
 }
 

@@ -267,6 +267,45 @@ TEST_F(OidcRefusals, UserinfoTakesAnAccessTokenAlone) {
     EXPECT_EQ(userinfo(later).status(), 401);
 }
 
+TEST_F(OidcRefusals, EveryCharacterOfATokenCounts) {
+    auto const got = exchange(code());
+    auto const once = code(), access = got.json_at("/access_token"), again = got.json_at("/refresh_token");
+    auto const changed = [](std::string text, std::size_t at) { return text[at] = text[at] == 'x' ? 'y' : 'x', text; };
+    for (std::size_t i = 0; i < access.size(); ++i) EXPECT_EQ(userinfo(changed(access, i)).status(), 401) << i;
+    for (std::size_t i = 0; i < once.size(); ++i) expect_grant_refused(exchange(changed(once, i)));
+    for (std::size_t i = 0; i < again.size(); ++i) expect_grant_refused(refresh(changed(again, i)));
+    for (auto const& longer : {access + "x", access.substr(0, access.size() - 1)}) EXPECT_EQ(userinfo(longer).status(), 401);
+    EXPECT_EQ(userinfo(access).status(), 200);
+    EXPECT_EQ(exchange(once).status(), 200);
+    EXPECT_EQ(refresh(again).status(), 200) << "none of it ended the family";
+}
+
+// Whatever stands in a request: the browser goes to the registered address, to our own page, or nowhere.
+TEST_F(OidcRefusals, NoRequestLeadsABrowserElsewhere) {
+    SeededRandom random(7);
+    auto const good = asked() + "&prompt=login&max_age=5&login_hint=a&gantry_step=1&gantry_return=1.x";
+    constexpr std::string_view letters = "abc019%&=+/:?#@.-_~ \"'<>\\\xff\n";
+    int answered = 0;
+    for (int i = 0; i < 3000; ++i) {
+        auto query = good;
+        for (auto changes = 1 + random.below(4); changes > 0; --changes) {
+            auto const at = random.below(query.size());
+            if (random.chance(0.3))
+                query.erase(at, 1 + random.below(8));
+            else
+                query.insert(at, 1, letters[random.below(letters.size())]);
+        }
+        std::erase_if(query, [](char c) { return c == '#'; });
+        auto const said = authorize(query);
+        auto const to = said.header("Location");
+        EXPECT_TRUE(said.status() == 200 || said.status() == 303 || said.status() == 400) << said.status() << ' ' << query;
+        EXPECT_TRUE(to.empty() || to.starts_with(std::string(callback) + "?") || to.starts_with("/#/signin/")) << to;
+        EXPECT_EQ(to.find_first_of("\r\n"), std::string::npos);
+        answered += said.status() == 303;
+    }
+    EXPECT_GT(answered, 100);
+}
+
 TEST_F(OidcRefusals, MoreScopeThanWasGrantedIsntGiven) {
     auto const got = exchange(code({{"scope", "openid offline_access"}}));
     expect_grant_refused(

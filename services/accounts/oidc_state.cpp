@@ -26,7 +26,6 @@ void State::apply(SigningKeyMade const& e, At const& at) {
     for (auto id : before) signing_keys.change(id, [&](SigningKeyRow& k) { k.until = e.old_until; });
     signing_keys.put(e.key, {.kid = e.kid, .jwk = e.jwk, .made_at = at.time, .until = {}, .sealed = {}});
     count(keys_made, e.key.n);
-    totals.add(key_asked, -totals[key_asked]);
 }
 
 void State::apply(SigningKeysEnded const& e) {

@@ -157,17 +157,7 @@ struct State {
     state::Ordered<Own> grants_of;  // by session
     Due<GrantId> grant_ends;        // when its code was to be used, or at once when its session is over
 
-    enum Total : std::uint64_t {
-        tokens_made,
-        sessions_made,
-        changes,
-        enabled,
-        merged_passwords,
-        tools_made,
-        keys_made,
-        grants_made,
-        key_asked
-    };
+    enum Total : std::uint64_t { tokens_made, sessions_made, changes, enabled, merged_passwords, tools_made, keys_made, grants_made };
 
     void apply(Created const& e, At const& at);
     void apply(Renamed const& e, At const& at);
@@ -196,7 +186,6 @@ struct State {
     void apply(ToolSet const& e, At const& at);
     void apply(ToolRemoved const& e) { tools.erase(e.tool); }
     void apply(ToolSecretSet const& e, At const& at);
-    void apply(SigningKeyAsked const&) { totals.add(key_asked, 1 - totals[key_asked]); }
     void apply(SigningKeyMade const& e, At const& at);
     void apply(SigningKeysEnded const& e);
     void apply(Granted const& e);

@@ -2,6 +2,7 @@
 """One login for all tools: real relying parties against the OpenID Connect provider of the service accounts. Debian's Apache with
 mod_auth_openidc, the npm package openid-client, and Chromium on the way between them. oidc_test.py GANTRY. 77: there is none of them."""
 import base64
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -202,13 +203,16 @@ class Oidc(unittest.TestCase):
         self.assertTrue(json.loads(self.browser.ask("GET", session).body)["anonymous"], "the session is over")
 
     def test_no_secret_is_in_the_log_or_the_feed(self):
-        client, secret = self.app()
+        client, secret = self.app(backchannel_logout_uri="http://127.0.0.1:9/out")
         heard, tell = self.relying_party(client, secret)
         back = self.browser.sign_in(self.browser.go(heard()["url"]), "bob@example.org", PASSWORD)
         tell(back.url)
+        self.server.ask("DELETE", f"/accounts/v2/users/{self.server.bob}/sessions")
+        self.assertTrue(eventually(lambda: self.server.ask("GET", "/accounts/v1/effects")["items"]), "nobody is there to be told")
         ann = base64.b64encode(f"ann@example.org:{PASSWORD}".encode()).decode()
         feed = self.browser.ask("GET", self.server.url + "/accounts/v1/events?limit=1000", Authorization="Basic " + ann).body
         self.assertIn("signing_key_made", feed)
+        self.assertIn("grant_ended", feed)
         self.assertNotIn("sealed", feed)
         self.server.stop()
         code = urllib.parse.parse_qs(urllib.parse.urlsplit(back.url).query)["code"][0]
@@ -254,6 +258,31 @@ class Oidc(unittest.TestCase):
                                   Content_Type="application/x-www-form-urlencoded")
         self.assertEqual(posted.status, 303)
         self.assertTrue(posted.headers["Location"].startswith("authorize?response_type=code"), posted.headers["Location"])
+
+    def test_of_many_at_once_one_gets_tokens(self):
+        client, secret = self.app(is_public=True)
+        query = {"response_type": "code", "client_id": client, "redirect_uri": "http://localhost:9/callback", "scope": "openid",
+                 "code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+        start = f"{self.server.issuer}/authorize?{urllib.parse.urlencode(query)}"
+        self.browser.sign_in(self.browser.go(start), "bob@example.org", PASSWORD)
+
+        def token(form):
+            body = urllib.parse.urlencode({**form, "client_id": client})
+            reply = Browser().ask("POST", self.server.issuer + "/token", body)
+            return reply.status, json.loads(reply.body)
+
+        def at_once(form):
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                got = list(pool.map(lambda _: token(form), range(8)))
+            self.assertEqual(sorted(status for status, _ in got), [200] + [400] * 7)
+            return next(told for status, told in got if status == 200)
+        for _ in range(5):
+            back = self.browser.go(start, "localhost")
+            code = urllib.parse.parse_qs(urllib.parse.urlsplit(back.url).query)["code"][0]
+            form = {"grant_type": "authorization_code", "code": code, "redirect_uri": query["redirect_uri"], "code_verifier": VERIFIER}
+            told = at_once(form)
+            info = self.browser.ask("GET", self.server.issuer + "/userinfo", Authorization="Bearer " + told["access_token"])
+            self.assertEqual(info.status, 401, "the others showed the code again")
 
     def test_what_another_site_made_is_worth_nothing_here(self):
         (self.dir / "sites").mkdir()
