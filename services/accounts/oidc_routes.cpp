@@ -18,6 +18,9 @@ std::vector<Route> oidc_routes() {
     ForeignOptions userinfos = programs;
     userinfos.refused = &refused_at_userinfo;
     ForeignOptions const people{.body_bytes_max = 16 << 10, .refused = &refused_for_people};
+    // A form on a tool's page: what it shows counts, and no cookie.
+    ForeignOptions forms = people;
+    forms.cross_origin = true;
     return {
         foreign<Service>("GET", "/oidc/.well-known/openid-configuration", &parse_nothing, &discovery, open_to_all,
                          Doc{"What the OpenID Connect provider is and can."}, programs),
@@ -26,7 +29,7 @@ std::vector<Route> oidc_routes() {
         foreign<Service>("GET", "/oidc/authorize", &parse_authorization_request, &authorize, open_to_all,
                          Doc{"Where a tool sends the browser."}, people),
         foreign<Service>("POST", "/oidc/authorize", &parse_authorization_request, &authorize, open_to_all,
-                         Doc{"The same by a form: leads to the other."}, people),
+                         Doc{"The same by a form: leads to the other."}, forms),
         slow_foreign<Service, &to_sign, &signed_token, &give_tokens>("POST", "/oidc/token", &parse_token_request, open_to_all,
                                                                      Doc{"Tokens for a code, or for a refresh token."}, programs),
         foreign<Service>("GET", "/oidc/userinfo", &parse_userinfo, &userinfo, open_to_all, Doc{"Who an access token is about."}, userinfos),
@@ -35,8 +38,8 @@ std::vector<Route> oidc_routes() {
                          programs),
         foreign<Service>("POST", "/oidc/introspect", &parse_token_question, &introspect, open_to_all, Doc{"Whether a token counts."},
                          programs),
-        foreign<Service>("GET", "/oidc/logout", &parse_logout, &log_out, open_to_all, Doc{"Sign out of everything, from a tool."}, people),
-        foreign<Service>("POST", "/oidc/logout", &parse_logout, &log_out, open_to_all, Doc{"The same by a form."}, people),
+        foreign<Service>("GET", "/oidc/logout", &parse_logout, &log_out, open_to_all, Doc{"Sign out of everything, from a tool."}, forms),
+        foreign<Service>("POST", "/oidc/logout", &parse_logout, &log_out, open_to_all, Doc{"The same by a form."}, forms),
         route<Service>(V1, "GET", "/me/tools", &my_tools, own, Doc{"The tools that the caller may use."}),
         route<Service>(V1, "POST", "/tools", &make_tool, admin, Doc{"Register a tool that people sign in to by their account here."}),
         route<Service>(V1, "GET", "/tools", &list_tools, admin, Doc{"The registered tools."}),

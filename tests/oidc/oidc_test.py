@@ -325,7 +325,8 @@ class Oidc(unittest.TestCase):
         for name, status in (("main", 401), ("acme", 200)):
             info = self.browser.ask("GET", sites[name] + "/accounts/oidc/userinfo", Authorization="Bearer " + theirs["access_token"])
             self.assertEqual(info.status, status, info.body)
-            out = self.browser.ask("GET", sites[name] + "/accounts/oidc/logout?id_token_hint=" + theirs["id_token"])
+            out = self.browser.ask("POST", sites[name] + "/accounts/oidc/logout", "id_token_hint=" + theirs["id_token"],
+                                   Origin="https://wiki.example", Content_Type="application/x-www-form-urlencoded")
             self.assertEqual(out.status, 400 if name == "main" else 303, out.body)
 
     def test_chromium_goes_the_whole_way(self):
