@@ -137,8 +137,8 @@ ForeignReply to_sign_in(AuthorizationRequest const& in, bool anew, Ctx const& cx
 
 // Once more, by a page of ours, with the cookie that a browser keeps from other sites' pages.
 ForeignReply by_own_page(AuthorizationRequest const& in) {
-    auto const url =
-        html_escaped("authorize?" + in.query + "&gantry_step=1" + (in.returned.empty() ? "" : "&gantry_return=" + in.returned));
+    auto const url = html_escaped("authorize?" + in.query + "&gantry_step=1" +
+                                  (in.returned.empty() ? "" : "&gantry_return=" + percent_encoded(in.returned)));
     auto reply = page(200, "Signing in", fmt::format(R"(<p><a href="{}">Go on</a></p>)", url));
     reply.body.insert(reply.body.find("<title>"), fmt::format(R"(<meta http-equiv="refresh" content="0;url={}">)", url));
     return reply;
@@ -195,6 +195,9 @@ Result<AuthorizationRequest> parse_authorization_request(ForeignRequest const& r
     bool const posted = request.verb == "POST";
     auto rest = posted ? request.body : request.query;
     if (rest.size() > request_bytes_max) return fail(400, "invalid_request", "the request is too long");
+    // It goes on to other addresses as it is: a line break in a form's body would begin another header there.
+    if (!std::ranges::all_of(rest, [](char c) { return c > ' ' && c < 0x7f; }))
+        return fail(400, "invalid_request", "the request has characters that a form escapes");
     AuthorizationRequest out;
     out.own_page = !posted;
     TRY_ASSIGN(out.parameters, parameters_of(rest));

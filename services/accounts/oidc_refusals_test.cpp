@@ -74,6 +74,17 @@ TEST_F(OidcRefusals, ABrowserIsNeverSentToAnAddressThatIsntRegistered) {
     EXPECT_EQ(as(ann).header("Idempotency-Key", "k").get("/accounts/oidc/authorize?" + asked()).status(), 400);
 }
 
+TEST_F(OidcRefusals, AFormCantWriteHeaders) {
+    auto const post = [&](std::string const& body) { return as("anonymous").post("/accounts/oidc/authorize", body); };
+    EXPECT_EQ(post(asked()).header("Location"), "authorize?" + asked());
+    for (std::string const& more : {"&x=\r\nSet-Cookie: gantry=x", "&x=\n", "&x=a b", "&x=\x7f", "&x=\xc3\xa9"}) {
+        auto const said = post(asked() + more);
+        EXPECT_EQ(said.status(), 400);
+        EXPECT_EQ(said.header("Location"), "");
+    }
+    EXPECT_EQ(post(asked() + "&redirect_uri=x").status(), 400) << "twice";
+}
+
 TEST_F(OidcRefusals, TheWayBackFromSigningInCantBeChanged) {
     auto const to = as("anonymous").get("/accounts/oidc/authorize?" + asked({{"prompt", "login"}}) + "&gantry_step=1").header("Location");
     auto const query = ForeignRequest::parse_form(to.substr(std::string_view("/#/signin/once/").size()))->front().first;
