@@ -29,7 +29,6 @@ constexpr std::size_t looked_at_once = 1024;  // under the service's lock
 constexpr int failures_to_lock = 20;
 constexpr Duration lock_for = Duration::seconds(900), failures_forgotten = Duration::hours(1);
 constexpr Duration use_told_every = Duration::seconds(300), use_written_every = Duration::seconds(60);
-constexpr std::size_t number_bytes = 6, session_secret_bytes = 26;  // of a session's id, 32 in all
 
 std::unexpected<Problem> starting() {
     return fail(Problem{503, "service_starting", "the accounts are being read from their log", {}, {}, 1});
@@ -50,24 +49,6 @@ Result<Identity> of_file(Result<Identity> identity) {
     if (identity && number_of(identity->caller->name(), "") != 0)
         return fail(401, "caller_unknown", "A caller of callers.json by a name of digits is not known where there are accounts.");
     return identity;
-}
-
-std::string session_id(SessionId session, std::string_view secret) {
-    std::string bytes;
-    for (int shift = 40; shift >= 0; shift -= 8) bytes += char(session.n >> shift & 0xff);
-    return auth::base64url(bytes + std::string(secret));
-}
-struct SessionParts {
-    SessionId session;
-    std::string digest;
-};
-std::optional<SessionParts> parse_session(std::string_view id) {
-    auto const bytes = auth::decode_base64url(id);
-    if (!bytes || bytes->size() != number_bytes + session_secret_bytes) return {};
-    SessionParts out;
-    for (std::size_t i = 0; i < number_bytes; ++i) out.session.n = out.session.n << 8 | static_cast<unsigned char>((*bytes)[i]);
-    out.digest = auth::digest_of(std::string_view(*bytes).substr(number_bytes));
-    return out;
 }
 
 class AccountsCallers final : public runtime::SiteCallers, private auth::CallerDirectory, private auth::SessionBook {
@@ -357,18 +338,18 @@ Result<std::string> AccountsCallers::start(std::shared_ptr<auth::Caller const> c
     AccountId const id{number_of(caller->name(), "")};
     bool const ours = id && parts_.host.ready() && look([&](State const& s) { return s.has(id); });
     if (!ours) return parts_.memory.start(std::move(caller), address, device, now);
-    std::array<std::uint8_t, session_secret_bytes> bytes;
+    std::array<std::uint8_t, accounts::session_secret_bytes> bytes;
     parts_.random.fill(bytes);
     std::string_view const secret{reinterpret_cast<char const*>(bytes.data()), bytes.size()};
     auto const from = fmt::format("{} {}", auth::format_address(address), auth::cut_device(device));
     accounts::StartSession const input{id, Bytes{auth::digest_of(secret)}, now + parts_.settings.session_max, Text<0, 300>(from)};
     TRY_ASSIGN(auto const answer, decide(accounts::door().start_session, id, input));
     TRY_ASSIGN(auto const started, codec::from_json<accounts::StartedSession>(answer.body));
-    return session_id(started.session, secret);
+    return accounts::session_id(started.session, secret);
 }
 
 Result<Identity> AccountsCallers::find(std::string_view id, auth::IpAddress const& address, Time now) {
-    auto const parts = parse_session(id);
+    auto const parts = accounts::parse_session(id);
     if (!parts || !parts_.host.ready()) return parts_.host.ready() ? parts_.memory.find(id, address, now) : starting();
     using Found = Result<std::pair<accounts::FoundSession, accounts::Traits>>;
     auto found = look([&](State const& s) -> Found {
@@ -390,7 +371,7 @@ Result<Identity> AccountsCallers::find(std::string_view id, auth::IpAddress cons
 }
 
 Result<void> AccountsCallers::end(std::string_view id, Time now) {
-    auto const parts = parts_.host.ready() ? parse_session(id) : std::nullopt;
+    auto const parts = parts_.host.ready() ? accounts::parse_session(id) : std::nullopt;
     auto const account = !parts ? AccountId{} : look([&](State const& s) {
         auto const found = accounts::find_session(s, parts->session, parts->digest, now);
         return found ? found->account : AccountId{};
@@ -411,7 +392,7 @@ Result<void> AccountsCallers::end_one(std::string_view caller_name, std::string_
 Result<void> AccountsCallers::end_all(std::string_view caller_name, Time now, std::string_view but) {
     AccountId const id{number_of(caller_name, "")};
     if (!id) return parts_.memory.end_all(caller_name, now, but);
-    auto const kept = parse_session(but);
+    auto const kept = accounts::parse_session(but);
     auto ended = look([&](State const& s) { return accounts::sessions_of(s, id); });
     if (kept) std::erase(ended, kept->session);
     TRY_VOID(decide(accounts::door().end_sessions, id, accounts::EndSessions{id, std::move(ended)}));
@@ -421,7 +402,7 @@ Result<void> AccountsCallers::end_all(std::string_view caller_name, Time now, st
 std::vector<auth::SessionSeen> AccountsCallers::list(std::string_view caller_name, std::string_view current_id, Time now) const {
     AccountId const id{number_of(caller_name, "")};
     if (!id) return parts_.memory.list(caller_name, current_id, now);
-    auto const current = parse_session(current_id);
+    auto const current = accounts::parse_session(current_id);
     auto out = look([&](State const& s) {
         std::vector<auth::SessionSeen> seen;
         for (auto session : accounts::sessions_of(s, id)) {

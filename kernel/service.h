@@ -1,6 +1,12 @@
 #pragma once
 // All that a service includes: facts, state, decisions and routes are written with this and nothing else.
+#include "kernel/auth/authorization.h"
+#include "kernel/auth/base64url.h"
 #include "kernel/auth/codes.h"
+#include "kernel/auth/cookies.h"
+#include "kernel/auth/json_members.h"
+#include "kernel/auth/jwt.h"
+#include "kernel/auth/jwt_sign.h"
 #include "kernel/auth/scopes.h"
 #include "kernel/auth/secrets.h"
 #include "kernel/auth/verifier.h"

@@ -327,6 +327,7 @@ void add_account(CLI::App& app, Action& action) {
     add_password_file(*verbs.about("password", "Another password; its sessions end.", o, password), *o);
     verbs.about("codes-off", "Ask it for no codes any more: its device was lost.", options(), codes_off);
     verbs.about("sign-out", "End all its sessions.", options(), sign_out);
+    add_account_tools(*command, action);
 }
 
 void add_token(CLI::App& app, Action& action) {

@@ -16,6 +16,7 @@ void add_backup(CLI::App& app, Action& action);
 void add_restore(CLI::App& app, Action& action);
 void add_erase(CLI::App& app, Action& action);
 void add_account(CLI::App& app, Action& action);
+void add_account_tools(CLI::App& account, Action& action);
 void add_token(CLI::App& app, Action& action);
 void add_auth(CLI::App& app, Action& action);
 void add_call(CLI::App& app, Action& action);

@@ -1,7 +1,9 @@
-// What a link of the accounts opens: "#/setup/PROOF" makes the first account, "#/verify/u_17/ADDRESS/PROOF" proves a mail address.
+// What a link of the accounts opens: "#/setup/PROOF" makes the first account, "#/verify/u_17/ADDRESS/PROOF" proves a mail address,
+// "#/signin/once/QUERY" signs in and goes on to the tool that asked; "#/signin/anew/QUERY" does so for one who is signed in, too.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { refusal } from "./api.js";
-import { byPassword, signIn } from "./session.js";
+import { byPassword, signIn, useSession } from "./session.js";
+import { SignIn } from "./signin.js";
 import { html, Problem } from "./ui.js";
 
 async function post(path, body) {
@@ -56,6 +58,26 @@ function Verify({ id, email, proof }) {
     </section>`;
 }
 
+// The way on is always to the provider, which looks at the request anew: nothing here can send the reader elsewhere.
+function GoOn({ anew, query }) {
+  const session = useSession();
+  const [isLeaving, setLeaving] = useState(false);
+  const left = useRef(false);
+  const leave = () => {
+    if (left.current) return;  // the tool knows each request once
+    left.current = true;
+    setLeaving(true);
+    location.replace(`accounts/oidc/authorize?${query}`);
+  };
+  const isIn = !session.anonymous;
+  useEffect(() => void (isIn && !anew && leave()), [isIn]);
+  if (isLeaving || (isIn && !anew)) return html`<p class="empty" role="status">Going on to the tool…</p>`;
+  const hint = new URLSearchParams(query).get("login_hint") ?? "";
+  return html`
+    <p class="quiet">A tool asks who you are${isIn && ", and wants you to sign in once more"}.</p>
+    <${SignIn} why=${session.why} hint=${hint} then=${leave} />`;
+}
+
 function decode(part) {
   try {
     return decodeURIComponent(part);
@@ -68,10 +90,11 @@ function linkOf(hash) {
   const [kind, ...parts] = hash.replace(/^#\/?/, "").split("/").map(decode);
   if (kind === "setup" && parts.length === 1) return html`<${SetUp} proof=${parts[0]} />`;
   if (kind === "verify" && parts.length === 3) return html`<${Verify} id=${parts[0]} email=${parts[1]} proof=${parts[2]} />`;
+  if (kind === "signin" && parts.length === 2) return html`<${GoOn} anew=${parts[0] === "anew"} query=${parts[1]} />`;
   return undefined;
 }
 
 export function Link({ hash }) {
   return Link.opens(hash) ? linkOf(hash) : null;
 }
-Link.opens = (hash) => /^#\/(setup\/[^/]+|verify\/u_\d+\/[^/]+\/[^/]+)$/.test(hash);
+Link.opens = (hash) => /^#\/(setup\/[^/]+|verify\/u_\d+\/[^/]+\/[^/]+|signin\/(once|anew)\/[^/]+)$/.test(hash);

@@ -3,6 +3,7 @@
 // box. `above(path)`, if there, says which hash Escape leads to.
 import { page as homePage } from "./home.js";
 import { page as oopsPage } from "./oops.js";
+import { page as portalPage } from "./portal.js";
 import { page as trackerPage } from "./tracker.js";
 
-export const pages = [homePage, trackerPage, oopsPage];
+export const pages = [homePage, trackerPage, oopsPage, portalPage];

@@ -5,7 +5,8 @@ import { Age, html, Problem } from "./ui.js";
 
 const WAYS = { password: "Name and password", token: "Token" };
 
-export function SignIn({ why }) {
+// `hint`: the name to begin with; `then`: what to do once somebody is in.
+export function SignIn({ why, hint = "", then }) {
   const [way, setWay] = useState("password");
   const [error, setError] = useState(why);
   const [busy, setBusy] = useState(false);
@@ -21,6 +22,7 @@ export function SignIn({ why }) {
     try {
       if (name?.value.includes(":")) throw new Error("A name has no colon.");
       await signIn(way === "token" ? byToken(secret.value.trim()) : byPassword(name.value, secret.value), code?.value.trim());
+      then?.();
     } catch (refused) {
       setError(refused);
       setBusy(false);
@@ -37,8 +39,8 @@ export function SignIn({ why }) {
         <fieldset><legend class="unseen">By</legend>${Object.entries(WAYS).map(([key, label]) => html`
           <label key=${key}><input type="radio" name="way" checked=${way === key} onChange=${() => setWay(key)} /> ${label}</label>`)}
         </fieldset>
-        ${way === "password" && html`<label key="name">Name <input name="name" autocomplete="username" autocapitalize="off"
-          spellcheck="false" required maxlength="200" /></label>`}
+        ${way === "password" && html`<label key="name">Name <input name="name" autocomplete="username" defaultValue=${hint}
+          autocapitalize="off" spellcheck="false" required maxlength="200" /></label>`}
         <label key=${way}>${way === "token" ? "Token" : "Password"} <input name="secret" type="password" required maxlength="8192"
           autocomplete=${way === "token" ? "off" : "current-password"} /></label>
         ${way === "password" && asksCode && html`<label key="code">Code <input name="code" autocomplete="one-time-code" required

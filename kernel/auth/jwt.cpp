@@ -151,6 +151,16 @@ bool is_fetchable(std::string_view url) {
 
 }  // namespace
 
+Result<std::string> signed_claims(std::string_view token, JwtKeys const& keys, std::string_view type) {
+    JwtExpectations const expected{.issuer = {}, .audiences = {}, .algorithms = {JwtAlgorithm::rs256}, .types = {std::string(type)}};
+    TRY_ASSIGN(auto const parts, split(token, expected.bytes_max));
+    TRY_ASSIGN(auto const algorithm, check_header(parts.header, expected));
+    TRY_VOID(find_key(parts, algorithm, keys));
+    auto claims = decode_base64url(parts.payload);
+    if (!claims) return malformed("The token's claims must be base64url without padding.");
+    return std::move(*claims);
+}
+
 Result<VerifiedJwt> verify_jwt(std::string_view token, JwtKeys const& keys, JwtExpectations const& expected, Time now) {
     TRY_ASSIGN(auto parts, split(token, expected.bytes_max));
     TRY_ASSIGN(auto algorithm, check_header(parts.header, expected));

@@ -36,6 +36,10 @@ struct VerifiedJwt {
 // "jwt_claim_malformed", "jwt_issuer_wrong", "jwt_audience_wrong", "jwt_expiry_missing", "jwt_expired", "jwt_not_yet_valid".
 Result<VerifiedJwt> verify_jwt(std::string_view token, JwtKeys const& keys, JwtExpectations const& expected, Time now);
 
+// The claims of a token of this type whose RS256 signature is right, as JSON. Whether it has expired, whose it is and for whom is the
+// caller's to look at: for a token that a provider made itself, and gets back. Problems as above.
+Result<std::string> signed_claims(std::string_view token, JwtKeys const& keys, std::string_view type = "JWT");
+
 // A provider's metadata (OpenID Connect Discovery 1.0 §3; the document lies at the issuer's URL + "/.well-known/openid-configuration").
 struct Discovery {
     std::string issuer, jwks_uri;

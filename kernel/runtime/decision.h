@@ -35,6 +35,7 @@ struct Ctx {
     void const* settings = nullptr;
     codec::HashKey const* hash_key = nullptr;
     std::string_view scheme = "http", host = "localhost";  // how the caller reached this server
+    std::string_view site = "main";                        // whose tenant's log this is
     Position durable = 0;                                  // of a read that tells events (`told`): the last one that can be had
 
     Str const& caller() const { return viewer.id; }

@@ -507,10 +507,13 @@ void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) 
             });
         };
         if (is_past(view.deadline_us)) return complete(to, std::unexpected(deadline_exceeded()));
-        auto bind = [&](codec::Type const& type, void* out) { return bind_request(view.match, view.query, view.body, true, type, out); };
+        auto bind = [&](codec::Type const& type, void* out) {
+            return target.route->foreign ? bind_foreign(view, out) : bind_request(view.match, view.query, view.body, true, type, out);
+        };
         auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, view.match.segments, type, out); };
         Bind const bind_read(bind_read_fn);
         Request request{.route = *target.route, .viewer = view.caller->viewer, .bind = bind, .request_id = view.request_id};
+        request.scheme = view.tls ? "https" : "http", request.host = view.head.host;
         request.trace_id = view.trace_id(), request.trace_state = view.trace_state, request.idempotency_key = view.key();
         request.target = view.head.target, request.body = view.body, request.if_match = view.head.header("If-Match");
         if (target.read) request.same_path_read = target.read->route, request.bind_read = &bind_read;
@@ -520,7 +523,7 @@ void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) 
     if (taken) return;
     Problem problem{503, "overloaded", "too much of this kind waits already: try again", {}, {}, 1};
     std::move(*held).complete([problem = std::move(problem), asked](http::Response& response) {
-        write_problem(response, problem, asked->view().request_id, {});
+        write_refusal(response, *asked->view().match.target->route, problem, asked->view().request_id, {});
     });
 }
 

@@ -102,6 +102,9 @@ void EffectRunner::run(Due const& due) {
     outside.proof_of = [this](std::string_view purpose, std::string_view what) {
         return codec::proof_of(parts_.host.hash_key(), purpose, what);
     };
+    outside.open = [this](std::string_view purpose, std::string_view sealed) {
+        return codec::open_for_site(parts_.host.hash_key(), purpose, sealed);
+    };
     if (parts_.keep_trace)
         act_traced(ran, outside);
     else

@@ -38,6 +38,8 @@ struct Outside {
     Events<Event> events() const {
         return Events<Event>(event);
     }
+    // What the site sealed (Ctx::seal), in clear.
+    std::function<std::optional<std::string>(std::string_view purpose, std::string_view sealed)> open = {};
     // Is told of each call: when it began and ended (Clock::steady_ns), and its status.
     std::function<void(std::int64_t, std::int64_t, int)> called = {};
 

@@ -102,6 +102,25 @@ TEST_F(ForeignTest, TheDocumentIsOfOurOwnRoutes) {
     EXPECT_EQ(document.body.find("inbox"), std::string::npos);
 }
 
+TEST_F(ForeignTest, WhatTakesItsTimeIsDoneOnAWorker) {
+    net::IoThreads worker(1);
+    std::atomic<bool> full = false;
+    stop();
+    options_.slow = [&](std::move_only_function<void()> task) { return !full && (worker.post(0, std::move(task)), true); };
+    start();
+    auto const before = host_->durable();
+    auto const made = post("/notes/slow/a", "title=x");
+    EXPECT_EQ(made.status, 201) << made.body;
+    EXPECT_EQ(made.body, "worked on x for " + url_);
+    EXPECT_EQ(host_->durable(), before + 1);
+    auto const refused = post("/notes/slow/a", "title=x", {{"X-Key", "other"}});
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_EQ(refused.body, "error=key_wrong");
+    full = true;
+    EXPECT_EQ(post("/notes/slow/a", "title=x").body, "error=overloaded");
+    worker.stop();
+}
+
 TEST_F(ForeignTest, WithAKeyItIsDoneOnce) {
     client::Headers const headers{{"X-Key", "k"}, {"Idempotency-Key", "once"}};
     auto const first = post("/notes/inbox/a", "title=x", headers), again = post("/notes/inbox/a", "title=x", headers);

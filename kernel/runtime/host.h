@@ -134,6 +134,7 @@ class Host {
         void const* settings = nullptr;
         log::Snapshots* snapshots = nullptr;
         codec::HashKey hash_key = {};
+        std::string_view site = "main";
         std::uint64_t memory_bytes_max = 0;          // of the state; 0: no limit
         std::uint64_t history_bytes_max = 1u << 30;  // of the states of the past in memory
         static constexpr std::uint64_t snapshot_bytes_default = 8ull << 30;

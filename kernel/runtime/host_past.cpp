@@ -65,6 +65,7 @@ Result<Moment> Host::moment(std::string_view as_of) const {
 Result<Answer> Host::read_past(Folded const& past, Request const& request, Position* rights_at) {
     if (request.route.kernel) return invalid("this is of now alone: leave as_of out");
     Ctx ctx{request.viewer, past.last_time, past.last + 1, parts_.random, parts_.settings, &parts_.hash_key};
+    ctx.site = parts_.site;
     ctx.durable = past.last;
     std::shared_lock<WriterFirstLock> held;
     if (decl_.hides) held = std::shared_lock(lock_);

@@ -40,6 +40,17 @@ inline Result<ForeignReply> peek(State const&, Peek const& in, Ctx const&) {
     return ForeignReply{in.loud ? 302 : 200, "text/plain", in.loud ? "" : "box " + in.box.str(), {{"Location", "/elsewhere"}}};
 }
 
+// The same, with work between a look and the decision.
+inline Result<std::string> look(State const&, Posted const& in, Ctx const& cx) {
+    if (in.key != Str("k")) return fail(403, "key_wrong", "this box has another key");
+    return in.title.str() + " for " + cx.reached_at();
+}
+inline Result<std::string> work(std::string const& looked, Posted const&) { return "worked on " + looked; }
+inline Result<Emit<ForeignReply, Event>> decide(State const&, Posted const& in, std::string const& worked, Ctx const& cx) {
+    return Emit<ForeignReply, Event>{{Created{NoteId(cx.fresh("n_")), Str(in.title.view()), UserId(cx.caller())}},
+                                     {201, "text/plain", worked, {}}};
+}
+
 inline ForeignReply in_short(Problem const& problem) { return {problem.status, "text/plain", "error=" + problem.code, {}}; }
 
 // "/notes/inbox/{box}": of our own callers; "/notes/open/{box}": of pages of any origin.
@@ -50,7 +61,9 @@ inline std::vector<Route> inbox_routes() {
             foreign<Service>("POST", "/open/{box}", &parse_post, &take, open_to_all, Doc{"Take a form from anywhere."},
                              {.cross_origin = true, .exposed_headers = "X-Note", .refused = &in_short}),
             foreign<Service>("POST", "/keyed/{box}", &parse_post, &take, open_to_all, Doc{"Take a form with a key of its own."},
-                             {.own_credentials = true})};
+                             {.own_credentials = true}),
+            slow_foreign<Service, &look, &work, &decide>("POST", "/slow/{box}", &parse_post, Scope{"notes:write"},
+                                                         Doc{"Take a form that is worked on."}, {.refused = &in_short})};
 }
 
 }  // namespace gantry::notes

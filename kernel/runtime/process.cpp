@@ -271,7 +271,7 @@ class Process {
         }
         Host::Parts parts{*served.log, clock_, random_};
         parts.sealer = &tenant.sealer, parts.settings = served.settings ? served.settings->get() : nullptr;
-        parts.snapshots = served.snapshots.get(), parts.hash_key = tenant.hash_key;
+        parts.snapshots = served.snapshots.get(), parts.hash_key = tenant.hash_key, parts.site = tenant.name;
         parts.memory_bytes_max = options_.memory_bytes_max, parts.history_bytes_max = options_.history_bytes_max;
         parts.snapshot_bytes_max = options_.snapshot_bytes_max;
         // The host itself is known only later; by then the worker has its turn.

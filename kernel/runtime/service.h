@@ -365,4 +365,15 @@ Route slow_route(Version version, std::string_view verb, std::string_view path, 
     return r;
 }
 
+// A command of another protocol that takes its time, as slow_route does.
+template <class Service, auto Look, auto Work, auto Decide, class Input, runtime::Access Who>
+Route slow_foreign(std::string_view verb, std::string_view path, Result<Input> (*parse)(ForeignRequest const&), Who who, Doc doc,
+                   ForeignOptions options = {}) {
+    static_assert(std::is_same_v<Input, typename runtime::SlowLook<decltype(Look)>::InputType>);
+    Route r = slow_route<Service, Look, Work, Decide>(V1, verb, path, who, doc);
+    GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
+    r.foreign = runtime::ForeignDecl{reinterpret_cast<runtime::RouteFn>(parse), &runtime::parse_foreign<Input>, options};
+    return r;
+}
+
 }  // namespace gantry

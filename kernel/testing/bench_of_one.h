@@ -55,6 +55,8 @@ class BenchOfOne {
     void record(std::vector<EncodedEvent> const& events);
     // As after a crash: what the log holds is all that there is.
     void restart();
+    // Makes it one of another site: restarts.
+    void set_hash_key(codec::HashKey const& key) { hash_key_ = key, restart(); }
     // Lets the service record what time alone brings about.
     void tick();
     // What the outside answers to calls of effects; until it is told they fail for want of an answer.
@@ -110,6 +112,7 @@ class BenchOfOne {
     SeededRandom random_{42};
     runtime::ServiceDecl decl_;
     void const* settings_;
+    codec::HashKey hash_key_{};
     std::optional<runtime::AnyValue> default_settings_;
     std::shared_ptr<log::MemoryStore> store_ = std::make_shared<log::MemoryStore>();
     MemorySnapshots snapshots_;

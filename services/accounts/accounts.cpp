@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "services/accounts/oidc_keys.h"
+#include "services/accounts/oidc_logout.h"
+
 namespace gantry::accounts {
 namespace {
 
@@ -22,9 +25,13 @@ AccountId about(State const& s, Event const& event) {
 
 }  // namespace
 
-std::vector<EffectKind> Service::effects() { return {effect<Service>(&send_mail)}; }
+std::vector<EffectKind> Service::effects() {
+    return {effect<Service>(&send_mail), effect<Service>(&make_key, &key_made), effect<Service>(&tell_signed_out)};
+}
 
-// Sessions that are over leave the state.
+std::vector<Timer> Service::timers() { return {timer<Service, &State::grant_ends>(&end_grant)}; }
+
+// Sessions that are over leave the state, and so do keys; a key that is old gets a successor.
 std::vector<Event> Service::tick(State const& s, Ctx const& cx) {
     SessionsEnded out;
     s.session_ends.ascend(SessionEnd{}, [&](SessionEnd const& e) {
@@ -32,8 +39,10 @@ std::vector<Event> Service::tick(State const& s, Ctx const& cx) {
         out.sessions.push_back({e.session});
         return true;
     });
-    if (out.sessions.empty()) return {};
-    return {std::move(out)};
+    std::vector<Event> events;
+    if (!out.sessions.empty()) events.push_back(std::move(out));
+    keys_in_time(s, cx, events);
+    return events;
 }
 
 bool Service::visible(State const& s, Event const& e, Viewer const& viewer) {
@@ -43,20 +52,24 @@ bool Service::visible(State const& s, Event const& e, Viewer const& viewer) {
 }
 
 std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
-    return {{"url", "How people reach this server: what links in mails begin with."},
-            {"issuer", "The name that an authenticator shows beside its codes."},
-            {"scopes", "What a new person may do, unless it is said."},
-            {"password_memory_mib", "Memory that hashing a password takes (Argon2id); cheaper hashes are made anew at the next login."},
-            {"password_passes", "Passes over that memory."},
-            {"session_idle", "A session ends when it wasn't used for so long."},
-            {"session_max", "A session ends so long after signing in."},
-            {"token_max", "A token lives at most so long, and so long if it isn't said."}};
+    return {
+        {"url",
+         "How people reach this server: what links in mails, and the OpenID Connect issuer, begin with. Of several sites: {site} in it."},
+        {"issuer", "The name that an authenticator shows beside its codes."},
+        {"scopes", "What a new person may do, unless it is said."},
+        {"password_memory_mib", "Memory that hashing a password takes (Argon2id); cheaper hashes are made anew at the next login."},
+        {"password_passes", "Passes over that memory."},
+        {"session_idle", "A session ends when it wasn't used for so long."},
+        {"session_max", "A session ends so long after signing in."},
+        {"token_max", "A token lives at most so long, and so long if it isn't said."},
+        {"oidc_tokens", "ID tokens and access tokens that tools get live so long."},
+        {"oidc_keys", "The key that ID tokens are signed with gets a successor after so long."}};
 }
 
 std::vector<Route> Service::routes() {
     Scope const own{"accounts:self"}, read{"accounts:read"}, write{"accounts:write"}, admin{"accounts:admin"};
     Deprecated const old{"2026-11-21", "2027-11-21"};
-    return {
+    std::vector<Route> routes{
         route<Service>(V1, "GET", "/users", &list_v1, read, Doc{"People, with the username that version 2 has no more."}, old),
         route<Service>(V1, "GET", "/users/{id}", &show_v1, read, Doc{"One account as version 1 told it."}, old),
         route<Service>(V1, "POST", "/users", &create_v1, write, Doc{"Make a person; a username is taken and dropped."}, old),
@@ -99,6 +112,8 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "DELETE", "/me/sessions/{session}", &end_session, own, Doc{"End one session."}),
         route<Service>(V1, "DELETE", "/me/sessions", &end_my_sessions, own, Doc{"Sign out everywhere."}),
     };
+    for (auto& route : oidc_routes()) routes.push_back(std::move(route));
+    return routes;
 }
 
 }  // namespace gantry::accounts

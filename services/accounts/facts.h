@@ -14,6 +14,10 @@ using Email = Text<3, 254>;
 using ScopeText = Text<1, 100>;
 using Team = Text<1, 60>;
 using Note = Text<0, 300>;
+using ToolId = Seq<"tl_">;   // a relying party's client_id
+using KeyId = Seq<"key_">;   // of a signing key
+using GrantId = Seq<"gr_">;  // what a tool was given about one session of a person
+using Url = Text<1, 500>;
 
 enum class Kind : std::uint8_t { person, service };
 ENUM(Kind, person, service);
@@ -153,9 +157,84 @@ struct Locked {
 };
 RECORD(Locked, id, failures, until);
 
-enum class Verifier : std::uint8_t { password, token, session, seed, recovery };
-ENUM(Verifier, password, token, session, seed, recovery);
-// A verifier, of the fact before it: packed hash, digest, sealed seed, or digests one after another.
+// A tool that people sign in to by their account here (OpenID Connect): made, or what it is from here on.
+struct ToolSet {
+    ToolId tool;
+    Name name;
+    Url home;
+    std::vector<Url> redirect_uris, after_logout_uris;
+    std::optional<Url> backchannel_logout_uri;
+    bool is_public = false;         // it can keep no secret
+    std::vector<Team> teams;        // whose members may use it,
+    std::vector<ScopeText> scopes;  // and who has one of these; neither: everyone may
+};
+RECORD(ToolSet, tool, name, home, redirect_uris, after_logout_uris, backchannel_logout_uri, is_public, teams, scopes);
+struct ToolRemoved {
+    ToolId tool;
+};
+RECORD(ToolRemoved, tool);
+struct ToolSecretSet {
+    ToolId tool;
+    Time old_until;  // of the secret before
+};
+RECORD(ToolSecretSet, tool, old_until);
+
+struct SigningKeyMade {
+    KeyId key;
+    Text<1, 100> kid;
+    Text<1, 2000> jwk;  // the public half
+    Time old_until;     // until when tokens of the keys before may be shown
+};
+RECORD(SigningKeyMade, key, kid, jwk, old_until);
+struct SigningKeysEnded {
+    std::vector<KeyId> keys;
+};
+RECORD(SigningKeysEnded, keys);
+
+struct Granted {
+    GrantId grant;
+    ToolId tool;
+    AccountId id;
+    SessionId session;
+    Url redirect_uri;
+    Text<1, 128> challenge;
+    std::optional<Text<1, 500>> nonce;
+    Text<1, 200> scope;
+    Text<1, 64> salt;  // no grant has the tokens of another one, whatever was restored
+    Time code_until;
+};
+RECORD(Granted, grant, tool, id, session, redirect_uri, challenge, nonce, scope, salt, code_until);
+struct CodeTaken {
+    GrantId grant;
+};
+RECORD(CodeTaken, grant);
+struct Refreshed {
+    GrantId grant;
+    std::uint32_t generation = 0;  // of the refresh token that counts from here on
+};
+RECORD(Refreshed, grant, generation);
+enum class GrantEnd : std::uint8_t { unused, signed_out, revoked, code_replayed, refresh_reused, superseded };
+ENUM(GrantEnd, unused, signed_out, revoked, code_replayed, refresh_reused, superseded);
+struct GrantEnded {
+    GrantId grant;
+    GrantEnd why = GrantEnd::unused;
+};
+RECORD(GrantEnded, grant, why);
+
+// EFFECTS: a new key, which takes a while; and a tool is told that somebody signed out.
+struct MakeSigningKey {};
+EMPTY_RECORD(MakeSigningKey);
+struct TellSignedOut {
+    Url url;
+    Text<1, 1000> claims;  // of the logout token
+    KeyId key;
+    Bytes sealed;  // the key
+};
+RECORD(TellSignedOut, url, claims, key, sealed);
+
+enum class Verifier : std::uint8_t { password, token, session, seed, recovery, tool, signing_key };
+ENUM(Verifier, password, token, session, seed, recovery, tool, signing_key);
+// A verifier, of the fact before it: packed hash, digest, sealed seed or key, or digests one after another.
 struct Kept {
     Verifier of = Verifier::password;
     std::uint64_t number = 0;  // of the account, token or session
@@ -165,6 +244,8 @@ RECORD(Kept, of, number, verifier);
 
 using Event = std::variant<Created, Renamed, Merged, Disabled, Enabled, RightsSet, EmailAsked, EmailVerified, EmailRemoved, PasswordSet,
                            PasswordRehashed, CodesAsked, CodesOn, CodesOff, CodeUsed, RecoveryUsed, TokenIssued, TokenEnds, TokenRevoked,
-                           SessionStarted, SessionsEnded, Used, Locked, Kept, Effect<SendMail>, EffectOutcome>;
+                           SessionStarted, SessionsEnded, Used, Locked, Kept, Effect<SendMail>, EffectOutcome, ToolSet, ToolRemoved,
+                           ToolSecretSet, SigningKeyMade, SigningKeysEnded, Granted, CodeTaken, Refreshed, GrantEnded,
+                           Effect<MakeSigningKey>, Effect<TellSignedOut>>;
 
 }  // namespace gantry::accounts

@@ -115,16 +115,23 @@ std::string escaped(std::string_view text) {
 
 // The mail with the link that proves an address.
 Effect<SendMail> mail_of(AccountId id, std::string_view email, Time asked_at, Ctx const& cx) {
-    auto const& settings = cx.configured<Settings>();
     auto const what = fmt::format("u_{} {} {}", id.n, email, asked_at.us);
     auto const text = fmt::format(
         "Someone, hopefully you, says that {} is a mail address of the account u_{}.\n\nTo say that it is, open\n\n"
         "    {}/#/verify/u_{}/{}/{{proof}}\n\nwithin three days. If it wasn't you, do nothing.\n",
-        email, id.n, settings.url.view(), id.n, escaped(email));
+        email, id.n, url_of(cx), id.n, escaped(email));
     return {EffectId(cx.fresh("e_")), {Text<3, 254>(email), "Is this your mail address?", Text<1, 20000>(text), MailProof{"email", what}}};
 }
 
 }  // namespace
+
+std::string url_of(Ctx const& cx) {
+    constexpr std::string_view site = "{site}";
+    auto url = cx.configured<Settings>().url.str();
+    if (auto const at = url.find(site); at != url.npos) url.replace(at, site.size(), cx.site);
+    while (url.ends_with('/')) url.pop_back();
+    return url;
+}
 
 auth::PasswordCost cost_of(Settings const& settings) {
     return {unsigned(settings.password_passes), std::size_t(settings.password_memory_mib) << 20};

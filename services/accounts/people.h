@@ -18,9 +18,13 @@ struct Settings {
     Duration session_idle = Duration::hours(12);
     Duration session_max = Duration::days(14);
     Duration token_max = Duration::days(366);
+    Duration oidc_tokens = Duration::seconds(600);
+    Duration oidc_keys = Duration::days(90);
 };
-RECORD(Settings, url, issuer, scopes, password_memory_mib, password_passes, session_idle, session_max, token_max);
+RECORD(Settings, url, issuer, scopes, password_memory_mib, password_passes, session_idle, session_max, token_max, oidc_tokens, oidc_keys);
 auth::PasswordCost cost_of(Settings const& settings);
+// [accounts] url, with "{site}" filled in and without '/' at its end.
+std::string url_of(Ctx const& cx);
 
 enum class AccountState { active, disabled, merged };
 ENUM(AccountState, active, disabled, merged);

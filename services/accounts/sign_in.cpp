@@ -17,6 +17,7 @@ std::vector<std::string> texts_of(std::string_view lines) {
 
 // The one that was unused for longest makes room.
 constexpr std::size_t sessions_a_person = 50;
+constexpr std::size_t number_bytes = 6;  // of a session's id
 
 Result<Emit<StartedSession, Event>> start_session(State const& s, StartSession const& in, Ctx const& cx) {
     TRY_VOID(check_account(s, in.id));
@@ -106,6 +107,21 @@ Result<FoundSession> find_session(State const& s, SessionId id, std::string_view
         return fail(401, "session_unknown", "There is no such session: sign in.");
     TRY_VOID(check_account(s, row->account));
     return FoundSession{row->account, row->started_at, row->seen_at, row->ends_at};
+}
+
+std::string session_id(SessionId session, std::string_view secret) {
+    std::string bytes;
+    for (int shift = 40; shift >= 0; shift -= 8) bytes += char(session.n >> shift & 0xff);
+    return auth::base64url(bytes + std::string(secret));
+}
+
+std::optional<SessionParts> parse_session(std::string_view id) {
+    auto const bytes = auth::decode_base64url(id);
+    if (!bytes || bytes->size() != number_bytes + session_secret_bytes) return {};
+    SessionParts out;
+    for (std::size_t i = 0; i < number_bytes; ++i) out.session.n = out.session.n << 8 | static_cast<unsigned char>((*bytes)[i]);
+    out.digest = auth::digest_of(std::string_view(*bytes).substr(number_bytes));
+    return out;
 }
 
 FoundLogin find_login(State const& s, std::string_view login, Time now) {

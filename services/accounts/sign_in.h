@@ -24,6 +24,15 @@ struct FoundSession {
 // 401 "session_unknown" (never there, or over), and those of check_account().
 Result<FoundSession> find_session(State const& s, SessionId id, std::string_view digest, Time now);
 
+// A session's id as its cookie has it: the number and a secret in 43 characters of base64url.
+inline constexpr std::size_t session_secret_bytes = 26;
+std::string session_id(SessionId session, std::string_view secret);
+struct SessionParts {
+    SessionId session;
+    std::string digest;
+};
+std::optional<SessionParts> parse_session(std::string_view id);
+
 // Everything about a login that verifying a password needs; of an unknown one nothing.
 struct FoundLogin {
     AccountId account;         // n 0: nobody

@@ -148,7 +148,7 @@ void State::apply(Merged const& e, At const& at) {
     move(services_of, [&](std::uint64_t n) { accounts.mut(n - 1).owner = to, marks.changed(n); });
     std::vector<SessionId> ended;
     sessions_of.ascend({from, 0}, [&](Own const& own) { return own.account == from && (ended.push_back({own.number}), true); });
-    for (auto id : ended) end_session(id);
+    for (auto id : ended) end_session(id, at.time);
     codes.erase(e.id), pending.erase(e.id);
     auto* row = row_of(e.id, &at);
     if (!(row->flags & (is_disabled | is_merged))) totals.add(enabled, -1);
@@ -166,7 +166,7 @@ void State::apply(Disabled const& e, At const& at) {
     totals.add(enabled, -1);
     std::vector<SessionId> ended;
     sessions_of.ascend({e.id.n, 0}, [&](Own const& own) { return own.account == e.id.n && (ended.push_back({own.number}), true); });
-    for (auto id : ended) end_session(id);
+    for (auto id : ended) end_session(id, at.time);
     matters(e.id);
 }
 
@@ -246,7 +246,7 @@ void State::apply(TokenIssued const& e, At const& at) {
     marks.changed(e.id.n);
     tokens.put(e.token, {.account = e.id, .name = e.name, .scopes = e.scopes, .created_at = at.time, .expires_at = e.expires_at});
     tokens_of.insert({e.id.n, e.token.n});
-    totals.add(tokens_made, std::max<std::int64_t>(0, std::int64_t(e.token.n) - totals[tokens_made]));
+    count(tokens_made, e.token.n);
 }
 void State::apply(TokenEnds const& e) {
     tokens.change(e.token, [&](TokenRow& t) { t.expires_at = t.expires_at ? std::min(*t.expires_at, e.at) : e.at; });
@@ -264,20 +264,23 @@ void State::apply(SessionStarted const& e, At const& at) {
                  {.account = e.id, .started_at = at.time, .seen_at = at.time, .ends_at = e.ends_at, .from = e.from, .digest = {}});
     sessions_of.insert({e.id.n, e.session.n});
     session_ends.insert({e.ends_at.us, e.session.n});
-    totals.add(sessions_made, std::max<std::int64_t>(0, std::int64_t(e.session.n) - totals[sessions_made]));
+    count(sessions_made, e.session.n);
 }
-void State::end_session(SessionId id) {
+void State::end_session(SessionId id, Time at) {
     auto const* row = sessions.find(id);
     if (!row) return;
     auto const account = row->account;
     sessions_of.erase({account.n, id.n});
     session_ends.erase({row->ends_at.us, id.n});
     sessions.erase(id);
+    std::vector<GrantId> over;
+    grants_of.ascend({id.n, 0}, [&](Own const& own) { return own.account == id.n && (over.push_back({own.number}), true); });
+    for (auto grant : over) grants.change(grant, [](GrantRow& g) { g.over = true; }), grant_ends.set(grant, at);
     marks.changed(account.n);
     matters(account);
 }
-void State::apply(SessionsEnded const& e) {
-    for (auto id : e.sessions) end_session(id);
+void State::apply(SessionsEnded const& e, At const& at) {
+    for (auto id : e.sessions) end_session(id, at.time);
 }
 
 void State::apply(Used const& e, At const& at) {
@@ -301,6 +304,8 @@ void State::apply(Kept const& e) {
                 for (std::size_t i = 0; i + 32 <= e.verifier.data.size(); i += 32) c.recovery.push_back({e.verifier.data.substr(i, 32)});
             });
             return;
+        case Verifier::tool: return void(tools.change({e.number}, [&](ToolRow& t) { t.secret = e.verifier; }));
+        case Verifier::signing_key: return void(signing_keys.change({e.number}, [&](SigningKeyRow& k) { k.sealed = e.verifier; }));
     }
 }
 

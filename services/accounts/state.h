@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "services/accounts/facts.h"
 
 // The state of accounts: a pure fold of the facts. An account is a dense row of 64 bytes; its logins and its password are rows of their
@@ -79,7 +81,47 @@ struct SessionRow {
 };
 RECORD(SessionRow, account, started_at, seen_at, ends_at, from, digest);
 
-// Of an account: a token, a session, or a service that it owns.
+struct ToolRow {
+    Name name;
+    Url home;
+    std::vector<Url> redirect_uris, after_logout_uris;
+    std::optional<Url> backchannel_logout_uri;
+    bool is_public = false;
+    std::vector<Team> teams;
+    std::vector<ScopeText> scopes;
+    Time created_at, changed_at, secret_at;
+    Bytes secret, old_secret;  // digests
+    Time old_until;            // of old_secret
+};
+RECORD(ToolRow, name, home, redirect_uris, after_logout_uris, backchannel_logout_uri, is_public, teams, scopes, created_at, changed_at,
+       secret_at, secret, old_secret, old_until);
+
+struct SigningKeyRow {
+    Text<1, 100> kid;
+    Text<1, 2000> jwk;
+    Time made_at;
+    std::optional<Time> until;  // it signs no more, and leaves the key set then
+    Bytes sealed;               // its private half
+};
+RECORD(SigningKeyRow, kid, jwk, made_at, until, sealed);
+
+struct GrantRow {
+    ToolId tool;
+    AccountId account;
+    SessionId session;
+    Url redirect_uri;
+    Text<1, 128> challenge;
+    std::optional<Text<1, 500>> nonce;
+    Text<1, 200> scope;
+    Text<1, 64> salt;
+    Time signed_in_at, code_until;
+    bool taken = false;            // its code was
+    bool over = false;             // its session is
+    std::uint32_t generation = 0;  // of the refresh token that counts
+};
+RECORD(GrantRow, tool, account, session, redirect_uri, challenge, nonce, scope, salt, signed_in_at, code_until, taken, over, generation);
+
+// Of an account: a token, a session, or a service that it owns. Of a session: a grant.
 struct Own {
     std::uint64_t account = 0, number = 0;
     auto operator<=>(Own const&) const = default;
@@ -109,8 +151,13 @@ struct State {
     state::Ordered<SessionEnd> session_ends;
     state::Tally totals;
     Outbox outbox;
+    Table<ToolId, ToolRow> tools;
+    Table<KeyId, SigningKeyRow> signing_keys;
+    Table<GrantId, GrantRow> grants;
+    state::Ordered<Own> grants_of;  // by session
+    Due<GrantId> grant_ends;        // when its code was to be used, or at once when its session is over
 
-    enum Total : std::uint64_t { tokens_made, sessions_made, changes, enabled, merged_passwords };
+    enum Total : std::uint64_t { tokens_made, sessions_made, changes, enabled, merged_passwords, tools_made, keys_made, grants_made };
 
     void apply(Created const& e, At const& at);
     void apply(Renamed const& e, At const& at);
@@ -132,10 +179,19 @@ struct State {
     void apply(TokenEnds const& e);
     void apply(TokenRevoked const& e, At const& at);
     void apply(SessionStarted const& e, At const& at);
-    void apply(SessionsEnded const& e);
+    void apply(SessionsEnded const& e, At const& at);
     void apply(Used const& e, At const& at);
     void apply(Locked const& e, At const& at);
     void apply(Kept const& e);
+    void apply(ToolSet const& e, At const& at);
+    void apply(ToolRemoved const& e) { tools.erase(e.tool); }
+    void apply(ToolSecretSet const& e, At const& at);
+    void apply(SigningKeyMade const& e, At const& at);
+    void apply(SigningKeysEnded const& e);
+    void apply(Granted const& e);
+    void apply(CodeTaken const& e);
+    void apply(Refreshed const& e);
+    void apply(GrantEnded const& e);
 
     bool has(AccountId id) const { return id.n >= 1 && id.n <= accounts.size() && accounts[id.n - 1].name != 0; }
     // Of one that is there; noted as looked up.
@@ -146,6 +202,9 @@ struct State {
     AccountId next_account() const { return {accounts.size() + 1}; }
     TokenId next_token() const { return {std::uint64_t(totals[tokens_made]) + 1}; }
     SessionId next_session() const { return {std::uint64_t(totals[sessions_made]) + 1}; }
+    ToolId next_tool() const { return {std::uint64_t(totals[tools_made]) + 1}; }
+    KeyId next_key() const { return {std::uint64_t(totals[keys_made]) + 1}; }
+    GrantId next_grant() const { return {std::uint64_t(totals[grants_made]) + 1}; }
     // Its number in `logins`; 0 when nobody signs in by it.
     std::uint32_t find_login(std::string_view login) const;
     LoginRow const& login(std::uint32_t number) const { return login_rows[number - 1]; }
@@ -162,11 +221,12 @@ struct State {
     void keep_password(AccountId id, std::string_view packed);
     void drop_password(AccountRow& row, AccountId id);
     void matters(AccountId id);
-    void end_session(SessionId id);
+    void end_session(SessionId id, Time at);
+    void count(Total which, std::uint64_t n) { totals.add(which, std::max<std::int64_t>(0, std::int64_t(n) - totals[which])); }
     void drop_pending(AccountId id, std::string_view email);
 };
 STATE(State, marks, accounts, names, logins, words, login_rows, passwords, long_passwords, pending, codes, tokens, tokens_of, services_of,
-      sessions, sessions_of, session_ends, totals, outbox);
+      sessions, sessions_of, session_ends, totals, outbox, tools, signing_keys, grants, grants_of, grant_ends);
 
 // Lists of short texts as one text, a line each: equal lists are one word.
 template <class T>

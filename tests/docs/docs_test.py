@@ -98,7 +98,7 @@ def check_commands(gantry):
     text = (ROOT / "docs/operations.md").read_text()
     # `gantry log ls|cat` names both.
     told = set(re.findall(r"gantry ([a-z][a-z -]*)", text))
-    for head, tails in re.findall(r"gantry ((?:[a-z-]+ )?)([a-z-]+(?:\\?\|[a-z-]+)+)", text):
+    for head, tails in re.findall(r"gantry ((?:[a-z-]+ )*)([a-z-]+(?:\\?\|[a-z-]+)+)", text):
         told |= {head + tail for tail in re.split(r"\\?\|", tails)}
     for path in subcommands(gantry):
         wanted = " ".join(path)
