@@ -20,6 +20,7 @@ namespace gantry::runtime {
 namespace {
 
 constexpr std::array signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+constexpr int of_the_handler = 2;  // itself, and what calls it
 constexpr std::string_view prefix = "end-", suffix = ".dump";
 
 // What the handler needs, prepared before: there it may neither allocate nor lock.
@@ -70,7 +71,7 @@ void write_dump(int signal) {
     auto const* thrown = prepared.thrown.load();
     int const count = thrown ? int(thrown->size) : ::backtrace(here, int(Stack::frames_max));
     put(thrown ? "thrown\n" : "frames\n");
-    for (int i = 0; i < count; ++i)
+    for (int i = thrown ? 0 : of_the_handler; i < count; ++i)
         put_number(reinterpret_cast<std::uint64_t>(thrown ? thrown->at[std::size_t(i)] : here[i]), 16), put("\n");
     put_maps();
     ::fsync(prepared.file);
@@ -117,7 +118,8 @@ InHand::InHand(std::string_view service, std::string_view verb, std::string_view
 InHand::~InHand() { in_hand = outer_; }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const& directory, std::string const& version, Clock& clock) {
+Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const& directory, std::string const& version, std::string const& revision,
+                                                 Clock& clock) {
     auto const path = fmt::format("{}/{}{}{}", directory, prefix, ::getpid(), suffix);
     int const file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0) {
@@ -126,7 +128,7 @@ Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const& directory, s
         return std::unexpected(std::move(problem));
     }
     warm_stacks(), (void)last_words();
-    prepared.head = fmt::format("gantry-end 1\nversion {}\nbuild {}\n", version, observe::own_build_id());
+    prepared.head = fmt::format("gantry-end 1\nversion {}\nrevision {}\nbuild {}\n", version, revision, observe::own_build_id());
     prepared.clock = &clock, prepared.file = file, prepared.ending = false, prepared.thrown = nullptr;
     prepared.before = std::set_terminate(&on_terminate);
     struct sigaction action = {};
@@ -142,7 +144,7 @@ EndWatch::~EndWatch() {
     ::unlink(path_.c_str());
 }
 #else
-Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const&, std::string const&, Clock&) {
+Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const&, std::string const&, std::string const&, Clock&) {
     (void)&on_signal, (void)&on_terminate;
     return std::unique_ptr<EndWatch>();
 }
@@ -163,6 +165,7 @@ FailureReport report_of_dump(std::string_view dump) {
         if (in_frames) frames.push_back(reinterpret_cast<void*>(number_of(line, 16)));
         if (name == "frames" || name == "thrown") in_frames = true, report.stack_of = name == "thrown" ? "throw" : "report";
         if (name == "version") report.version = value;
+        if (name == "revision") report.revision = value;
         if (name == "build") report.build_id = value;
         if (name == "time") report.at = Time{std::int64_t(number_of(value, 10))};
         if (name == "signal") report.exception = ReportedException{name_of_signal(int(number_of(value, 10))), ""};

@@ -26,7 +26,8 @@ struct InHand {
 // time. Under the sanitizers, which watch for the same, it does nothing.
 class EndWatch {
    public:
-    static Result<std::unique_ptr<EndWatch>> make(std::string const& directory, std::string const& version, Clock& clock);
+    static Result<std::unique_ptr<EndWatch>> make(std::string const& directory, std::string const& version, std::string const& revision,
+                                                  Clock& clock);
     ~EndWatch();
     EndWatch(EndWatch const&) = delete;
 

@@ -282,7 +282,8 @@ class Process {
             reports.keep(std::move(report));
         }
         auto made = disk_.make_directories(directory);
-        auto watch = made ? EndWatch::make(directory, options_.version, clock_) : std::unexpected(std::move(made.error()));
+        auto watch =
+            made ? EndWatch::make(directory, options_.version, options_.revision, clock_) : std::unexpected(std::move(made.error()));
         if (!watch) return complain_of("reports", "a report of how this process ends can't be made", watch.error());
         end_watch_ = std::move(*watch);
     }
