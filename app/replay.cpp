@@ -74,7 +74,7 @@ void compare(ReplayTold& told, FailureReport const& report, runtime::Replayed& r
 }  // namespace
 
 Result<ReplayTold> replay(ReplayWanted const& wanted, std::vector<runtime::ServiceDecl> const& services, config::Config const* config) {
-    if (!runtime::is_report_id(wanted.id)) return fail(400, "report_not_found", "expected a report's id, like OOPS-… and 32 digits");
+    if (!runtime::is_report_id(wanted.id)) return fail(404, "report_not_found", "expected a report's id, like OOPS-… and 32 digits");
     TRY_ASSIGN(auto found, wanted.ask_server ? find_in_oops(wanted) : find_on_disk(wanted));
     auto const& report = found.report;
     if (!report.seen || report.kind != "request")

@@ -49,8 +49,8 @@ class EdgeReports : public EdgeTest {
 
 TEST_F(EdgeReports, AnExceptionOfADecision) {
     create("first");
-    auto const failed =
-        send("POST", "/notes/v1/fails/throws", "", {{"Authorization", "Bearer s3cret"}, {"User-Agent", "a-test"}, {"X-Request-Id", "mine"}});
+    auto const failed = send("POST", "/notes/v1/fails/throws", "",
+                             {{"Authorization", "Bearer s3cret"}, {"User-Agent", "a-test"}, {"X-Request-Id", "mine"}});
     EXPECT_EQ(failed.status, 500);
     auto const told = report(failed);
     EXPECT_EQ(told.kind, "request");
@@ -98,7 +98,8 @@ TEST_F(EdgeReports, AReadAndOneOfThePast) {
 }
 
 TEST_F(EdgeReports, ALineOfABulk) {
-    auto const lines = send("POST", "/notes/v1", "{\"title\":\"boom\"}\n{\"title\":\"boom\"}\n", {{"Content-Type", "application/x-ndjson"}});
+    auto const lines =
+        send("POST", "/notes/v1", "{\"title\":\"boom\"}\n{\"title\":\"boom\"}\n", {{"Content-Type", "application/x-ndjson"}});
     auto const first = lines.body.find("OOPS-"), second = lines.body.find("OOPS-", first + 5);
     ASSERT_NE(second, std::string::npos) << lines.status << lines.body;
     EXPECT_TRUE(reports_->find(lines.body.substr(first, 37)));

@@ -29,8 +29,8 @@ Result<notes::Changed> mended(State const&, notes::NewNote const& in, Ctx const&
 class ReplayingTest : public ::testing::Test {
    protected:
     ReplayingTest() {
-        reports_.emplace(Reports::Parts{disk_, "/reports.d", clock_, system_random(), "1.0",
-                                        [](std::move_only_function<void()> task) { task(); }});
+        reports_.emplace(
+            Reports::Parts{disk_, "/reports.d", clock_, system_random(), "1.0", [](std::move_only_function<void()> task) { task(); }});
         log_ = std::make_unique<log::MemoryLog>(std::make_shared<log::MemoryStore>(), clock_, random_, log::Options{},
                                                 codec::encode_event_schema(codec::type_of<notes::Event>()));
         auto decl = declare<notes::Service>();
