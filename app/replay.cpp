@@ -48,6 +48,24 @@ Result<Found> find_in_oops(ReplayWanted const& wanted) {
     return Found{std::move(report), site.empty() ? "main" : site};
 }
 
+struct FoundLog {
+    rehearsal::Place place;
+    std::string snapshots;  // their directory; empty: there are none
+};
+
+// On the disk; else a copy of the server's, which lives as long as the place.
+Result<FoundLog> find_log(ReplayWanted const& wanted, Found const& found) {
+    auto const& service = found.report.service;
+    auto const site = wanted.data + "/" + found.site;
+    auto const here = fmt::format("{}/{}/{}", wanted.logs.empty() ? wanted.data : wanted.logs, found.site, service);
+    if (log::system_disk().exists(here + "/log").value_or(false))
+        return FoundLog{{service, {here + "/log", site}, nullptr}, here + "/snapshots"};
+    if (!wanted.ask_server) return fail(404, "log_not_found", fmt::format("there is no log of {} in {}", service, here));
+    TRY_ASSIGN(auto const server, find_server(wanted.server));
+    TRY_ASSIGN(auto place, rehearsal::find_log({server.url, service, found.site}, {service}));
+    return FoundLog{std::move(place), {}};
+}
+
 std::string outcome_text(int status, std::string_view code, std::optional<runtime::ReportedException> const& exception,
                          std::string_view cause) {
     auto out = fmt::format("{} {}", status, code);
@@ -81,25 +99,13 @@ Result<ReplayTold> replay(ReplayWanted const& wanted, std::vector<runtime::Servi
         return fail(400, "replay_impossible",
                     fmt::format("{} {} of {} failed with {}: only a request that came to see its service's state is replayed", report.kind,
                                 report.route, report.service.empty() ? "the process" : report.service, report.code));
-    std::vector<std::string> names;
-    for (auto const& service : services) names.emplace_back(service.name);
     auto const decl = std::ranges::find(services, report.service, &runtime::ServiceDecl::name);
     if (decl == services.end())
         return fail(400, "service_unknown", fmt::format("there is no service '{}' in this program", report.service));
-    std::error_code ignored;
-    bool const here = log::system_disk().exists(fmt::format("{}/{}/{}/log", wanted.data, found.site, report.service)).value_or(false);
-    if (!here && !wanted.ask_server)
-        return fail(404, "log_not_found", fmt::format("{}/{} has no log of {}", wanted.data, found.site, report.service));
-    std::string url;
-    if (!here) {
-        TRY_ASSIGN(auto const server, find_server(wanted.server));
-        url = server.url;
-    }
-    TRY_ASSIGN(auto place, rehearsal::find_log({here ? wanted.data : url, report.service, found.site}, names));
-    TRY_ASSIGN(auto side, rehearsal::Rehearser::open(*decl, place.at, version()));
+    TRY_ASSIGN(auto log, find_log(wanted, found));
+    TRY_ASSIGN(auto side, rehearsal::Rehearser::open(*decl, log.place.at, version()));
     if (config) side->configure(*config);
-    auto const snapshots = here ? fmt::format("{}/{}/{}/snapshots", wanted.data, found.site, report.service) : std::string();
-    TRY_ASSIGN(auto replayed, side->replay(report, snapshots));
+    TRY_ASSIGN(auto replayed, side->replay(report, log.snapshots));
     ReplayTold told{.id = report.id, .service = report.service, .route = report.route};
     told.report_build_id = report.build_id, told.this_build_id = observe::own_build_id(), told.seen = *report.seen;
     told.caller = report.caller, told.masked = report.masked, told.log_end = side->hello().events;

@@ -13,6 +13,7 @@ namespace gantry::app {
 struct ReplayWanted {
     std::string id;
     std::string data;  // a data directory; only read
+    std::string logs;  // where its logs are instead ([server] log = "file:DIR"); empty: there
     std::string site;  // empty: whichever has the report
     ServerOption server;
     bool ask_server = false;  // the report from its oops instead, and the log, where `data` has none

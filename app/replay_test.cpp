@@ -120,6 +120,28 @@ TEST_F(ReplayTest, AReportIsReplayedFromWhatOopsHasOfIt) {
     EXPECT_TRUE(told->same) << text_of(*told);
 }
 
+TEST_F(ReplayTest, AnOopsThatFailsReportsThatHereAloneAndNotForEver) {
+    auto both = services();
+    for (auto& route : both[1].routes)
+        if (route.path == "/api/{project}/report")
+            route.foreign->parse = [](void (*)(), ForeignRequest const&, void*) -> Result<void> {
+                throw std::runtime_error("oops itself");
+            };
+    serve(std::move(both));
+    auto const id = fails("boom");
+    auto const directory = std::filesystem::path(dir_ / "data/main/reports.d");
+    auto const count = [](std::filesystem::path const& where) {
+        std::size_t n = 0;
+        std::error_code none_yet;
+        for (auto const& entry : std::filesystem::directory_iterator(where, none_yet)) n += entry.path().extension() == ".json";
+        return n;
+    };
+    for (int i = 0; i < 1000 && count(directory / "delivered") == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(count(directory / "delivered"), 1u) << "its own failure, which nobody gets";
+    EXPECT_EQ(count(directory), 1u) << "that of the notes, which is tried again later";
+    EXPECT_TRUE(std::filesystem::exists(directory / (id + ".json")));
+}
+
 TEST_F(ReplayTest, WhatCannotBeReplayedSaysWhy) {
     serve(services());
     auto const id = fails("boom");

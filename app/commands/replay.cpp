@@ -41,6 +41,7 @@ int under_debugger(ReplayOptions const& o, GivenSettings const& given) {
     if (!o.wanted.server.token_file.empty()) words.insert(words.end(), {"--token-file", o.wanted.server.token_file});
     if (!given.file.empty()) words.insert(words.end(), {"--config", given.file});
     words.insert(words.end(), {"--data", o.wanted.data});
+    if (!o.wanted.logs.empty()) words.insert(words.end(), {"--log", "file:" + o.wanted.logs});
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -53,7 +54,9 @@ int under_debugger(ReplayOptions const& o, GivenSettings const& given) {
 int replay(ReplayOptions o, GivenSettings const& given) {
     config::Config config = declared_config();
     if (!load_config(config, given)) return exit_usage;
-    o.wanted.data = config.get<ServerSettings>("server").data.str();
+    auto const server = config.get<ServerSettings>("server");
+    o.wanted.data = server.data.str();
+    if (server.log.view().starts_with("file:")) o.wanted.logs = server.log.view().substr(5);
     o.wanted.ask_server = !o.wanted.server.url.empty();
     if (o.debugger) return under_debugger(o, given);
     auto told = app::replay(o.wanted, all_services(), &config);
