@@ -20,6 +20,11 @@ namespace gantry::runtime {
 namespace {
 
 constexpr std::array signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
 constexpr int of_the_handler = 2;  // itself, and what calls it
 constexpr std::string_view prefix = "end-", suffix = ".dump";
 
@@ -117,9 +122,9 @@ InHand::InHand(std::string_view service, std::string_view verb, std::string_view
 }
 InHand::~InHand() { in_hand = outer_; }
 
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const& directory, std::string const& version, std::string const& revision,
                                                  Clock& clock) {
+    if (sanitized || prepared.file >= 0) return std::unique_ptr<EndWatch>();
     auto const path = fmt::format("{}/{}{}{}", directory, prefix, ::getpid(), suffix);
     int const file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (file < 0) {
@@ -137,19 +142,13 @@ Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const& directory, s
     for (int signal : signals) ::sigaction(signal, &action, nullptr);
     return std::unique_ptr<EndWatch>(new EndWatch(path));
 }
+
 EndWatch::~EndWatch() {
     for (int signal : signals) ::signal(signal, SIG_DFL);
     std::set_terminate(prepared.before);
     ::close(prepared.file.exchange(-1));
     ::unlink(path_.c_str());
 }
-#else
-Result<std::unique_ptr<EndWatch>> EndWatch::make(std::string const&, std::string const&, std::string const&, Clock&) {
-    (void)&on_signal, (void)&on_terminate;
-    return std::unique_ptr<EndWatch>();
-}
-EndWatch::~EndWatch() = default;
-#endif
 
 FailureReport report_of_dump(std::string_view dump) {
     FailureReport report{.kind = "end", .code = "process_ended", .detail = "the process ended itself", .stack_of = "report"};

@@ -22,8 +22,8 @@ struct InHand {
     InHand* outer_;
 };
 
-// While it lives, the end of this process is written to DIRECTORY/end-PID.dump; the one of an orderly end is empty, and goes. One at a
-// time. Under the sanitizers, which watch for the same, it does nothing.
+// While it lives, the end of this process is written to DIRECTORY/end-PID.dump; the one of an orderly end is empty, and goes. Of
+// several at a time only the first is there; under the sanitizers, which watch for the same, none: make() gives null.
 class EndWatch {
    public:
     static Result<std::unique_ptr<EndWatch>> make(std::string const& directory, std::string const& version, std::string const& revision,

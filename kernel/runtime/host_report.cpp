@@ -76,7 +76,7 @@ std::string Host::report(std::string_view kind, std::string_view what, Problem c
     if (!parts_.reports) return {};
     Failure failure{.kind = kind, .service = decl_.name, .route = what, .problem = &problem, .thrown = thrown};
     Viewer const kernel{Str("gantry"), true};
-    failure.request_id = request_id, failure.keep_here = decl_.name == "oops";
+    failure.request_id = request_id, failure.keep_here = decl_.name == "oops" && !what.starts_with("GET ");
     if (kind != "request") failure.viewer = &kernel;
     failure.seen = SeenByDecision{.now = parts_.clock.wall(), .position = position_text(applied())};
     return parts_.reports->add(failure);
