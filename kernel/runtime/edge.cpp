@@ -476,11 +476,12 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
+    EdgeCallerRef const caller = asked.caller;  // once it is answered, the ticket that holds it is another's
     write_read(respond(), *target.route, (*outcome)->body, etag, position, to.if_none_match);
     if (host.decl().hides) seen.broad = true;  // the position of an answer follows the log, whatever was touched
     if (asked.head.method == http::Method::Get && !target.route->kernel && !searches)
         lane(asked.io_thread)
-            .cache.keep(asked.caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
+            .cache.keep(caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
 }
 
