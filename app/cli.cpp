@@ -20,7 +20,8 @@ namespace {
 constexpr char const* exit_codes =
     "Exit codes:\n"
     "  0  done\n"
-    "  1  failed; standard error says why. rehearse: or the binaries differ; doctor: or it found a problem\n"
+    "  1  failed; standard error says why. rehearse: or the binaries differ; replay: or it went otherwise; doctor: or it\n"
+    "     found a problem\n"
     "  2  wrong usage or configuration; nothing was done\n"
     "  3  done but for malformed input, each place of which was named\n"
     "  4  the data was refused: locked, damaged, of another version, on a network file system\n"
@@ -48,6 +49,7 @@ void declare(CLI::App& app, Action& action) {
     add_flags(app, action);
     add_proxy_config(app, action);
     add_new(app, action);
+    add_replay(app, action);
     add_rehearse(app, action);
     add_rehearse_worker(app, action);
     add_config(app, action);

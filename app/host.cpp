@@ -17,6 +17,7 @@
 #include "kernel/http/server.h"
 #include "kernel/observe/log_setup.h"
 #include "kernel/runtime/process.h"
+#include "kernel/runtime/report_delivery.h"
 #include "kernel/runtime/sites.h"
 
 namespace gantry::app {
@@ -131,6 +132,9 @@ Result<void> check_settings(config::Config const& config) {
     if (auto r = parse_listen(server.listen.view()); !r) return wrong(config, "listen", r.error());
     if (auto r = check_source(config.get<AuthSettings>("auth").source); !r) return wrong(config, "source", r.error());
     if (auto r = runtime::check_front(front_of(config)); !r) return std::unexpected(std::move(r.error()));
+    if (auto const dsn = config.get<ReportsSettings>("reports").dsn.value.str(); !dsn.empty())
+        if (auto r = runtime::oops_elsewhere(dsn); !r)
+            return fail(Problem{400, "config_invalid", "the configuration can't be used", {{"[reports] dsn", r.error().detail}}});
     for (auto const& sink : log_of(config).sinks)
         if (auto r = observe::parse_sink(sink); !r) return std::unexpected(std::move(r.error()));
     for (auto const& one : server.elsewhere)
@@ -174,6 +178,7 @@ int host_services(config::Config& config, GivenSettings const& given, std::vecto
     options.on_reloaded = notify_ready;
     options.front = front_of(config);
     options.callers = accounts_callers(config);
+    options.reports_dsn = config.get<ReportsSettings>("reports").dsn.value.str(), options.revision = revision();
     options.on_first_steps = [](std::string_view text) { print(fmt::format("{}\n", text)); };
     auto lines = observe::ProcessLog::open(system_clock(), log_of(config));
     if (!lines) return complain(lines.error()), exit_usage;

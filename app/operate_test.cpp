@@ -50,7 +50,7 @@ TEST_F(OperateTest, StatusTellsOfEachService) {
     auto json = here({"status", "--json"});
     EXPECT_TRUE(has(json.out, R"("name":"notes","state":"ready")")) << json.out;
     create("boom");
-    EXPECT_TRUE(has(here({"status"}).out, "failures.d")) << "what to look at is said";
+    EXPECT_TRUE(has(here({"status"}).out, "reports.d")) << "what to look at is said";
     stop();
     EXPECT_EQ(gantry({"status", "--server", url_}).code, exit_unreachable);
 }
@@ -80,7 +80,7 @@ TEST_F(OperateTest, WhyLeadsFromARequestToWhatItRecorded) {
     EXPECT_TRUE(has(ran.out, "notes 1 command: created, by u_local, request mine-1  <- asked for")) << ran.out;
     EXPECT_EQ(here({"why", "mine-2"}).code, exit_failed);
     auto const failed = create("boom", {{"X-Request-Id", "mine-3"}});
-    auto const at = failed.body.find("oops_", failed.body.find("oops_id") + 7);
+    auto const at = failed.body.find("OOPS-");
     auto const report = failed.body.substr(at, failed.body.find('"', at) - at);
     Ran told;
     for (int i = 0; i < 500 && !has(told.out, "internal_error"); ++i) told = here({"why", report});  // it is written soon after

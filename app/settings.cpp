@@ -100,6 +100,14 @@ config::Section log_section() {
                 {&S::scrub_max_mib_s, "Most that such a reading takes from the disk a second.", "MiB"}});
 }
 
+config::Section reports_section() {
+    using S = ReportsSettings;
+    return config::section<S>("reports",
+                              {{&S::dsn,
+                                "Where reports of this program's own failures go: the DSN of a project of an oops elsewhere, "
+                                "http://KEY@HOST/oops/PROJECT; empty: to the oops of the same process and site, if it is served."}});
+}
+
 std::vector<std::string> process_environment() {
     std::vector<std::string> out;
     for (char** entry = environ; entry && *entry; ++entry) out.emplace_back(*entry);
@@ -121,6 +129,7 @@ config::Config declared_config() {
     config.declare(log_section());
     config.declare(auth_section());
     config.declare(observe_section());
+    config.declare(reports_section());
     for (auto& section : service_sections()) config.declare(std::move(section));
     return config;
 }

@@ -57,6 +57,12 @@ struct LogSettings {
 };
 RECORD(LogSettings, scrub_every, scrub_max_mib_s);
 
+// [reports]: where reports of this program's own failures go.
+struct ReportsSettings {
+    Secret<Text<0, 1000>> dsn;
+};
+RECORD(ReportsSettings, dsn);
+
 // [auth]: who may come in, besides what DATA/<site>/callers.json says.
 struct AuthSettings {
     Text<1, 10> source = "auto";

@@ -26,6 +26,7 @@ void add_doctor(CLI::App& app, Action& action);
 void add_flags(CLI::App& app, Action& action);
 void add_proxy_config(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
 void add_rehearse(CLI::App& app, Action& action);
 void add_rehearse_worker(CLI::App& app, Action& action);  // hidden: what `rehearse` starts
 void add_config(CLI::App& app, Action& action);

@@ -27,7 +27,7 @@ How the rest is to be read.
 .I DATA/SITE/SERVICE/log
 The log of a service: the truth, of which everything else is made.
 .TP
-.I DATA/SITE/failures.d
+.I DATA/SITE/reports.d
 Reports of failures, one JSON file each.
 )";
 

@@ -64,9 +64,9 @@ std::string span(Duration d) {
 // What an operator should look at, in words.
 std::vector<std::string> troubles(ServiceState const& s) {
     std::vector<std::string> out;
-    if (s.state == "stopped") out.push_back("stopped itself after failures: see the newest files in DATA/<site>/failures.d");
+    if (s.state == "stopped") out.push_back("stopped itself after failures: see the newest files in DATA/<site>/reports.d");
     if (s.effects_dead > 0) out.push_back(fmt::format("{} dead effects: gantry effects ls {}", s.effects_dead, s.name));
-    if (s.failures > 0) out.push_back(fmt::format("{} failures of ours since the start: see DATA/<site>/failures.d", s.failures));
+    if (s.failures > 0) out.push_back(fmt::format("{} failures of ours since the start: see DATA/<site>/reports.d", s.failures));
     for (auto const& f : s.followers) {
         if (f.dead_letters > 0)
             out.push_back(fmt::format("{} dead letters of {}: gantry followers letters {} {}", f.dead_letters, f.source, s.name, f.source));

@@ -7,17 +7,19 @@
 #include "app/terminal.h"
 #include "app/version.h"
 #include "kernel/codec/json.h"
+#include "kernel/observe/symbols.h"
 
 namespace gantry::app {
 namespace {
 
 struct VersionReply {
-    std::string version, compiler, build;
+    std::string version, compiler, build, revision, build_id;
 };
-RECORD(VersionReply, version, compiler, build);
+RECORD(VersionReply, version, compiler, build, revision, build_id);
 
 VersionReply const& version_reply() {
-    static VersionReply const reply{GANTRY_VERSION, "clang " __clang_version__, GANTRY_BUILD_TYPE};
+    static VersionReply const reply{GANTRY_VERSION, "clang " __clang_version__, GANTRY_BUILD_TYPE, std::string(revision()),
+                                    observe::own_build_id()};
     return reply;
 }
 

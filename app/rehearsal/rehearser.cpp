@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "kernel/http/message.h"
+#include "kernel/log/snapshots_file.h"
 #include "kernel/log/subject_keys_file.h"
 
 namespace gantry::app::rehearsal {
@@ -159,6 +160,37 @@ Result<runtime::Answer> Rehearser::read(std::string const& target) const {
     auto bind = [&](codec::Type const& type, void* out) { return runtime::bind_request(match, query, {}, false, type, out); };
     Viewer const viewer{Str("gantry"), true};
     return host_->read_past(*now_, {.route = *match.target->route, .viewer = viewer, .bind = bind});
+}
+
+void Rehearser::configure(config::Config const& config) {
+    if (decl_.settings) config.fill(decl_.name, *decl_.settings, settings_->get());
+}
+
+Result<runtime::Replayed> Rehearser::replay(runtime::FailureReport const& report, std::string const& snapshots_directory) {
+    auto const* route = runtime::route_of(decl_, report);
+    if (!route || !report.seen)
+        return fail(400, "replay_impossible",
+                    fmt::format("only a request that came to a decision of a service is replayed, and this is {} {}: {}", report.service,
+                                report.route, report.code));
+    auto const dot = std::min(report.seen->position.find('.'), report.seen->position.size());
+    std::uint64_t position = 0;
+    auto const digits = report.seen->position.substr(std::min(dot + 1, report.seen->position.size()));
+    std::from_chars(digits.data(), digits.data() + digits.size(), position);
+    auto const history = log::parse_incarnation(report.seen->position.substr(0, dot));
+    auto const shared = history ? log::shared_until(log_->eras(), *history) : std::nullopt;
+    if (!shared || position > *shared)
+        return fail(410, "position_gone",
+                    fmt::format("the report is about the history {} of {}, of which this log ({}) doesn't hold event {}",
+                                report.seen->position.substr(0, dot), report.service, hello_.incarnation, position));
+    if (position > hello_.events)
+        return fail(410, "position_gone", fmt::format("the failure saw event {}, and the log ends with {}", position, hello_.events));
+    if (!snapshots_directory.empty()) {
+        auto const snapshots = log::file_snapshots(log::system_disk(), snapshots_directory);
+        runtime::Sources const from{decl_, *log_, snapshots.get(), &sealer_};
+        TRY_ASSIGN(now_, runtime::load_snapshot(from, position));
+    }
+    TRY_VOID(go_to(position));
+    return runtime::replay_request(*host_, *now_, *route, report, hash_key_, &sealer_, settings_ ? settings_->get() : nullptr);
 }
 
 Result<Answered> Rehearser::get(std::string const& target, std::uint64_t as_of) {

@@ -7,10 +7,12 @@
 #include "app/rehearsal/protocol.h"
 #include "kernel/codec/keyed_hash.h"
 #include "kernel/codec/seal.h"
+#include "kernel/config/config.h"
 #include "kernel/log/file/still_log.h"
 #include "kernel/runtime/any_value.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/replay.h"
 
 namespace gantry::app::rehearsal {
 
@@ -28,6 +30,12 @@ class Rehearser final : public Side {
     Hello const& hello() const override { return hello_; }
     Result<Digest> digest_at(std::uint64_t position) override;
     Result<Answered> get(std::string const& target, std::uint64_t as_of) override;
+
+    // The request of a report once more, on the state that it saw; nearer snapshots of this release in `snapshots_directory` are used ("":
+    // none). 400 "replay_impossible", "service_unknown"-like problems of the report, 410 "position_gone" for one of another history.
+    Result<runtime::Replayed> replay(runtime::FailureReport const& report, std::string const& snapshots_directory);
+    // The service's settings, instead of their defaults.
+    void configure(config::Config const& config);
 
    private:
     struct Kept {

@@ -25,7 +25,7 @@ struct OnMemory {
         auto decl = declare<Service>();
         if (retention.us > 0) keep = retention, decl.retention = [](void const*) -> std::optional<Duration> { return keep; };
         Host::Parts parts{*log, clock_, random_};
-        parts.snapshots = snapshots_;
+        parts.snapshots = snapshots_, parts.reports = reports;
         host = std::make_unique<Host>(std::move(decl), std::move(parts));
         auto started = host->start();
         ASSERT_TRUE(started) << started.error().detail << started.error().cause;
@@ -44,6 +44,7 @@ struct OnMemory {
     typename Service::State const& state() { return *static_cast<typename Service::State const*>(host->state_for_tools()); }
 
     Duration retention = {};
+    Reports* reports = nullptr;  // at the next start
     static inline Duration keep = {};
     std::shared_ptr<log::MemoryStore> store = std::make_shared<log::MemoryStore>();
     std::unique_ptr<log::MemoryLog> log;

@@ -50,12 +50,11 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
                         .body = json};
         request.lane = edge_.options_.threads ? asked.io_thread : -1;
         ReplyTo to{target.host, target.route, asked.request_id, {}, {}};
-        auto outcome = edge_.call(
-            *target.host, request,
-            [&]() -> Done {
-                return [self = shared_from_this(), slot, n, to](Result<Answer> answer) { self->settle(slot, n, to, answer); };
-            },
-            to.oops_id);
+        auto const facts = asked.facts(to.oops_id);
+        request.facts = &facts;
+        auto outcome = target.host->call(request, [&]() -> Done {
+            return [self = shared_from_this(), slot, n, to](Result<Answer> answer) { self->settle(slot, n, to, answer); };
+        });
         if (outcome) settle(slot, n, to, *outcome);
     }
     void refuse(std::uint64_t n, Problem problem) {

@@ -176,6 +176,21 @@ std::string Edge::id_of(Asked const& asked) {
 }
 
 void Edge::handle(http::Exchange& exchange) {
+    try {
+        answer(exchange);
+    } catch (...) {
+        auto const thrown = thrown_now();
+        Problem problem{500, "internal_error", "the request failed on its way to a service"};
+        problem.cause = thrown->message;
+        auto const request_id = id_of(exchange);
+        RequestFacts const facts{.head = &exchange.head(), .tls = exchange.tls()};
+        Failure const failure{.request_id = request_id, .problem = &problem, .thrown = thrown.get(), .request = &facts};
+        if (options_.reports) exchange.add_header("X-Oops-Id", options_.reports->add(failure));
+        throw;
+    }
+}
+
+void Edge::answer(http::Exchange& exchange) {
     auto const& head = exchange.head();
     if (!exchange.ticket())
         if (auto open = http::check_loopback(head); !open) return write_problem(exchange.response(), open.error(), {}, {});
@@ -337,7 +352,7 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
     if (target.route->foreign) asked.client = ticket ? std::string(ticket->client()) : exchange.peer().address;
     // A read says its id only with a problem.
     if (target.route->command) asked.request_id = id_of(asked), asked.trace_state = trace_state_of(asked);
-    auto refuse = [&](Problem const& problem) { write_refusal(exchange.response(), *target.route, problem, id_of(asked), {}); };
+    auto refuse = [&](Problem const& problem) { write_failure(exchange.response(), *target.host, *target.route, problem, id_of(asked)); };
     if (!caller->allows(target.route->scope)) {
         if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
         return refuse_caller(exchange, *caller, target.route->scope, id_of(asked));
@@ -399,7 +414,7 @@ template <class Defer, class Respond>
 void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     Target const& target = *asked.match.target;
     Host& host = *target.host;
-    if (is_past(asked.deadline_us)) return write_problem(respond(), deadline_exceeded(), id_of(asked), {});
+    if (is_past(asked.deadline_us)) return write_failure(respond(), host, *target.route, deadline_exceeded(), id_of(asked));
     auto bind = [&](codec::Type const& type, void* out) {
         return target.route->foreign ? bind_foreign(asked, out) : bind_request(asked.match, asked.query, asked.body, true, type, out);
     };
@@ -408,7 +423,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (target.route->feed) {
         auto feed = Feed::make(*this, asked);
         if (feed) return (*feed)->open(defer());
-        return write_problem(respond(), feed.error(), id_of(asked), {});
+        return write_failure(respond(), host, *target.route, feed.error(), id_of(asked));
     }
     if (target.route->kernel && asked.live != LiveForm::none)
         return write_problem(respond(), {400, "request_invalid", "this is told once, and not live: ask again for what changed"},
@@ -442,20 +457,19 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto* const trace = asked.ticket ? asked.ticket->trace : nullptr;
     auto const began_ns = trace ? system_clock().steady_ns() : 0;
     std::int64_t decided_ns = 0;
-    auto outcome = call(
-        host, request,
-        [&]() -> Done {
-            if (asked.deadline_us != 0 && request.lane >= 0) return answer_timely(asked, to, defer());
-            if (trace) decided_ns = system_clock().steady_ns();
-            return [to = std::move(to), direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
-                if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
-                    later->trace->add("durable", decided_ns, system_clock().steady_ns());
-                if (direct) return write_outcome(deferred.response(), to, answer);
-                std::move(deferred).complete(
-                    [to, answer = std::move(answer)](http::Response& response) { write_outcome(response, to, answer); });
-            };
-        },
-        to.oops_id);
+    auto const facts = asked.facts(to.oops_id);
+    request.facts = &facts;
+    auto outcome = host.call(request, [&]() -> Done {
+        if (asked.deadline_us != 0 && request.lane >= 0) return answer_timely(asked, to, defer());
+        if (trace) decided_ns = system_clock().steady_ns();
+        return [to = std::move(to), direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
+            if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
+                later->trace->add("durable", decided_ns, system_clock().steady_ns());
+            if (direct) return write_outcome(deferred.response(), to, answer);
+            std::move(deferred).complete(
+                [to, answer = std::move(answer)](http::Response& response) { write_outcome(response, to, answer); });
+        };
+    });
     if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, decided_ns ? decided_ns : system_clock().steady_ns());
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
@@ -497,7 +511,7 @@ bool Edge::is_for_worker(Asked const& asked) const {
 // On a worker; its answer goes to the connection's thread.
 void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) {
     auto held = std::make_shared<http::Deferred>(std::move(deferred));
-    bool const taken = options_.slow([this, asked, held] {
+    bool const taken = options_.slow([asked, held] {
         auto const& view = asked->view();
         auto const& target = *view.match.target;
         ReplyTo to{target.host, target.route, view.request_id, {}, {}};
@@ -518,19 +532,24 @@ void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) 
         request.target = view.head.target, request.body = view.body, request.if_match = view.head.header("If-Match");
         if (target.read) request.same_path_read = target.read->route, request.bind_read = &bind_read;
         auto later = [&]() -> Done { return [complete, to](Result<Answer> answer) { complete(to, std::move(answer)); }; };
-        if (auto outcome = call(*target.host, request, later, to.oops_id)) complete(to, std::move(*outcome));
+        auto const facts = view.facts(to.oops_id);
+        request.facts = &facts;
+        if (auto outcome = target.host->call(request, later)) complete(to, std::move(*outcome));
     });
     if (taken) return;
     Problem problem{503, "overloaded", "too much of this kind waits already: try again", {}, {}, 1};
     std::move(*held).complete([problem = std::move(problem), asked](http::Response& response) {
-        write_refusal(response, *asked->view().match.target->route, problem, asked->view().request_id, {});
+        auto const& target = *asked->view().match.target;
+        write_failure(response, *target.host, *target.route, problem, asked->view().request_id);
     });
 }
 
 // Of a call that is decided and waits to be durable.
 Done Edge::answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred) {
     auto problem = asked.match.target->route->command ? outcome_unknown() : deadline_exceeded();
-    auto late = [problem = std::move(problem), id = id_of(asked)](http::Response response) { write_problem(response, problem, id, {}); };
+    auto late = [problem = std::move(problem), id = id_of(asked), target = asked.match.target](http::Response response) {
+        write_failure(response, *target->host, *target->route, problem, id);
+    };
     auto held = TimelyAnswer::make(*options_.threads, asked.deadline_us, std::move(deferred), std::move(late));
     return [to = std::move(to), held = std::move(held)](Result<Answer> answer) {
         if (auto mine = held->take()) write_outcome(mine->response(), to, answer);
@@ -581,7 +600,9 @@ void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (moment && !past) {
         auto later = std::make_shared<AskedLater>(asked, table_);
         if (asked.deadline_us != 0 && options_.threads) {
-            auto late = [id = id_of(asked)](http::Response response) { write_problem(response, deadline_exceeded(), id, {}); };
+            auto late = [id = id_of(asked), target = asked.match.target](http::Response response) {
+                write_failure(response, *target->host, *target->route, deadline_exceeded(), id);
+            };
             auto timely = TimelyAnswer::make(*options_.threads, asked.deadline_us, defer(), std::move(late));
             return host.history().fetch(*moment, asked.io_thread, [this, later, tell_when_durable, timely](Result<PastState> found) {
                 if (auto mine = timely->take()) tell_when_durable(read_past(later->view(), found), std::move(*mine));
@@ -617,9 +638,10 @@ Edge::ToldPast Edge::read_past(Asked const& asked, Result<PastState> const& past
     ToldPast told{{&host, asked.match.target->route, asked.request_id, std::string(asked.head.header("If-None-Match")), {}}, Answer{}};
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, asked.body, true, type, out); };
     if (past) {
-        Request const request{.route = *told.to.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id};
+        Request request{.route = *told.to.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id};
+        auto const facts = asked.facts(told.to.oops_id);
+        request.facts = &facts;
         told.answer = host.read_past(**past, request, &told.rights_at);
-        if (!told.answer) told.to.oops_id = report_if_ours(host, request, told.answer.error());
     } else {
         told.answer = std::unexpected(past.error());
     }
@@ -636,7 +658,9 @@ bool Edge::asks_nothing(Host& host, Asked const& asked, Bind const& bind) {
 
 void Edge::search_first(Asked const& asked, Request const& request, http::Deferred deferred) {
     Host& host = *asked.match.target->host;
-    auto refuse = [&](Problem const& problem) { write_problem(deferred.response(), problem, id_of(asked), {}); };
+    auto refuse = [&](Problem const& problem) {
+        write_failure(deferred.response(), host, *asked.match.target->route, problem, id_of(asked));
+    };
     auto query = host.text_query(request);
     if (!query) return refuse(query.error());
     auto* desk = host.text_desk();
@@ -648,7 +672,7 @@ void Edge::search_first(Asked const& asked, Request const& request, http::Deferr
     auto run_found = [this, later](http::Deferred held, Searched const* found, Problem const* problem) {
         auto view = later->view();
         view.searched = found;
-        if (problem) return write_problem(held.response(), *problem, id_of(view), {});
+        if (problem) return write_failure(held.response(), *view.match.target->host, *view.match.target->route, *problem, id_of(view));
         run(view, [&] { return std::move(held); }, [&] { return held.response(); });
     };
     desk->find_later(std::move(*query), after_of(host, asked.head.header("Gantry-After")), wait,
@@ -674,7 +698,8 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
                         {},
                         1};
         if (hurried) problem = deadline_exceeded();
-        write_problem(response, problem, asked->view().request_id, {});
+        auto const& target = *asked->view().match.target;
+        write_failure(response, *target.host, *target.route, problem, asked->view().request_id);
     };
     if (!options_.threads) return late(deferred.response());
     if (is_for_worker(view)) {
@@ -686,30 +711,6 @@ void Edge::run_after(Host& host, Position position, std::shared_ptr<AskedLater> 
         auto mine = held->take();
         if (mine) run(asked->view(), [&] { return std::move(*mine); }, [&] { return mine->response(); });
     });
-}
-
-std::optional<Result<Answer>> Edge::call(Host& host, Request const& request, Host::Later later, std::string& oops_id) {
-    auto outcome = host.call(request, std::move(later));
-    if (outcome && !*outcome) oops_id = report_if_ours(host, request, outcome->error());
-    return outcome;
-}
-
-std::string Edge::report_if_ours(Host& host, Request const& request, Problem const& problem) {
-    return problem.code == "internal_error" || problem.code == "apply_failed" ? report(host, request, problem) : std::string();
-}
-
-std::string Edge::report(Host& host, Request const& request, Problem const& problem) {
-    host.note_failure();
-    if (!options_.reports) return {};
-    Failure failure{.service = host.decl().name,
-                    .request_id = request.request_id,
-                    .caller = request.viewer.id.view(),
-                    .route = &request.route,
-                    .problem = &problem,
-                    .position = host.position_text(host.applied())};
-    AnyValue input(*request.route.input);
-    if (request.bind(*request.route.input, input.get())) failure.input_type = request.route.input, failure.input = input.get();
-    return options_.reports->add(failure);
 }
 
 }  // namespace gantry::runtime

@@ -135,10 +135,7 @@ class Edge final : public http::Handler {
     bool is_for_worker(Asked const& asked) const;
     void run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
-    // Runs one call, and reports a failure of ours: then `oops_id` is set.
-    std::optional<Result<Answer>> call(Host& host, Request const& request, Host::Later later, std::string& oops_id);
-    std::string report_if_ours(Host& host, Request const& request, Problem const& problem);
-    std::string report(Host& host, Request const& request, Problem const& problem);
+    void answer(http::Exchange& exchange);
 
     std::vector<Host*> hosts_;
     RouteTable table_;

@@ -31,6 +31,10 @@ struct Edge::Asked {
     Searched const* searched = nullptr;  // of a search: what was found
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
+    // For reports; `oops_id` gets the id of one.
+    RequestFacts facts(std::string& oops_id) const {
+        return {&head, caller.get(), ticket ? ticket->trace : nullptr, tls, ticket ? ticket->request_id() : request_id, &oops_id};
+    }
 };
 
 // The same for an answer that has to wait: it owns everything that it shows.

@@ -196,14 +196,17 @@ TEST_F(Commands, AFailureOfOursLeavesAReportAndSaysItsId) {
     EXPECT_EQ(failed.header("X-Request-Id"), "mine-1");
     EXPECT_NE(failed.body.find(R"("instance":"mine-1")"), std::string::npos) << failed.body;
     EXPECT_EQ(failed.body.find("a decision that fails"), std::string::npos) << "the cause is the operator's";
-    auto at = failed.body.find("oops_");
-    at = failed.body.find("oops_", at + 5);
-    auto id = failed.body.substr(at, failed.body.find('"', at) - at);
+    auto const at = failed.body.find("OOPS-");
+    auto const id = failed.body.substr(at, failed.body.find('"', at) - at);
+    EXPECT_EQ(failed.header("X-Oops-Id"), id);
     std::ifstream file(directory_ / "reports" / (id + ".json"));
     std::string report((std::istreambuf_iterator<char>(file)), {});
     EXPECT_NE(report.find("a decision that fails"), std::string::npos) << id << report;
     EXPECT_NE(report.find(R"("input":{"title":"boom"})"), std::string::npos) << report;
     EXPECT_NE(report.find(R"("request_id":"mine-1")"), std::string::npos) << report;
+    EXPECT_NE(report.find(R"("exception":{"type":"std::runtime_error","message":"a decision that fails"})"), std::string::npos) << report;
+    EXPECT_NE(report.find("gantry::notes::create("), std::string::npos) << report;
+    EXPECT_NE(report.find(R"("headers":[{"name":"Host")"), std::string::npos) << report;
     EXPECT_EQ(send("POST", "/notes/v1", R"({"title":"poison"})").status, 500);
     EXPECT_EQ(send("POST", "/notes/v1", R"({"title":"fine"})").status, 200);
 }

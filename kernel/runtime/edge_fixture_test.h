@@ -35,15 +35,16 @@ class EdgeTest : public ::testing::Test {
         log_ = std::move(*log);
         Host::Parts parts{*log_, system_clock(), system_random()};
         parts.hash_key.fill(7);
+        threads_ = std::make_unique<net::IoThreads>(2);
+        reports_ = std::make_unique<Reports>(Reports::Parts{log::system_disk(), (directory_ / "reports").string(), system_clock(),
+                                                            system_random(), "1.0", [](std::move_only_function<void()> task) { task(); }});
+        parts.reports = reports_.get();
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         auto decl = declare<notes::Service>();
         if (adjust_) adjust_(decl, parts);
         host_ = std::make_unique<Host>(std::move(decl), std::move(parts));
         auto started = host_->start();
         ASSERT_TRUE(started) << started.error().detail;
-        threads_ = std::make_unique<net::IoThreads>(2);
-        reports_ = std::make_unique<Reports>(log::system_disk(), (directory_ / "reports").string(), system_clock(), system_random(), "1.0",
-                                             [](std::move_only_function<void()> task) { task(); });
         options_.reports = reports_.get(), options_.threads = threads_.get();
         edge_ = std::make_unique<Edge>(std::vector<Host*>{host_.get()}, options_);
         server_ = std::make_unique<http::Server>(*threads_, *edge_, http::ServerConfig{limits_, {}});

@@ -1,10 +1,9 @@
 #include "kernel/runtime/effect_runner.h"
 
 #include <algorithm>
-#include <exception>
-
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/event_at.h"
+#include "kernel/runtime/reports.h"
 
 namespace gantry::runtime {
 namespace {
@@ -115,9 +114,11 @@ void EffectRunner::run(Due const& due) {
 void EffectRunner::act(Unsettled& ran, Outside& outside) {
     try {
         ran.done = ran.due.decl->run(*ran.due.decl, ran.event->get(), outside);
-    } catch (std::exception const& e) {
+    } catch (...) {
+        auto const thrown = thrown_now();
         ran.done = fail(500, "effect_failed", "what does this effect failed inside");
-        ran.done.error().cause = e.what();
+        ran.done.error().cause = thrown->message;
+        (void)parts_.host.report("effect", ran.due.decl->kind, ran.done.error(), thrown.get());
     }
 }
 
@@ -165,7 +166,7 @@ EffectOutcome EffectRunner::outcome_of(Due const& due, Done const& done) const {
 Result<void> EffectRunner::record(Unsettled const& ran, EffectOutcome const& outcome, bool with_the_service) {
     void const* event = ran.event && with_the_service ? ran.event->get() : nullptr;
     return parts_.host.run_kernel([&](Call& call) { return ran.due.decl->settle(*ran.due.decl, call, outcome, event, ran.done); },
-                                  ran.due.row.position);
+                                  ran.due.row.position, "effect", ran.due.decl->kind);
 }
 
 // The disk may be full, or the service stopped: then the effect isn't done again, only its outcome is recorded later.

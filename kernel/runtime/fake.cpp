@@ -330,9 +330,8 @@ class Fake::Impl final : public http::Handler {
     std::set<std::shared_ptr<Pending>> pending_;
     std::string url_;
     net::IoThreads threads_{2}, worker_{1};
-    Reports reports_{log::system_disk(), "", clock_, random_, options_.version, [this](std::move_only_function<void()> task) {
-                         worker_.post(0, std::move(task));
-                     }};
+    Reports reports_{{log::system_disk(), "", clock_, random_, options_.version,
+                      [this](std::move_only_function<void()> task) { worker_.post(0, std::move(task)); }}};
     std::unique_ptr<FakeWorld> world_;
     std::atomic<Edge*> edge_ = nullptr;
     bool stopping_ = false;  // the worker's

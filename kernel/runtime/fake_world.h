@@ -45,7 +45,7 @@ class FakeWorld {
     Host::Parts host_parts(Parts& parts) {
         if (!parts.settings && parts.decl.settings) parts.settings = default_settings_.emplace(*parts.decl.settings).get();
         Host::Parts out{log_, parts.clock, parts.random};
-        out.sealer = &sealer_, out.settings = parts.settings, out.post = parts.post;
+        out.sealer = &sealer_, out.settings = parts.settings, out.post = parts.post, out.reports = parts.edge.reports;
         parts.random.fill(out.hash_key);
         return out;
     }

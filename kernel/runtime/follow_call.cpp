@@ -1,6 +1,6 @@
 #include "kernel/runtime/follow_call.h"
 
-#include <exception>
+#include "kernel/runtime/reports.h"
 
 namespace gantry::runtime {
 namespace {
@@ -71,14 +71,17 @@ Result<void> FollowCall::take(FollowTurn const& turn, FollowItem const& item, st
     } else {
         try {
             done = decide(turn, item);
-        } catch (std::exception const& e) {
+        } catch (...) {
+            auto const thrown = thrown_now();
             if (applying_) {
-                auto problem = promise_broken(e.what());
+                auto problem = promise_broken(thrown->message);
+                (void)host_.report("follower", source_, problem, thrown.get());
                 poison = Poison{item.position, problem};
                 return std::unexpected(std::move(problem));
             }
             Problem problem{500, "internal_error", "the decision failed inside the service"};
-            problem.cause = e.what();
+            problem.cause = thrown->message;
+            (void)host_.report("follower", source_, problem, thrown.get());
             done = std::unexpected(std::move(problem));
         }
     }

@@ -5,7 +5,9 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
+#include "kernel/runtime/crash.h"
 #include "kernel/runtime/host_call.h"
+#include "kernel/runtime/reports.h"
 #include "kernel/runtime/stored_reply.h"
 
 namespace gantry::runtime {
@@ -69,19 +71,27 @@ void Host::call(RouteDecl const& route, Viewer const& viewer, Bind bind, Done do
 }
 
 Host::Outcome Host::run(Request const& request) {
+    InHand const in_hand(decl_.name, request.route.verb, request.route.path, request.request_id);
     HostCall call(*this, request.viewer, &request);
     Result<void> ran;
+    std::unique_ptr<Thrown> thrown;
     try {
         ran = request.route.run(request.route.function, call);
-    } catch (std::exception const& e) {
+    } catch (...) {
+        thrown = thrown_now();
         if (call.is_applying()) {
-            ran = std::unexpected(call.promise_broken(e.what()));
+            ran = std::unexpected(call.promise_broken(thrown->message));
         } else {
             Problem problem{500, "internal_error", "the request failed inside the service; nothing was recorded"};
-            problem.cause = e.what();
+            problem.cause = thrown->message;
             call.abandon_write();
             ran = std::unexpected(std::move(problem));
         }
+    }
+    if (!ran && ran.error().status >= 500) {
+        call.let_go();
+        auto id = report(call, "request", {}, ran.error(), thrown.get());
+        if (request.facts && request.facts->oops_id) *request.facts->oops_id = std::move(id);
     }
     if (!ran) return {std::unexpected(std::move(ran.error())), call.rests_on(), 0, &request.route};
     return {call.take_answer(), call.rests_on(), call.repeat_of(), &request.route};
@@ -107,22 +117,29 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
     return answer;
 }
 
-Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause) {
+Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause, std::string_view kind,
+                              std::string_view what) {
     Viewer const kernel{Str("gantry"), true};
     HostCall call(*this, kernel, nullptr);
     if (cause) call.set_cause(log::CauseView{decl_.name, *cause});
+    Result<void> ran;
+    std::unique_ptr<Thrown> thrown;
     try {
-        return run(call);
-    } catch (std::exception const& e) {
-        if (call.is_applying()) return std::unexpected(call.promise_broken(e.what()));
+        ran = run(call);
+    } catch (...) {
+        thrown = thrown_now();
         Problem problem{500, "internal_error", "what time brings about failed inside the service; nothing was recorded"};
-        problem.cause = e.what();
-        return std::unexpected(std::move(problem));
+        problem.cause = thrown->message;
+        if (call.is_applying()) problem = call.promise_broken(thrown->message);
+        call.abandon_write();
+        ran = std::unexpected(std::move(problem));
     }
+    if (!ran && ran.error().status == 500) call.let_go(), (void)report(call, kind, what, ran.error(), thrown.get());
+    return ran;
 }
 
 Result<void> Host::tick() {
-    if (decl_.tick) TRY_VOID(run_kernel(decl_.tick));
+    if (decl_.tick) TRY_VOID(run_kernel(decl_.tick, {}, "timer", "tick"));
     TRY_VOID(fire_due());
     return {};
 }
@@ -146,7 +163,7 @@ Result<std::size_t> Host::fire_due(std::size_t at_most) {
             auto const now = std::max(parts_.clock.wall(), state_.last_time);
             lock_.unlock_shared();
             if (!first || due_at(timer, *first) > now) break;
-            auto done = run_kernel([&](Call& call) { return timer.fire(timer.function, call); });
+            auto done = run_kernel([&](Call& call) { return timer.fire(timer.function, call); }, {}, "timer", std::to_string(i));
             if (!done) {
                 auto const& code = done.error().code;
                 stuck_timers_[i] = code == "timer_stuck" || code == "internal_error" || code == "apply_failed";

@@ -78,6 +78,11 @@ struct Seen {
     std::array<state::KeyHash, state::Reading::keys_max> keys;
 };
 
+struct RequestFacts;
+struct Thrown;
+class HostCall;
+class Reports;
+
 // One call of one route. Everything it points to lives until Host::call returns.
 struct Request {
     RouteDecl const& route;
@@ -92,9 +97,10 @@ struct Request {
     std::string_view if_match = {};             // an ETag list of RFC 9110, or "*"; empty: none
     RouteDecl const* same_path_read = nullptr;  // whose answer `if_match` speaks of
     Bind const* bind_read = nullptr;
-    Seen* seen = nullptr;                // filled by a read
-    Searched const* searched = nullptr;  // by a search: found already
-    int lane = -1;                       // where a later answer is given: a number for Parts::post; -1: on the committer's thread
+    Seen* seen = nullptr;                 // filled by a read
+    Searched const* searched = nullptr;   // by a search: found already
+    int lane = -1;                        // where a later answer is given: a number for Parts::post; -1: on the committer's thread
+    RequestFacts const* facts = nullptr;  // for reports (reports.h)
 };
 
 // Called once, from the calling thread or, by `lane`, later; must not block.
@@ -147,6 +153,8 @@ class Host {
         std::function<void(std::move_only_function<void()>)> background = {};
         // Runs a task on a lane: one task for all answers that became durable together. Null: they are given on the committer's thread.
         std::function<void(int lane, std::move_only_function<void()>)> post = {};
+        // Gets a report of every failure of ours. Null: nobody does. Outlives the host.
+        Reports* reports = nullptr;
     };
     Host(ServiceDecl decl, Parts parts);
     ~Host();
@@ -192,7 +200,8 @@ class Host {
     Result<std::size_t> fire_due(std::size_t at_most = ~std::size_t{0});
     // A command of the kernel's own: all that `run` does between begin_write and end_write. For effects, timers and the like.
     // `cause`: the event of this log that it comes of.
-    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause = {});
+    Result<void> run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause = {},
+                            std::string_view kind = "task", std::string_view what = {});
     Time log_time();  // the clock's, and never before an event
     // When the next timer is due; nothing when none is set.
     std::optional<Time> next_due() const;
@@ -271,8 +280,12 @@ class Host {
     bool stopped();
     Position since_snapshot() const { return applied() - std::min(applied(), snapshot_at_.load()); }
     std::optional<Time> snapshot_time() const;  // of the newest event in the newest snapshot
+    // Files a report of what failed outside of a call; its id, or "" where nobody takes it. `what`: of an effect its kind, …
+    std::string report(std::string_view kind, std::string_view what, Problem const& problem, Thrown const* thrown = nullptr,
+                       std::string_view request_id = {}) const;
+    // The same of a request that failed before or after its decision, or that failed in reading the past.
+    std::string report(Request const& request, Problem const& problem, Thrown const* thrown = nullptr, Ctx const* ctx = nullptr) const;
     // Failures of ours since the start.
-    void note_failure() { failures_.fetch_add(1, std::memory_order_relaxed); }
     std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     log::Log& log() const { return parts_.log; }
@@ -297,6 +310,8 @@ class Host {
     };
     Position newest(std::span<state::KeyHash const> keys) const;
     Outcome run(Request const& request);
+    std::string report(HostCall const& call, std::string_view kind, std::string_view what, Problem const& problem,
+                       Thrown const* thrown) const;
     std::optional<Result<Answer>> call_kernel(Request const& request, Later later);
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;
@@ -333,7 +348,7 @@ class Host {
     int broken_promises_ = 0;  // under lock_
     std::atomic<Position> snapshot_at_ = 0;
     std::atomic<std::int64_t> snapshot_us_ = 0;
-    std::atomic<std::uint64_t> failures_ = 0;
+    mutable std::atomic<std::uint64_t> failures_ = 0;
     Time started_{};
     std::vector<bool> stuck_timers_;
     std::atomic<std::int64_t> next_due_us_ = no_due;

@@ -31,7 +31,8 @@ HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
     : host_(host),
       request_(request),
       reading_(viewer),
-      ctx_{viewer, {}, 0, host.parts_.random, host.parts_.settings, &host.parts_.hash_key} {
+      drawn_(host.parts_.random),
+      ctx_{viewer, {}, 0, drawn_, host.parts_.settings, &host.parts_.hash_key} {
     ctx_.site = host.parts_.site;
     // A read may be kept for those who come by another name.
     if (request && request->route.command && !request->host.empty()) ctx_.scheme = request->scheme, ctx_.host = request->host;

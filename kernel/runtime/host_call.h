@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "kernel/runtime/drawn.h"
 #include "kernel/runtime/host.h"
 
 namespace gantry::runtime {
@@ -11,6 +12,8 @@ class HostCall : public Call {
    public:
     HostCall(Host& host, Viewer const& viewer, Request const* request);
     ~HostCall() override { let_go(); }
+    // The service is for others again; what was recorded stays.
+    void let_go();
 
     Result<void> bind(codec::Type const& input, void* out) override { return request_->bind(input, out); }
     Result<Searched> search(void const* input) override;
@@ -18,6 +21,8 @@ class HostCall : public Call {
     Position end_read() override;
     Result<void*> begin_write() override;
     Ctx const& ctx() const override { return ctx_; }
+    DrawnRandom const& drawn() const { return drawn_; }
+    Request const* request() const { return request_; }
     Result<std::shared_ptr<void const>> event(Position position) override;
     std::string& payload() override { return payload_; }
     codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
@@ -52,13 +57,13 @@ class HostCall : public Call {
     Result<Position> append(codec::Type const& reply, void const* value, int status);
     void keep_seen() const;
     Result<void> undo(Problem why);  // the log refused what was folded already
-    void let_go();
 
     Host& host_;
     Request const* request_;  // null: a tick
     state::Reading reading_;
     std::optional<state::Writing> writing_;
     std::vector<state::KeyHash> touched_;
+    DrawnRandom drawn_;
     Ctx ctx_;
     std::optional<log::CauseView> cause_;
     Held held_ = Held::none;

@@ -7,6 +7,7 @@
 #include <shared_mutex>
 
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/reports.h"
 #include "kernel/runtime/still_read.h"
 
 namespace gantry::runtime {
@@ -71,13 +72,18 @@ Result<Answer> Host::read_past(Folded const& past, Request const& request, Posit
     if (decl_.hides) held = std::shared_lock(lock_);
     if (rights_at) *rights_at = decl_.hides ? applied() : past.last;
     StillRead read(*this, request.route, request.bind, ctx, past.service.get(), past.last, decl_.hides ? state_.service.get() : nullptr);
+    Result<void> ran;
+    std::unique_ptr<Thrown> thrown;
     try {
-        TRY_VOID(request.route.run(request.route.function, read));
-    } catch (std::exception const& e) {
+        ran = request.route.run(request.route.function, read);
+    } catch (...) {
+        thrown = thrown_now();
         Problem problem{500, "internal_error", "the request failed inside the service; nothing was recorded"};
-        problem.cause = e.what();
-        return std::unexpected(std::move(problem));
+        problem.cause = thrown->message;
+        ran = std::unexpected(std::move(problem));
     }
+    if (!ran && ran.error().status >= 500) (void)report(request, ran.error(), thrown.get(), &ctx);
+    if (!ran) return std::unexpected(std::move(ran.error()));
     return Answer{.body = std::move(read.body()), .position = past.last};
 }
 

@@ -58,16 +58,12 @@ void Edge::Live::evaluate(Query& query) {
     Seen seen;
     Request request{.route = *query.route, .viewer = query.viewer, .bind = bind};
     request.seen = &seen, request.lane = io_thread_;
-    std::string oops_id;
     auto const number = query.number;
-    auto answer = edge_.call(
-        *query.host, request,
-        [&]() -> Done {
-            return [alive = edge_.alive_, this, number](Result<Answer> told) {
-                if (*alive) settle(number, std::move(told));
-            };
-        },
-        oops_id);
+    auto answer = query.host->call(request, [&]() -> Done {
+        return [alive = edge_.alive_, this, number](Result<Answer> told) {
+            if (*alive) settle(number, std::move(told));
+        };
+    });
     follow(query, seen);
     if (answer) settle(number, std::move(*answer));
 }

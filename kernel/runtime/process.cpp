@@ -23,10 +23,12 @@
 #include "kernel/net/net.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/runtime/backups.h"
+#include "kernel/runtime/crash.h"
 #include "kernel/runtime/front.h"
 #include "kernel/runtime/log_stream.h"
 #include "kernel/runtime/mail.h"
 #include "kernel/runtime/process_metrics.h"
+#include "kernel/runtime/report_delivery.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/stop_signal.h"
 #include "kernel/runtime/tenant.h"
@@ -74,13 +76,14 @@ class Process {
         if (options_.listen.address == "localhost") options_.listen.address = "127.0.0.1";
         TRY_VOID(open_data());
         threads_.emplace(options_.io_threads);
-        worker_.emplace(1), slow_.emplace(1), care_.emplace(1);
+        worker_.emplace(1), slow_.emplace(1), care_.emplace(1), reporting_.emplace(1);
         start_log();
         TRY_ASSIGN(front_, Front::make(front_parts(), options_.sites));
         if (!options_.callers) TRY_VOID(check_address());  // before anything is opened
         TRY_VOID(watch_signals());
+        for (auto& tenant : tenants_) make_reports(tenant);
+        watch_end();
         for (auto& tenant : tenants_) {
-            make_reports(tenant);
             for (auto const& decl : options_.services) TRY_VOID(open_service(tenant, decl));
         }
         for (std::size_t i = 0; options_.callers && i < tenants_.size(); ++i)
@@ -89,7 +92,13 @@ class Process {
         TRY_VOID(listen());
         auto served = start_services();
         if (served && !stop_.asked()) {
-            for (auto& tenant : tenants_) start_followers(tenant), start_text(tenant);
+            for (auto& tenant : tenants_) {
+                start_followers(tenant), start_text(tenant);
+                if (auto begun = start_delivery(tenant); !begun) complain_of("reports", "reports stay in the spool", begun.error());
+            }
+            reporting_->every(0, Duration::seconds(1), [this] {
+                for (auto& tenant : tenants_) deliver(tenant);
+            });
             announce();
             options_.on_ready(url_);
             for (auto const& text : front_->first_steps(url_)) options_.on_first_steps(text);
@@ -245,9 +254,56 @@ class Process {
         observe::log_line(Level::error, module, what, {{"code", problem.code}, {"cause", problem.detail + " " + problem.cause}});
     }
     void make_reports(Tenant& tenant) {
-        std::string directory = in_memory() ? "" : directory_of(tenant) + "/failures.d";  // no service has a dot in its name
-        tenant.reports.emplace(disk_, directory, clock_, random_, options_.version,
-                               [this](std::move_only_function<void()> task) { worker_->post(0, std::move(task)); });
+        // No service has a dot in its name.
+        Reports::Parts parts{disk_,
+                             in_memory() ? "" : directory_of(tenant) + "/reports.d",
+                             clock_,
+                             random_,
+                             options_.version,
+                             [this](std::move_only_function<void()> task) { reporting_->post(0, std::move(task)); },
+                             in_memory() ? "" : directory_of(tenant) + "/failures.d"};
+        parts.revision = options_.revision, parts.instance = host_name(), parts.site = tenant.name;
+        parts.flags = [&tenant](flags::Subject const& subject) {
+            std::map<std::string, std::string> out;
+            for (auto const& flag : tenant.flags->rules()) out.emplace(flag.flag, tenant.flags->set().text(flag.flag, subject));
+            for (auto const& flag : tenant.flags->set().decls()) out.emplace(flag.name, tenant.flags->set().text(flag.name, subject));
+            return out;
+        };
+        parts.on_kept = [this, &tenant] { deliver(tenant); };
+        tenant.reports.emplace(std::move(parts));
+    }
+    // How the process before this one ended is told among the reports of the first site; and so this one's end will be.
+    void watch_end() {
+        if (in_memory()) return;
+        auto& reports = *tenants_.front().reports;
+        auto const& directory = reports.spool().directory();
+        for (auto& report : take_dumps(disk_, directory)) {
+            report.instance = host_name(), report.site = tenants_.front().name;
+            reports.keep(std::move(report));
+        }
+        auto made = disk_.make_directories(directory);
+        auto watch =
+            made ? EndWatch::make(directory, options_.version, options_.revision, clock_) : std::unexpected(std::move(made.error()));
+        if (!watch) return complain_of("reports", "a report of how this process ends can't be made", watch.error());
+        end_watch_ = std::move(*watch);
+    }
+    // To the oops of this site, or as the configuration says.
+    Result<void> start_delivery(Tenant& tenant) {
+        std::unique_ptr<ReportTaker> taker;
+        if (!options_.reports_dsn.empty()) {
+            TRY_ASSIGN(taker, oops_elsewhere(options_.reports_dsn));
+        } else if (auto* oops = host_of(tenant, "oops")) {
+            taker = oops_here(*oops, [this] { return stopping_.load(); });
+        }
+        if (!taker || !tenant.reports->spool().keeps()) return {};
+        auto delivery = std::make_shared<ReportDelivery>(tenant.reports->spool(), std::move(taker), clock_);
+        reporting_->post(0, [this, &tenant, delivery] { tenant.delivery = delivery, deliver(tenant); });
+        return {};
+    }
+    // On the thread of the reports. What is left or failed is found each second.
+    void deliver(Tenant& tenant) {
+        if (!tenant.delivery || stopping_ || !tenant.delivery->turn()) return;
+        reporting_->post(0, [this, &tenant] { deliver(tenant); });
     }
     Result<void> open_service(Tenant& tenant, ServiceDecl decl) {
         Served served{.site = tenant.name};
@@ -280,6 +336,7 @@ class Process {
         };
         parts.on_effects = [this, &tenant, number = tenant.served.size()] { ask_for_effects(tenant.served[number]); };
         parts.background = [this](std::move_only_function<void()> task) { slow_->post(0, std::move(task)); };
+        parts.reports = &*tenant.reports;
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
         if (served.host->decl().outbox) make_effects(served);
@@ -550,6 +607,7 @@ class Process {
     }
     Result<void> stop() {
         auto const began = clock_.steady_ns();
+        stopping_ = true;
         if (options_.on_stopping) options_.on_stopping();
         if (!in_memory()) (void)disk_.remove(server_file());  // what stays behind speaks of a server that has gone
         for (auto& tenant : tenants_) tenant.edge->announce_stop();
@@ -567,6 +625,7 @@ class Process {
             if (served.effects) served.effects->stop();
         });
         workers_.reset();
+        finish_reports();
         Result<void> outcome;
         for (auto& tenant : tenants_)
             for (auto& served : tenant.served) {
@@ -583,6 +642,11 @@ class Process {
         return outcome;
     }
 
+    // What failed until now is on the disk, and delivered at the next start.
+    void finish_reports() {
+        reporting_->run(0, [] {});
+        reporting_->stop();
+    }
     // The edges take leave on the threads.
     void end_serving() {
         server_.reset();
@@ -596,6 +660,8 @@ class Process {
     Random& random_ = system_random();
     StopSignal stop_;
     std::atomic<std::int64_t> draining_since_us_ = 0;
+    std::atomic<bool> stopping_ = false;
+    std::unique_ptr<EndWatch> end_watch_;
     std::atomic<bool> listening_ = false;  // server_ is there: a signal may come before
     std::string url_;
     std::optional<log::DataDirectory> data_, logs_;
@@ -605,8 +671,8 @@ class Process {
     std::optional<Workers> workers_;          // that run effects
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
-    // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check.
-    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, indexing_, searching_, care_;
+    // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check; that write and deliver reports.
+    std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, indexing_, searching_, care_, reporting_;
     std::unique_ptr<Front> front_;
     std::optional<http::Server> server_;
 };

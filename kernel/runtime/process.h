@@ -30,7 +30,8 @@ struct ProcessOptions {
     config::Config const* config = nullptr;  // of the services' sections; null: their defaults
     std::span<StaticFile const> files = {};  // the console
     std::string_view files_security_policy = {};
-    std::string version;
+    std::string version, revision = {};
+    std::string reports_dsn = {};  // of a project of an oops elsewhere, which gets our own reports; empty: the oops of each site, if any
     std::uint64_t memory_bytes_max = 0;             // of each service's state; 0: no limit
     std::uint64_t history_bytes_max = 1u << 30;     // of each service's states of the past in memory
     std::uint64_t snapshot_bytes_max = 8ull << 30;  // of each service's snapshots on disk, but for the newest two

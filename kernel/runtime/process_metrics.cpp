@@ -107,6 +107,23 @@ void write_services(observe::MetricsWriter& w, Measured const& m) {
                  [](Served const& s) { return s.host->failures(); });
 }
 
+void write_reports(observe::MetricsWriter& w, Measured const& m) {
+    auto each_site = [&](MetricKind kind, std::string_view name, std::string_view help, auto&& value) {
+        w.family(kind, name, help);
+        for (auto& tenant : m.tenants) w.sample({{"site", tenant.name}}, value(*tenant.reports));
+    };
+    each_site(MetricKind::gauge, "gantry_reports_pending", "Reports of our own failures that wait to be delivered to an oops.",
+              [](Reports const& r) { return r.spool().waiting(); });
+    each_site(MetricKind::counter, "gantry_reports_delivered_total", "Reports that an oops took.",
+              [](Reports const& r) { return r.spool().delivered(); });
+    w.family(MetricKind::counter, "gantry_reports_dropped_total",
+             "Failures without a report: too many a minute, or pushed out by newer ones.");
+    for (auto& tenant : m.tenants) {
+        w.sample({{"site", tenant.name}, {"reason", "rate"}}, tenant.reports->dropped());
+        w.sample({{"site", tenant.name}, {"reason", "spool_full"}}, tenant.reports->spool().pushed_out());
+    }
+}
+
 void write_followers(observe::MetricsWriter& w, Measured const& m) {
     struct Row {
         std::string_view site, service;
@@ -242,6 +259,7 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     m.front.write_metrics(w);
     write_logs(w, m);
     write_services(w, m);
+    write_reports(w, m);
     write_followers(w, m);
     write_effects(w, m);
     write_text(w, m);

@@ -61,6 +61,19 @@ void write_problem(http::Response response, Problem const& problem, std::string_
     response.body_with([&](std::string& out) { http::append_problem_json(out, problem, request_id, oops_id); });
 }
 
+namespace {
+
+std::string report_of(Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id) {
+    if (problem.status < 500) return {};
+    return host.report("request", fmt::format("{} {}", route.verb, route.path), problem, nullptr, request_id);
+}
+
+}  // namespace
+
+void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id) {
+    write_refusal(response, route, problem, request_id, report_of(host, route, problem, request_id));
+}
+
 void write_foreign(http::Response& response, ForeignReply const& reply) {
     response.begin(reply.status);
     for (auto const& h : reply.headers) response.header(h.name, h.value);
@@ -86,8 +99,10 @@ void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::stri
 }
 
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
-    if (!outcome)
-        return write_refusal(response, *to.route, outcome.error(), to.request_id, to.oops_id, to.host->position_text(to.host->durable()));
+    if (!outcome) {
+        auto const id = to.oops_id.empty() ? report_of(*to.host, *to.route, outcome.error(), to.request_id) : to.oops_id;
+        return write_refusal(response, *to.route, outcome.error(), to.request_id, id, to.host->position_text(to.host->durable()));
+    }
     if (to.route->foreign) {
         auto const reply = codec::from_json<ForeignReply>(outcome->body);
         GANTRY_ASSERT(reply, "what a foreign route answers was encoded here");
@@ -108,7 +123,8 @@ void append_item(std::string& out, std::string_view counter, std::uint64_t n, Re
     fmt::format_to(std::back_inserter(out), R"({{"{}":{},"status":{})", counter, n, outcome ? outcome->status : outcome.error().status);
     if (!outcome) {
         out += R"(,"problem":)";
-        http::append_problem_json(out, outcome.error(), to.request_id, to.oops_id);
+        auto const id = to.oops_id.empty() && to.host ? report_of(*to.host, *to.route, outcome.error(), to.request_id) : to.oops_id;
+        http::append_problem_json(out, outcome.error(), to.request_id, id);
     } else {
         if (outcome->replayed) out += R"(,"replayed":true)";
         if (!outcome->body.empty()) out.append(R"(,"reply":)").append(outcome->body);

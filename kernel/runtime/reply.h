@@ -24,6 +24,8 @@ void write_read(http::Response response, RouteDecl const& route, std::string_vie
                 std::string_view if_none_match);
 void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
                    std::string_view position = {});
+// Of a call that came to no decision, or whose answer came too late: where it is our fault it is reported.
+void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id);
 // The same in the words of the route's protocol.
 void write_refusal(http::Response response, RouteDecl const& route, Problem const& problem, std::string_view request_id,
                    std::string_view oops_id, std::string_view position = {});

@@ -1,150 +1,137 @@
 #include "kernel/runtime/reports.h"
 
-#include "kernel/base/record.h"
-#include "kernel/codec/json.h"
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <typeinfo>
+
+#include "kernel/base/hash.h"
 #include "kernel/observe/log_line.h"
+#include "kernel/observe/trace_context.h"
+#include "kernel/runtime/masking.h"
+#include "kernel/runtime/reported_request.h"
 
 namespace gantry::runtime {
 namespace {
 
-struct FailureReport {
-    std::string id, version;
-    Time at;
-    std::string service, route, request_id, caller;
-    int status = 500;
-    std::string code, detail, cause, position;
-    std::optional<codec::RawJson> input;
-    std::vector<std::string> masked;
-};
-RECORD(FailureReport, id, version, at, service, route, request_id, caller, status, code, detail, cause, position, input, masked);
-
-struct Masked {
-    std::vector<std::string> pointers, texts;
-};
-
-void mask_into(codec::Type const& type, void* value, std::string const& pointer, Masked& out) {
-    auto const& ops = type.ops;
-    switch (type.kind) {
-        case codec::Kind::secret:
-        case codec::Kind::personal:
-            out.texts.push_back(codec::encode_scalar(type.element(), ops.inner(value)));
-            ops.destroy(value), ops.construct(value);
-            return out.pointers.push_back(pointer);
-        case codec::Kind::optional:
-            if (ops.has(value)) mask_into(type.element(), const_cast<void*>(ops.inner(value)), pointer, out);
-            return;
-        case codec::Kind::list:
-            for (std::size_t i = 0; i < ops.size(value); ++i)
-                mask_into(type.element(), const_cast<void*>(ops.at(value, i)), pointer + '/' + std::to_string(i), out);
-            return;
-        case codec::Kind::map: {
-            struct Context {
-                codec::Type const& element;
-                std::string const& pointer;
-                Masked& out;
-            } context{type.element(), pointer, out};
-            return ops.each(value, &context, [](void* p, std::string_view key, void const* item) {
-                auto& c = *static_cast<Context*>(p);
-                mask_into(c.element, const_cast<void*>(item), c.pointer + '/' + std::string(key), c.out);
-            });
-        }
-        case codec::Kind::record:
-            for (auto const& field : type.fields)
-                mask_into(field.type(), static_cast<char*>(value) + field.offset, pointer + '/' + std::string(field.name), out);
-            return;
-        case codec::Kind::variant:
-            return mask_into(type.alternatives[ops.index(value)].type(), const_cast<void*>(ops.inner(value)), pointer, out);
-        default: return;
-    }
+std::string trace_text(observe::TraceId id) {
+    auto const digits = observe::hex_of(id);
+    return {digits.data(), digits.size()};
 }
 
-// What failed may have quoted what it was given.
-void remove_texts(std::string& from, std::vector<std::string> const& texts) {
-    constexpr std::string_view instead = "[masked]";
-    for (auto const& text : texts)
-        for (auto at = from.find(text); text.size() >= 3 && at != from.npos; at = from.find(text, at + instead.size()))
-            from.replace(at, text.size(), instead);
+void log_failure(std::string const& id, FailureReport const& report) {
+    // What is only in the way, and will pass, is a warning.
+    bool const passing = report.status == 503 || report.status == 504 || report.status == 507;
+    observe::log_line(passing ? observe::Level::warning : observe::Level::error, "runtime",
+                      report.kind == "request" ? "a request failed" : "something failed",
+                      {{"oops_id", id},
+                       {"kind", report.kind},
+                       {"service", report.service},
+                       {"route", report.route},
+                       {"request_id", report.request_id},
+                       {"code", report.code},
+                       {"cause", report.cause},
+                       {"position", report.seen ? report.seen->position : std::string()}});
 }
 
 }  // namespace
 
-std::vector<std::string> mask(codec::Type const& type, void* value) {
-    Masked out;
-    mask_into(type, value, "", out);
-    return std::move(out.pointers);
+std::unique_ptr<Thrown> thrown_now() {
+    auto const current = std::current_exception();
+    if (!current) return {};
+    auto out = std::make_unique<Thrown>();
+    if (auto const* type = abi::__cxa_current_exception_type()) out->type = observe::readable_name(type->name());
+    void const* object = nullptr;
+    try {
+        std::rethrow_exception(current);
+    } catch (std::exception const& e) {
+        out->message = e.what(), object = dynamic_cast<void const*>(&e);
+    } catch (...) {
+    }
+    auto const* thrown = object ? stack_of_throw(object) : stack_of_last_throw();
+    out->of_throw = thrown;
+    out->stack = thrown ? *thrown : stack_here();
+    return out;
 }
 
-Reports::Reports(log::Disk& disk, std::string directory, Clock& clock, Random& random, std::string version, Background background)
-    : disk_(disk),
-      directory_(std::move(directory)),
-      clock_(clock),
-      random_(random),
-      version_(std::move(version)),
-      background_(std::move(background)) {}
+Reports::Reports(Parts parts) : parts_(std::move(parts)), spool_(parts_.disk, parts_.directory, parts_.former) { warm_stacks(); }
 
-std::optional<std::string> Reports::find(std::string_view id) const {
-    auto const plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '_'; };
-    if (directory_.empty() || !std::ranges::all_of(id, plain)) return {};
-    auto text = log::read_file(disk_, directory_ + "/" + std::string(id) + ".json");
-    return text ? std::optional(std::move(*text)) : std::nullopt;
+std::string Reports::fresh_report_id() {
+    auto const ms = std::uint64_t(parts_.clock.wall().us / 1000) & 0xffffffffffff;
+    return fmt::format("OOPS-{:012x}{:04x}{:016x}", ms, parts_.random.next() & 0xffff, parts_.random.next());
 }
 
 std::string Reports::add(Failure const& failure) {
-    auto const now = clock_.wall();
-    auto id = fresh_id("oops_", now.us, random_);
-    Masked masked;
-    if (failure.input) mask_into(*failure.input_type, failure.input, "", masked);
-    Problem problem = *failure.problem;
-    remove_texts(problem.detail, masked.texts), remove_texts(problem.cause, masked.texts);
-    std::string route(failure.route ? failure.route->verb : std::string_view());
-    if (failure.route) route.append(" ").append(failure.route->path);
-    observe::log_line(observe::Level::error, "runtime", "a request failed",
-                      {{"oops_id", id},
-                       {"service", failure.service},
-                       {"route", route},
-                       {"request_id", failure.request_id},
-                       {"code", problem.code},
-                       {"cause", problem.cause},
-                       {"position", failure.position}});
-    if (directory_.empty() || !within_rate()) return id;
-    FailureReport report{.id = id,
-                         .version = version_,
-                         .at = now,
-                         .service = std::string(failure.service),
-                         .route = route,
-                         .request_id = std::string(failure.request_id),
-                         .caller = std::string(failure.caller),
-                         .status = problem.status,
-                         .code = problem.code,
-                         .detail = problem.detail,
-                         .cause = problem.cause,
-                         .position = failure.position};
-    if (failure.input) {
-        report.masked = std::move(masked.pointers);
-        std::string json;
-        codec::encode_json(*failure.input_type, failure.input, json);
-        report.input.emplace();
-        codec::type_of<codec::RawJson>().ops.set(&*report.input, json);
-    }
-    background_([this, id, json = codec::to_json(report)] { write(id, json); });
+    auto const now = parts_.clock.wall();
+    auto report = describe(failure, fresh_report_id(), now);
+    auto id = report.id;
+    log_failure(id, report);
+    filed_.fetch_add(1, std::memory_order_relaxed);
+    if (!spool_.keeps()) return id;
+    if (!within_rate(failure)) return dropped_.fetch_add(1, std::memory_order_relaxed), id;
+    auto const dropped = dropped_.load(std::memory_order_relaxed);
+    report.dropped_before = dropped - std::min(dropped, dropped_told_.exchange(dropped, std::memory_order_relaxed));
+    auto const stack = failure.thrown ? failure.thrown->stack : stack_here();
+    auto const deliver = failure.keep_here ? ReportSpool::Deliver::never : ReportSpool::Deliver::yes;
+    parts_.background([this, stack, deliver, report = std::move(report)]() mutable {
+        report.stack = observe::symbolise(stack.frames());
+        write(report, deliver);
+    });
     return id;
 }
 
-bool Reports::within_rate() {
-    auto const minute = clock_.wall().us / 60'000'000;
-    if (minute_.exchange(minute) != minute) in_minute_ = 0;
-    return in_minute_.fetch_add(1) < a_minute_max;
+void Reports::keep(FailureReport report) {
+    if (report.id.empty()) report.id = fresh_report_id();
+    log_failure(report.id, report);
+    filed_.fetch_add(1, std::memory_order_relaxed);
+    if (spool_.keeps()) parts_.background([this, report = std::move(report)] { write(report, ReportSpool::Deliver::yes); });
 }
 
-void Reports::write(std::string const& id, std::string const& json) {
-    auto tell = [&](Problem const& why) {
-        observe::log_line(observe::Level::error, "runtime", "a report can't be kept", {{"oops_id", id}, {"cause", why.cause}});
-    };
-    if (auto made = disk_.make_directories(directory_); !made) return tell(made.error());
-    if (auto written = log::write_file_durably(disk_, directory_ + "/" + id + ".json", json + "\n"); !written) return tell(written.error());
-    auto names = disk_.list(directory_);  // sorted, and an id begins with its time
-    for (std::size_t i = 0; names && i + files_max < names->size(); ++i)
-        if (auto removed = disk_.remove(directory_ + "/" + (*names)[i]); !removed) return tell(removed.error());
+FailureReport Reports::describe(Failure const& failure, std::string id, Time now) {
+    FailureReport report{.id = std::move(id), .version = parts_.version, .revision = parts_.revision};
+    report.build_id = observe::own_build_id(), report.instance = parts_.instance, report.site = parts_.site;
+    report.at = now, report.kind = failure.kind, report.service = failure.service, report.route = failure.route;
+    report.request_id = failure.request_id, report.trace_id = failure.trace_id;
+    report.stack_of = failure.thrown && failure.thrown->of_throw ? "throw" : "report";
+    auto const& problem = *failure.problem;
+    report.status = problem.status, report.code = problem.code, report.detail = problem.detail, report.cause = problem.cause;
+    if (failure.thrown) report.exception = ReportedException{failure.thrown->type, failure.thrown->message};
+    report.seen = failure.seen;
+    Masked masked;
+    if (failure.input) {
+        masked = mask(*failure.input_type, failure.input);
+        std::string json;
+        codec::encode_json(*failure.input_type, failure.input, json);
+        report.input = codec::RawJson{std::move(json)}, report.masked = std::move(masked.pointers);
+    }
+    report.caller = reported_caller(failure.viewer, failure.request ? failure.request->caller : nullptr);
+    if (failure.request) {
+        report.request = reported_request(*failure.request, failure.decl);
+        if (failure.request->trace) {
+            report.timeline = reported_timeline(*failure.request->trace, failure.decl);
+            if (report.trace_id.empty()) report.trace_id = trace_text(failure.request->trace->id());
+        }
+    }
+    if (parts_.flags) report.flags = parts_.flags({report.caller.id, report.caller.teams, parts_.site, failure.service});
+    for (auto* text : {&report.detail, &report.cause, &report.request.path}) remove_texts(*text, masked.texts);
+    if (report.exception) remove_texts(report.exception->message, masked.texts);
+    return report;
+}
+
+bool Reports::within_rate(Failure const& failure) {
+    auto const minute = parts_.clock.wall().us / 60'000'000;
+    auto const kind = hash64(failure.service, hash64(failure.route, hash64(failure.problem->code)));
+    std::lock_guard guard(rate_mutex_);
+    if (minute != minute_) minute_ = minute, in_minute_ = 0, alike_.clear();
+    if (in_minute_ >= a_minute_max || alike_[kind] >= alike_a_minute_max) return false;
+    return ++in_minute_, ++alike_[kind], true;
+}
+
+void Reports::write(FailureReport const& report, ReportSpool::Deliver deliver) {
+    if (auto kept = spool_.put(report.id, codec::to_json(report) + "\n", deliver); !kept)
+        return observe::log_line(observe::Level::error, "runtime", "a report can't be kept",
+                                 {{"oops_id", report.id}, {"cause", kept.error().cause}});
+    if (parts_.on_kept && deliver == ReportSpool::Deliver::yes) parts_.on_kept();
 }
 
 }  // namespace gantry::runtime

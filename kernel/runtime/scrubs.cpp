@@ -74,7 +74,7 @@ void Scrubs::tell(log::Scrubber::Found const& found) {
                     "a scrub found damage in a sealed segment: restore the file from a backup, or see gantry log repair"};
     problem.cause = fmt::format("{} at offset {}, position {}: {}", d.file, d.offset, d.position, d.what);
     if (!parts_.reports) return;
-    Failure failure{.service = log.service, .caller = "gantry", .problem = &problem, .position = std::to_string(d.position)};
+    Failure const failure{.kind = "task", .service = log.service, .route = "scrub", .problem = &problem};
     parts_.reports->add(failure);
 }
 

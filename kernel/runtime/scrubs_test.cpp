@@ -29,7 +29,7 @@ class ScrubTest : public log::FileLogTest {
         }
         return -1;
     }
-    Reports reports_{disk, "/data/reports", clock, random, "1", [](std::move_only_function<void()> task) { task(); }};
+    Reports reports_{{disk, "/data/reports", clock, random, "1", [](std::move_only_function<void()> task) { task(); }}};
     std::optional<Scrubs> scrubs_;
 };
 

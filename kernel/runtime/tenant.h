@@ -17,6 +17,7 @@
 #include "kernel/runtime/flags.h"
 #include "kernel/runtime/follower.h"
 #include "kernel/runtime/host.h"
+#include "kernel/runtime/report_delivery.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/text_indexer.h"
 
@@ -45,6 +46,7 @@ struct Tenant {
     std::unique_ptr<codec::SubjectKeys> keys;
     codec::Sealer sealer;
     std::optional<Reports> reports;
+    std::shared_ptr<ReportDelivery> delivery;  // of the thread of reports; null: nobody takes them
     std::unique_ptr<Flags> flags;
     std::optional<Erasing> erasing;
     std::optional<Admin> admin;

@@ -43,7 +43,7 @@ class Search {
 
     Result<WhyTold> run() {
         auto const& asked = told_.asked;
-        if (asked.starts_with("oops_")) {
+        if (asked.starts_with("oops_") || asked.starts_with("OOPS-")) {
             TRY_VOID(by_report());
         } else if (auto place = place_of(asked)) {
             TRY_VOID(by_position(*place->first, place->second));

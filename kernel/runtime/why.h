@@ -47,7 +47,7 @@ struct WhyParts {
     observe::TraceStore const* traces = nullptr;
     std::function<std::optional<std::string>(std::string_view oops_id)> report;  // its JSON
 };
-// `asked`: a request id, a trace id (32 hexadecimal digits), a report's id ("oops_…"), a position as Gantry-Position has it, or
+// `asked`: a request id, a trace id (32 hexadecimal digits), a report's id ("OOPS-…"), a position as Gantry-Position has it, or
 // SERVICE=POSITION. 404 "why_unknown" when nothing is kept about it; those of a position that isn't there. Takes as long as reading logs
 // does.
 Result<WhyTold> why(WhyParts const& parts, std::string_view asked);

@@ -76,7 +76,7 @@ class Help(Case):
     def test_every_command_explains_itself(self):
         out, _ = gantry("help")
         for name in ("serve", "fake", "import", "log", "backup", "restore", "erase", "call", "effects", "followers", "upgrade",
-                     "new", "rehearse", "config",
+                     "new", "rehearse", "replay", "config",
                      "completions", "version", "help"):
             self.assertIn(f"  {name}", out)
             self.assertIn("Usage" if "Usage" in out else name, gantry(name, "--help")[0])

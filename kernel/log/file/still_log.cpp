@@ -101,6 +101,17 @@ Result<void> StillLog::look_at_newest() {
     return {};
 }
 
+// A new history begins a segment. One that can't be read any more is passed over.
+std::vector<Era> StillLog::eras() const {
+    std::vector<Era> out;
+    for (auto const& segment : segments_) {
+        auto file = disk_.open(segment.path, Open::existing_read);
+        auto const header = file ? read_header(**file, segment.path) : std::unexpected(std::move(file.error()));
+        if (header && (out.empty() || out.back().incarnation != header->incarnation)) out.push_back({header->incarnation, header->first});
+    }
+    return out;
+}
+
 // The segment that may hold the first batch at a position: the last one that begins before it, or the first.
 std::size_t StillLog::index_of(Position position) const {
     auto const behind = std::ranges::lower_bound(segments_, position, {}, &Named::first);

@@ -29,6 +29,7 @@ class StillLog final : public Log {
     Result<Position> last_at(Time time) const override;
     Result<void> cut(Position below, Time now) override;
     Status status() const override { return status_; }
+    std::vector<Era> eras() const override;
     Result<void> close() override { return {}; }
 
    private:
