@@ -127,7 +127,8 @@ Result<Counts> count_reports(State const& s, CountsAsked const& in, Ctx const& c
 text::Schema search_schema() {
     return {.texts = {{"title", 4}, {"message", 2, text::Phrases::exact, 300}, {"frames", 1, text::Phrases::as_words}},
             .numbers = {"duration_ms", "status"},
-            .exact = {}};
+            .exact = {},
+            .version = 2};
 }
 
 void index_report(State const& s, Reported const& e, TextChanges& out) {
