@@ -9,7 +9,7 @@ const PASSWORD = "correct horse bättery staple";
 const scratch = scratchDirectory();
 const program = new Program(join(scratch, "data"));
 const complaints = [];
-let url, browser, page, cdp, authenticator;
+let url, browser, page, cdp, authenticator, shown;
 
 const press = (name) => page.getByRole("button", { name, exact: true }).click();
 const credentials = async () => (await cdp.send("WebAuthn.getCredentials", { authenticatorId: authenticator })).credentials;
@@ -71,11 +71,24 @@ describe("passkeys", { timeout: 120000 }, () => {
     await signOut();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await page.screenshot({ path: join(screenshots, "signin-passkey.png"), fullPage: true });
+    const sent = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/_gantry/v1/session"));
     await press("Sign in with a passkey");
+    shown = (await sent).headers().authorization;
     await page.locator(".account").waitFor();
     assert.equal((await page.evaluate(() => fetch("accounts/v1/me").then((r) => r.json()))).login, "ann@example.org");
     await page.goto(`${url}/#/me`);
     await page.getByText(/used .* ago/).waitFor();
+  });
+
+  it("are worth nothing to whoever repeats what they said", async () => {
+    const repeat = (method, path) =>
+      page.evaluate(async ([verb, at, authorization]) => {
+        const reply = await fetch(at, { method: verb, headers: { authorization } });
+        return (await reply.json()).code;
+      }, [method, path, shown]);
+    assert.equal(await repeat("POST", "_gantry/v1/session"), "passkey_challenge_used");
+    assert.equal(await repeat("POST", "_gantry/v1/session"), "passkey_challenge_used");
+    assert.equal(await repeat("GET", "accounts/v1/me"), "authorization_unsupported");
   });
 
   it("don't sign in when their user isn't verified", async () => {
