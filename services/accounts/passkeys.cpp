@@ -63,6 +63,12 @@ std::unexpected<Problem> unknown() {
     return fail(401, "passkey_unknown", "No account here has this passkey: it was removed, or is of another server.");
 }
 
+// Also whoever repeats an answer meets this, and not that its counter went back.
+Result<void> check_unused(PasskeyRow const& row, Time challenged_at) {
+    if (challenged_at > row.challenged_at) return {};
+    return fail(401, "passkey_challenge_used", "The passkey has answered this challenge, or a newer one: begin again.");
+}
+
 Result<void> check_room(State const& s, AccountId id) {
     if (passkeys_of(s, id).size() < passkeys_max) return {};
     return fail(409, "too_many_passkeys", fmt::format("an account has at most {} passkeys: remove one first", passkeys_max));
@@ -171,6 +177,7 @@ Result<ToVerify> to_verify_passkey(State const& s, ShownPasskey const& in, Ctx c
     for (auto passkey : passkeys_of(s, in.id)) {
         auto const& row = *s.passkeys.find(passkey);
         if (row.credential.data != credential) continue;
+        TRY_VOID(check_unused(row, out.challenged_at));
         out.passkey = passkey;
         out.known = {row.credential.data, auth::PasskeyAlgorithm(row.kind), row.key.data, row.counter};
         return out;
@@ -187,8 +194,7 @@ Result<VerifiedPasskey> verified_passkey(ToVerify const& what, ShownPasskey cons
 Result<Emit<PasskeyHolder, Event>> use_passkey(State const& s, ShownPasskey const& in, VerifiedPasskey const& verified, Ctx const&) {
     auto const* row = s.passkeys.find(verified.passkey);
     if (!row || row->account != in.id) return unknown();
-    if (verified.challenged_at <= row->challenged_at)
-        return fail(401, "passkey_challenge_used", "The passkey has answered this challenge, or a newer one: begin again.");
+    TRY_VOID(check_unused(*row, verified.challenged_at));
     TRY_VOID(auth::check_passkey_counter(row->counter, verified.counter));
     TRY_VOID(check_account(s, in.id));
     return Emit<PasskeyHolder, Event>{{PasskeyUsed{verified.passkey, in.id, verified.counter, verified.challenged_at}}, {in.id}};

@@ -175,7 +175,9 @@ TEST_F(ShownPasskeys, AnswerAChallengeOfThisSiteForSigningIn) {
 
 TEST_F(ShownPasskeys, CountForward) {
     device.counter = 9;
-    EXPECT_EQ(use(device.show(open_challenge())), in);
+    auto const once = device.show(open_challenge());
+    EXPECT_EQ(use(once), in);
+    EXPECT_EQ(use(once), "passkey_challenge_used");
     for (std::uint32_t back : {9u, 8u, 0u}) {
         advance(Duration::seconds(1));
         device.counter = back;
