@@ -81,6 +81,7 @@ class AccountsCallers final : public runtime::SiteCallers, private auth::CallerD
         return by_password_and_code(name, password, {}, now);
     }
     Result<Identity> by_password_and_code(std::string_view name, std::string_view password, std::string_view code, Time now) const override;
+    Result<Identity> by_passkey(std::string_view said, Time now) const override;
     std::uint64_t generation() const override;
     bool has_callers() const override;
 
@@ -285,6 +286,14 @@ Result<Identity> AccountsCallers::by_password_and_code(std::string_view name, st
     if (!ours) return of_file(parts_.file.by_password(name, password, now));
     TRY_ASSIGN(auto const id, verified(name, password, code, now));
     return by_name(fmt::format("{}", id.n), now);
+}
+
+Result<Identity> AccountsCallers::by_passkey(std::string_view said, Time now) const {
+    auto shown = codec::from_json<accounts::ShownPasskey>(said);
+    if (!shown) return fail(401, "passkey_malformed", "what the browser made of the passkey can't be read");
+    TRY_ASSIGN(auto const answer, decide(accounts::door().use_passkey, shown->id, *shown));
+    TRY_ASSIGN(auto const holder, codec::from_json<accounts::PasskeyHolder>(answer.body));
+    return by_name(fmt::format("{}", holder.id.n), now);
 }
 
 std::uint64_t AccountsCallers::generation() const {

@@ -4,6 +4,7 @@
 
 #include "kernel/auth/callers_file.h"
 #include "kernel/auth/file_callers.h"
+#include "kernel/auth/passkey_device_for_test.h"
 #include "services/accounts/accounts_test.h"
 
 namespace gantry::app {
@@ -141,6 +142,38 @@ TEST_F(AccountsCallersTest, ACodeGoesWithThePasswordAndCountsOnce) {
     h.restart();
     made = make();
     EXPECT_EQ(with(code_now(seed)), "code_wrong") << "a restart forgets no used code";
+}
+
+TEST_F(AccountsCallersTest, APasskeySignsInAloneAndCountsOnce) {
+    auth::PasskeyDevice device;
+    auto challenge = [&](std::string const& path) {
+        return *auth::decode_base64url(h.as("u_1").post("/accounts/v1/" + path, "{}").ok().json_at("/challenge"));
+    };
+    auto const created = device.make(challenge("me/passkeys/begin"));
+    h.as("u_1")
+        .post("/accounts/v1/me/passkeys", fmt::format(R"({{"name":"n","client_data":"{}","attestation":"{}"}})",
+                                                      auth::base64url(created.client_data), auth::base64url(created.attestation)))
+        .ok(201);
+    codes_on();
+    auto said = [&](std::string const& user) {
+        auto const shown = device.show(challenge("passkeys/challenge"));
+        return fmt::format(R"({{"id":"{}","credential":"{}","client_data":"{}","authenticator_data":"{}","signature":"{}"}})", user,
+                           auth::base64url(device.credential), auth::base64url(shown.client_data),
+                           auth::base64url(shown.authenticator_data), auth::base64url(shown.signature));
+    };
+    auto const once = said("u_1");
+    auto const identity = callers().by_passkey(once, now());
+    ASSERT_TRUE(identity) << identity.error().code;
+    EXPECT_EQ(identity->caller->name(), "1");
+    EXPECT_TRUE(sessions().start(identity->caller, *auth::parse_address("192.0.2.7"), "Firefox", now()));
+    EXPECT_EQ(told(callers().by_passkey(once, now())), "passkey_challenge_used");
+    EXPECT_EQ(told(callers().by_passkey(said("u_2"), now())), "passkey_unknown");
+    for (std::string const& text : {"", "{}", "[]", R"({"id":"u_0"})"})
+        EXPECT_EQ(told(callers().by_passkey(text, now())), "passkey_malformed") << text;
+    h.advance(Duration::seconds(1));
+    h.as("u_admin").post("/accounts/v2/users/u_1/disable", "{}").ok();
+    EXPECT_EQ(told(callers().by_passkey(said("u_1"), now())), "caller_disabled");
+    EXPECT_EQ(told(static_cast<auth::CallerDirectory&>(*file).by_passkey(once, now())), "passkey_unknown");
 }
 
 TEST_F(AccountsCallersTest, SessionsLastThroughARestartAndEndWhenTheyShould) {

@@ -14,6 +14,7 @@ function route(hash) {
   const named = pages.find((page) => page.name === path[0]);
   return named ? { page: named, path: path.slice(1) } : { page: pages[0], path };
 }
+const listed = pages.filter((page) => !page.unlisted);
 const start = (page) => (page === pages[0] ? "#/" : `#/${page.name}`);
 // From within a page to what the page says is above, or to its start; from there to the first page.
 function back(hash) {
@@ -114,7 +115,7 @@ function App() {
     <header>
       <a class="brand" href="#/">Gantry</a>
       ${isIn && html`<nav aria-label="Pages">
-        ${pages.map((p) => html`<a href=${start(p)} aria-current=${p === page ? "page" : undefined}>${p.title}</a>`)}
+        ${listed.map((p) => html`<a href=${start(p)} aria-current=${p === page ? "page" : undefined}>${p.title}</a>`)}
       </nav>
       <form role="search" onSubmit=${(event) => (event.preventDefault(), step(1))}>
         <input ref=${box} type="search" aria-label=${page.find} placeholder=${`${page.find}  ( / )`} value=${text} maxlength="200"

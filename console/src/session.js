@@ -67,7 +67,7 @@ export const byPassword = (name, password) => `Basic ${base64(`${name}:${passwor
 export const byToken = (token) => `Bearer ${token}`;
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
-// `code`: of an authenticator, where the account asks for one.
+// A passkey's word comes from passkeys.js. `code`: of an authenticator, where the account asks for one.
 export async function signIn(authorization, code) {
   await send("POST", PATH, { authorization, ...(code && { "gantry-code": code }) });
   const told = await get(PATH);

@@ -1,5 +1,6 @@
 // Signing in, where the server has callers; and the menu of who is signed in.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { byPasskey, whyNone } from "./passkeys.js";
 import { byPassword, byToken, endOtherSessions, endSession, nameOf, ownSessions, signIn, signOut } from "./session.js";
 import { Age, html, Problem } from "./ui.js";
 
@@ -31,6 +32,17 @@ export function SignIn({ why, hint = "", then }) {
       secret.focus();
     }
   };
+  const none = whyNone();
+  const passkey = async () => {
+    setBusy(true);
+    try {
+      await signIn(await byPasskey());
+      then?.();
+    } catch (refused) {
+      setError(refused);
+      setBusy(false);
+    }
+  };
   return html`
     <section class="signin" aria-labelledby="signin">
       <h1 id="signin">Sign in</h1>
@@ -48,6 +60,10 @@ export function SignIn({ why, hint = "", then }) {
         <button class="button" disabled=${busy || wait_s > 0}>${busy ? "Signing in…" : "Sign in"}</button>
         ${wait_s > 0 && html`<p class="quiet wait">Too many tries: the next one in ${wait_s} s.</p>`}
       </form>
+      ${none
+        ? html`<p class="quiet" data-none>${none}</p>`
+        : html`<p><button type="button" class="button" disabled=${busy || wait_s > 0} onClick=${passkey}>
+            Sign in with a passkey</button></p>`}
       <p class="quiet">Who runs the server gives access: <code>gantry auth add NAME --password</code>.</p>
     </section>`;
 }
@@ -112,6 +128,7 @@ function AccountMenu({ session }) {
       <p role="status">${said}</p>
       <p class="buttons">
         ${sessions?.some((s) => !s.current) && html`<button type="button" class="button" onClick=${endOthers}>End all others</button>`}
+        <a class="button" href="#/me">Your account</a>
         ${bySession && html`<button type="button" class="button" onClick=${() => attempt(signOut)}>Sign out</button>`}
       </p>
       ${sessions && !bySession &&

@@ -26,6 +26,11 @@ class CallerDirectory {
     virtual Result<Identity> by_password_and_code(std::string_view name, std::string_view password, std::string_view, Time now) const {
         return by_password(name, password, now);
     }
+    // What a browser made a passkey say, as JSON: see services/accounts/passkeys.h (401 "passkey_unknown" and others). As slow as a
+    // password.
+    virtual Result<Identity> by_passkey(std::string_view, Time) const {
+        return fail(401, "passkey_unknown", "No account here has this passkey: there are no accounts.");
+    }
     // Another number after each change.
     virtual std::uint64_t generation() const = 0;
     // Whether someone could be recognised, now or since the start: who once asked for credentials doesn't open when all are taken away.

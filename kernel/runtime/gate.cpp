@@ -7,7 +7,9 @@
 #include <optional>
 #include <unordered_map>
 
+#include "kernel/auth/base64url.h"
 #include "kernel/auth/cookies.h"
+#include "kernel/auth/passkey.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/message.h"
 #include "kernel/runtime/deadline.h"
@@ -24,7 +26,8 @@ constexpr std::size_t target_bytes_max = 1024, agent_bytes_max = 256;  // that a
 constexpr std::size_t timing_bytes_max = 512;
 constexpr Duration timeout_max = Duration::hours(24);
 constexpr std::uint64_t retry_after_s_max = 3;
-constexpr std::string_view sessions_path = "/_gantry/v1/sessions", session_prefix = "/_gantry/v1/sessions/";
+constexpr std::string_view session_path = "/_gantry/v1/session", sessions_path = "/_gantry/v1/sessions",
+                           session_prefix = "/_gantry/v1/sessions/";
 
 bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -324,7 +327,7 @@ void Gate::handle(http::Exchange& exchange) {
         auto const path = exchange.head().path;
         if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
         if (path == "/metrics" && options_.metrics) return answer_metrics(exchange, pass);
-        if (path == "/_gantry/v1/session") return answer_session(exchange, pass);
+        if (path == session_path) return answer_session(exchange, pass);
         if (path == sessions_path || path.starts_with(session_prefix)) return answer_sessions(exchange, pass);
         return serve(exchange, pass);
     }
@@ -469,14 +472,15 @@ Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown c
     if (pass.site->edge->is_anonymous(arrival.head())) return nobody_;
     if (shown.authorized_twice) return unauthorized("authorization_malformed", "there are two Authorization headers: send one");
     auto& seat = *static_cast<Seat*>(arrival.seat().get());
-    bool const shows_kept = !shown.authorization.empty() && shown.code.empty() && seat.authorization == shown.authorization;
+    // What counts once is not kept.
+    bool const counts_once = !shown.code.empty() || auth::passkey_authorization(shown.authorization);
+    bool const shows_kept = !shown.authorization.empty() && !counts_once && seat.authorization == shown.authorization;
     bool const kept = seat.caller && seat.site == pass.site && shows_kept;
     if (kept && seat.identity.holds(pass.arrived)) return seat.caller;
     TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
     if (!identity.caller) return nobody_;
     auto view = identity.caller == operator_.caller ? operator_view_ : lane(arrival.io_thread()).view_of(identity.caller);
-    // With a code it counts once.
-    if (!shown.authorization.empty() && shown.code.empty())
+    if (!shown.authorization.empty() && !counts_once)
         seat.site = pass.site, seat.authorization = shown.authorization, seat.identity = std::move(identity), seat.caller = view;
     return view;
 }
@@ -512,6 +516,10 @@ Result<auth::Identity> Gate::by_session(http::Arrival& arrival, Pass& pass, std:
 }
 
 Result<auth::Identity> Gate::by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view code) {
+    if (auto const passkey = auth::passkey_authorization(value)) {
+        TRY_VOID(http::check_same_origin(arrival.head()));
+        return by_passkey(arrival, pass, value, *passkey);
+    }
     TRY_ASSIGN(auto shown, auth::parse_authorization(value));
     if (auto const* bearer = std::get_if<auth::Bearer>(&shown)) return by_bearer(pass, *bearer);
     TRY_VOID(http::check_same_origin(arrival.head()));  // a browser repeats a password by itself
@@ -538,14 +546,43 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
                                          std::string_view code) {
     auto const* callers = pass.site->callers;
     if (!callers) return unauthorized("password_wrong", "the name or the password is wrong");
-    auto& seat = *static_cast<Seat*>(arrival.seat().get());
-    if (auto const verdict = std::exchange(seat.verdict, nullptr); verdict && verdict->outcome && verdict->shown == value)
-        return std::move(*verdict->outcome);
+    if (auto verdict = take_verdict(arrival, value)) return std::move(*verdict);
     auto const generation = callers->generation();
     auto& verified = this->verified(*pass.site);
     if (code.empty())
         if (auto known = verified.find(value, generation, pass.arrived)) return std::move(*known);
-    TRY_VOID(failed_.check(pass.client, shown.name, options_.clock->steady_ns()));
+    auto verify = [this, callers, &verified, generation, value = std::string(value), shown, code = std::string(code)](Time now) {
+        if (!code.empty()) return callers->by_password_and_code(shown.name, shown.password, code, now);
+        auto identity = callers->by_password(shown.name, shown.password, now);
+        if (identity) verified.keep(value, *identity, generation, options_.clock->wall());
+        return identity;
+    };
+    return verify_later(arrival, pass, value, std::move(shown.name), std::move(verify));
+}
+
+// It opens no other path: whoever could repeat it there would be in without a session.
+Result<auth::Identity> Gate::by_passkey(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view shown) {
+    auto const& head = arrival.head();
+    if (head.path != session_path || head.method != http::Method::Post)
+        return unauthorized("authorization_unsupported", "A passkey signs in by POST /_gantry/v1/session, and nowhere else.");
+    if (auto verdict = take_verdict(arrival, value)) return std::move(*verdict);
+    auto const* callers = pass.site->callers;
+    if (!callers) return unauthorized("passkey_unknown", "No account here has this passkey: there are no accounts.");
+    auto said = value.size() <= auth::authorization_bytes_max ? auth::decode_base64url(shown) : std::nullopt;
+    if (!said) return unauthorized("authorization_malformed", "Passkey: expected base64url of JSON behind the scheme");
+    return verify_later(arrival, pass, value, {}, [callers, said = std::move(*said)](Time now) { return callers->by_passkey(said, now); });
+}
+
+std::optional<Result<auth::Identity>> Gate::take_verdict(http::Arrival& arrival, std::string_view value) {
+    auto& seat = *static_cast<Seat*>(arrival.seat().get());
+    auto const verdict = std::exchange(seat.verdict, nullptr);
+    if (verdict && verdict->outcome && verdict->shown == value) return std::move(verdict->outcome);
+    return {};
+}
+
+Result<auth::Identity> Gate::verify_later(http::Arrival& arrival, Pass& pass, std::string_view value, std::string name, Verify verify) {
+    auto& seat = *static_cast<Seat*>(arrival.seat().get());
+    TRY_VOID(failed_.check(pass.client, name, options_.clock->steady_ns()));
     if (!options_.verifiers || verifying_.fetch_add(1) >= verifying_max) {
         if (options_.verifiers) --verifying_;
         return fail(Problem{503, "overloaded", "too many passwords are being verified: try again", {}, {}, 1});
@@ -558,16 +595,12 @@ Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std
                 if (auto const waiting = weak.lock()) waiting->resume();
             });
     pass.held = true;
-    options_.verifiers->post(0, [this, callers, &verified, generation, verdict, client = pass.client, shown = std::move(shown),
-                                 code = std::string(code)]() mutable {
-        auto const now = options_.clock->wall();
-        auto identity = code.empty() ? callers->by_password(shown.name, shown.password, now)
-                                     : callers->by_password_and_code(shown.name, shown.password, code, now);
-        if (identity && code.empty()) verified.keep(verdict->shown, *identity, generation, options_.clock->wall());
-        if (identity)
-            failed_.succeeded(shown.name);
-        else if (identity.error().status == 401 && identity.error().code != "code_missing")
-            failed_.failed(client, shown.name, options_.clock->steady_ns());
+    options_.verifiers->post(0, [this, verdict, client = pass.client, name = std::move(name), verify = std::move(verify)]() mutable {
+        auto identity = verify(options_.clock->wall());
+        if (identity && !name.empty())
+            failed_.succeeded(name);
+        else if (!identity && identity.error().status == 401 && identity.error().code != "code_missing")
+            failed_.failed(client, name, options_.clock->steady_ns());
         verdict->outcome.emplace(std::move(identity));
         --verifying_;
         verdict->deadline.cancel();

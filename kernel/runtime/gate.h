@@ -2,6 +2,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,12 @@ class Gate final : public http::Handler {
     Result<auth::Identity> by_bearer(Pass& pass, auth::Bearer const& shown);
     Result<auth::Identity> by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown,
                                        std::string_view code);
+    Result<auth::Identity> by_passkey(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view shown);
+    // The verdict that was come to while the connection waited.
+    std::optional<Result<auth::Identity>> take_verdict(http::Arrival& arrival, std::string_view value);
+    // On a worker, while the connection waits: it arrives again then. `name`: whose failures count beside the address's.
+    using Verify = std::move_only_function<Result<auth::Identity>(Time)>;
+    Result<auth::Identity> verify_later(http::Arrival& arrival, Pass& pass, std::string_view value, std::string name, Verify verify);
     Result<auth::Identity> by_session(http::Arrival& arrival, Pass& pass, std::string_view cookies);
     // /_gantry/v1/session: who one is; signing in to the console and out.
     void answer_session(http::Exchange& exchange, Pass& pass);

@@ -278,6 +278,20 @@ TEST_F(GateTest, SigningInMakesACookieThatEndsWhenOneSignsOut) {
     EXPECT_EQ(outcome(post("/_gantry/v1/session", "", std::string(json))), "401 credentials_missing");
 }
 
+TEST_F(GateTest, APasskeySignsInAtTheSessionAloneAndFailuresCount) {
+    add("ann", {"notes:*"});
+    start();
+    auto shown = [](std::string const& text) { return "Authorization: Passkey " + text + "\r\n" + std::string(json); };
+    EXPECT_EQ(outcome(get("/notes/v1", shown("e30"))), "401 authorization_unsupported");
+    EXPECT_EQ(outcome(get("/_gantry/v1/session", shown("e30"))), "401 authorization_unsupported");
+    EXPECT_EQ(outcome(post("/_gantry/v1/session", "", shown("no base64url"))), "401 authorization_malformed");
+    EXPECT_EQ(outcome(post("/_gantry/v1/session", "", "Origin: https://evil.example\r\n" + shown("e30"))), "403 cross_site");
+    // The file's callers have none.
+    std::string last;
+    for (int tries = 0; tries < 8; ++tries) last = outcome(post("/_gantry/v1/session", "", shown("e30")));
+    EXPECT_EQ(last, "429 too_many_failures");
+}
+
 TEST_F(GateTest, WhatIsRevokedEndsAtOnce) {
     auto const token = add("ci", {"notes:*"});
     auto const id = credential_;

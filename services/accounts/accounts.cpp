@@ -63,7 +63,10 @@ std::vector<std::pair<std::string_view, std::string_view>> Service::settings_doc
         {"session_max", "A session ends so long after signing in."},
         {"token_max", "A token lives at most so long, and so long if it isn't said."},
         {"oidc_tokens", "ID tokens and access tokens that tools get live so long."},
-        {"oidc_keys", "The key that ID tokens are signed with gets a successor after so long."}};
+        {"oidc_keys", "The key that ID tokens are signed with gets a successor after so long."},
+        {"passkey_rp",
+         "The name that passkeys are for: the host of url, or a domain above it; changing it makes all passkeys useless. Empty: that "
+         "host."}};
 }
 
 std::vector<Route> Service::routes() {
@@ -104,6 +107,13 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "POST", "/me/codes/confirm", &start_codes, own,
                        Doc{"From here on codes are asked for; recovery codes, told once."}),
         route<Service>(V1, "POST", "/me/codes/stop", &stop_codes, own, Doc{"Ask for no codes any more."}),
+        route<Service>(V1, "POST", "/me/passkeys/begin", &begin_passkey, own, Doc{"What a browser needs to make a passkey."}),
+        slow_route<Service, &to_add_passkey, &checked_passkey, &add_passkey>(V1, "POST", "/me/passkeys", own,
+                                                                             Doc{"A passkey that the browser made."}),
+        route<Service>(V1, "GET", "/me/passkeys", &my_passkeys, own, Doc{"The caller's passkeys."}),
+        route<Service>(V1, "DELETE", "/me/passkeys/{passkey}", &remove_passkey, own, Doc{"Let a passkey in no more."}),
+        route<Service>(V2, "DELETE", "/users/{id}/passkeys", &drop_passkeys, admin, Doc{"Let no passkey of an account in any more."}),
+        route<Service>(V1, "POST", "/passkeys/challenge", &challenge_passkey, open_to_all, Doc{"What a browser needs to show a passkey."}),
         route<Service>(V1, "GET", "/me/tokens", &my_tokens, own, Doc{"The caller's tokens."}),
         route<Service>(V1, "POST", "/me/tokens", &issue, own, Doc{"A token, told once."}),
         route<Service>(V1, "POST", "/me/tokens/{token}/rotate", &rotate, own, Doc{"A new token for an old one, both valid for a while."}),

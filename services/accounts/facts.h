@@ -14,8 +14,9 @@ using Email = Text<3, 254>;
 using ScopeText = Text<1, 100>;
 using Team = Text<1, 60>;
 using Note = Text<0, 300>;
-using ToolId = Seq<"tl_">;   // a relying party's client_id
-using KeyId = Seq<"key_">;   // of a signing key
+using ToolId = Seq<"tl_">;  // a relying party's client_id
+using KeyId = Seq<"key_">;  // of a signing key
+using PasskeyId = Seq<"pk_">;
 using GrantId = Seq<"gr_">;  // what a tool was given about one session of a person
 using Url = Text<1, 500>;
 
@@ -111,6 +112,32 @@ struct RecoveryUsed {
     std::uint32_t at = 0;  // which of them
 };
 RECORD(RecoveryUsed, id, at);
+
+enum class PasskeyKind : std::uint8_t { es256, rs256, eddsa };
+ENUM(PasskeyKind, es256, rs256, eddsa);
+
+// Its public half: nobody signs in by what stands here. `counter`: of the authenticator's signatures.
+struct PasskeyAdded {
+    PasskeyId passkey;
+    AccountId id;
+    Name name;
+    PasskeyKind kind = PasskeyKind::es256;
+    Bytes credential, key;
+    std::uint32_t counter = 0;
+};
+RECORD(PasskeyAdded, passkey, id, name, kind, credential, key, counter);
+struct PasskeyUsed {
+    PasskeyId passkey;
+    AccountId id;
+    std::uint32_t counter = 0;
+    Time challenged_at;  // no challenge of then or before counts again
+};
+RECORD(PasskeyUsed, passkey, id, counter, challenged_at);
+struct PasskeyRemoved {
+    PasskeyId passkey;
+    AccountId id;
+};
+RECORD(PasskeyRemoved, passkey, id);
 
 struct TokenIssued {
     TokenId token;
@@ -246,6 +273,6 @@ using Event = std::variant<Created, Renamed, Merged, Disabled, Enabled, RightsSe
                            PasswordRehashed, CodesAsked, CodesOn, CodesOff, CodeUsed, RecoveryUsed, TokenIssued, TokenEnds, TokenRevoked,
                            SessionStarted, SessionsEnded, Used, Locked, Kept, Effect<SendMail>, EffectOutcome, ToolSet, ToolRemoved,
                            ToolSecretSet, SigningKeyMade, SigningKeysEnded, Granted, CodeTaken, Refreshed, GrantEnded,
-                           Effect<MakeSigningKey>, Effect<TellSignedOut>>;
+                           Effect<MakeSigningKey>, Effect<TellSignedOut>, PasskeyAdded, PasskeyUsed, PasskeyRemoved>;
 
 }  // namespace gantry::accounts

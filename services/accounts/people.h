@@ -20,8 +20,10 @@ struct Settings {
     Duration token_max = Duration::days(366);
     Duration oidc_tokens = Duration::seconds(600);
     Duration oidc_keys = Duration::days(90);
+    Text<0, 253> passkey_rp = "";
 };
-RECORD(Settings, url, issuer, scopes, password_memory_mib, password_passes, session_idle, session_max, token_max, oidc_tokens, oidc_keys);
+RECORD(Settings, url, issuer, scopes, password_memory_mib, password_passes, session_idle, session_max, token_max, oidc_tokens, oidc_keys,
+       passkey_rp);
 auth::PasswordCost cost_of(Settings const& settings);
 // [accounts] url, with "{site}" filled in and without '/' at its end.
 std::string url_of(Ctx const& cx);

@@ -153,6 +153,8 @@ Door const& door() {
         route<Service>(V1, "POST", "/door/rehash", &rehash, nobody, Doc{"The same password in today's form."}),
         route<Service>(V1, "POST", "/door/lock", &lock, nobody, Doc{"Too many passwords were wrong."}),
         route<Service>(V1, "POST", "/door/used", &note_use, nobody, Doc{"What was used of late."}),
+        slow_route<Service, &to_verify_passkey, &verified_passkey, &use_passkey>(V1, "POST", "/door/passkey", nobody,
+                                                                                 Doc{"Who shows a passkey."}),
     };
     return made;
 }

@@ -1,5 +1,5 @@
 #pragma once
-#include "services/accounts/credentials.h"
+#include "services/accounts/passkeys.h"
 
 // What the gate asks of accounts: who a token, a session or a login is, without a route. Pure: who calls holds the service's lock, and
 // verifies passwords outside of it.
@@ -85,7 +85,7 @@ struct Lock {
 RECORD(Lock, id, failures, until);
 
 struct Door {
-    Route start_session, end_sessions, use_code, rehash, lock, note_use;
+    Route start_session, end_sessions, use_code, rehash, lock, note_use, use_passkey;
 };
 Door const& door();
 

@@ -63,6 +63,18 @@ struct CodesRow {
 };
 RECORD(CodesRow, on, seed, proposed, used_step, recovery);
 
+struct PasskeyRow {
+    AccountId account;
+    Name name;
+    PasskeyKind kind = PasskeyKind::es256;
+    Bytes credential, key;
+    std::uint32_t counter = 0;
+    Time added_at;
+    std::optional<Time> used_at;
+    Time challenged_at;  // of the newest challenge that it answered
+};
+RECORD(PasskeyRow, account, name, kind, credential, key, counter, added_at, used_at, challenged_at);
+
 struct TokenRow {
     AccountId account;
     Name name;
@@ -121,7 +133,7 @@ struct GrantRow {
 };
 RECORD(GrantRow, tool, account, session, redirect_uri, challenge, nonce, scope, salt, signed_in_at, code_until, taken, over, generation);
 
-// Of an account: a token, a session, or a service that it owns. Of a session: a grant.
+// Of an account: a token, a session, a passkey, or a service that it owns. Of a session: a grant.
 struct Own {
     std::uint64_t account = 0, number = 0;
     auto operator<=>(Own const&) const = default;
@@ -157,7 +169,20 @@ struct State {
     state::Ordered<Own> grants_of;  // by session
     Due<GrantId> grant_ends;        // when its code was to be used, or at once when its session is over
 
-    enum Total : std::uint64_t { tokens_made, sessions_made, changes, enabled, merged_passwords, tools_made, keys_made, grants_made };
+    Table<PasskeyId, PasskeyRow> passkeys;
+    state::Ordered<Own> passkeys_of;
+
+    enum Total : std::uint64_t {
+        tokens_made,
+        sessions_made,
+        changes,
+        enabled,
+        merged_passwords,
+        tools_made,
+        keys_made,
+        grants_made,
+        passkeys_made
+    };
 
     void apply(Created const& e, At const& at);
     void apply(Renamed const& e, At const& at);
@@ -192,6 +217,9 @@ struct State {
     void apply(CodeTaken const& e);
     void apply(Refreshed const& e);
     void apply(GrantEnded const& e);
+    void apply(PasskeyAdded const& e, At const& at);
+    void apply(PasskeyUsed const& e, At const& at);
+    void apply(PasskeyRemoved const& e, At const& at);
 
     bool has(AccountId id) const { return id.n >= 1 && id.n <= accounts.size() && accounts[id.n - 1].name != 0; }
     // Of one that is there; noted as looked up.
@@ -204,6 +232,7 @@ struct State {
     SessionId next_session() const { return {std::uint64_t(totals[sessions_made]) + 1}; }
     ToolId next_tool() const { return {std::uint64_t(totals[tools_made]) + 1}; }
     KeyId next_key() const { return {std::uint64_t(totals[keys_made]) + 1}; }
+    PasskeyId next_passkey() const { return {std::uint64_t(totals[passkeys_made]) + 1}; }
     GrantId next_grant() const { return {std::uint64_t(totals[grants_made]) + 1}; }
     // Its number in `logins`; 0 when nobody signs in by it.
     std::uint32_t find_login(std::string_view login) const;
@@ -226,7 +255,7 @@ struct State {
     void drop_pending(AccountId id, std::string_view email);
 };
 STATE(State, marks, accounts, names, logins, words, login_rows, passwords, long_passwords, pending, codes, tokens, tokens_of, services_of,
-      sessions, sessions_of, session_ends, totals, outbox, tools, signing_keys, grants, grants_of, grant_ends);
+      sessions, sessions_of, session_ends, totals, outbox, tools, signing_keys, grants, grants_of, grant_ends, passkeys, passkeys_of);
 
 // Lists of short texts as one text, a line each: equal lists are one word.
 template <class T>

@@ -71,11 +71,11 @@ describe("accounts", { timeout: 120000 }, () => {
     await page.goto(url);
     await page.getByLabel("Name", { exact: true }).fill("ann@example.org");
     await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.getByLabel("Code").waitFor();
     await keep("signin-code");
     await page.getByLabel("Code").fill(codeOf(seed, step()));
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.locator(".account").waitFor();
     assert.deepEqual(complaints, []);
   });

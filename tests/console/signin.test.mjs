@@ -16,7 +16,7 @@ const heading = () => page.getByRole("heading", { name: "Sign in" });
 const alert = () => page.getByRole("alert");
 const menu = () => page.locator(".account");
 const service = () => page.locator('[data-service="tracker"]');
-const submit = () => page.getByRole("button", { name: "Sign in" }).click();
+const submit = () => page.getByRole("button", { name: "Sign in", exact: true }).click();
 async function signIn(name = NAME, password = PASSWORD) {
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByLabel("Password", { exact: true }).fill(password);
@@ -201,7 +201,7 @@ describe("signing in", { timeout: 120000 }, () => {
     }
     await page.locator(".wait").waitFor();
     assert.match(await alert().textContent(), /too_many_failures/);
-    assert.ok(await page.getByRole("button", { name: "Sign in" }).isDisabled());
+    assert.ok(await page.getByRole("button", { name: "Sign in", exact: true }).isDisabled());
     await keep("signin-wait");
     await page.waitForFunction(() => !document.querySelector(".signin button").disabled, undefined, { timeout: 30000 });
   });

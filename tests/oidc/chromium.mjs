@@ -17,7 +17,7 @@ try {
   await page.getByLabel("Name", { exact: true }).fill("bob@example.org");
   await page.locator("input[name=secret]").fill(process.env.PASSWORD);
   const back = shown(first);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   told.user = await user(first, back);
 
   const again = shown(second);

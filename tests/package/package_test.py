@@ -49,7 +49,7 @@ class Package(unittest.TestCase):
 
         self.assertEqual((field(self.deb, "Package"), field(self.deb, "Version")), ("gantry", "1.0"))
         self.assertEqual(field(self.symbols, "Depends"), "gantry (= 1.0)")
-        for library in ("libc6", "libssl3", "libsodium23", "libcurl4", "adduser"):
+        for library in ("libc6", "libssl3", "libsodium23", "libfido2-1", "libcurl4", "adduser"):
             self.assertRegex(field(self.deb, "Depends"), rf"\b{library}\b")
         self.assertEqual((self.root / "DEBIAN/conffiles").read_text(), "/etc/gantry/gantry.toml\n")
 
