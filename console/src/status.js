@@ -86,7 +86,7 @@ export function alarms(status, history) {
 
 function ofService(service, samples) {
   const { site, name } = service;
-  const reports = `Look at the newest files in DATA/${site}/failures.d.`;
+  const reports = `Look at the newest files in DATA/${site}/reports.d.`;
   const found = [];
   const tell = (what, tone, text, remedy) => found.push({ key: `${keyOf(site, name)} ${what}`, tone, text: `${name} ${text}`, remedy });
   if (service.state === "stopped")

@@ -23,7 +23,7 @@ class Scrub(Case):
             server.call("POST", "/_gantry/v1/scrub", {})
             found = until("a round", lambda: (s := server.call("GET", "/_gantry/v1/scrub")[2])["rounds_total"] == 2 and s)
             self.assertEqual([d["file"] for d in found["damages"]], [str(segment)])
-            reports = until("a report", lambda: list((self.data / "main" / "failures.d").glob("*.json")))
+            reports = until("a report", lambda: list((self.data / "main" / "reports.d").rglob("*.json")))
             report = json.loads(reports[0].read_text())
             self.assertEqual((report["code"], report["service"]), ("log_damaged", "tracker"))
             self.assertIn(segment.name, report["cause"])
