@@ -13,10 +13,6 @@
 namespace gantry::observe {
 namespace {
 
-__attribute__((noinline)) void breaks(int n) {
-    if (n > 0) throw std::runtime_error("broken");
-}
-
 bool names(std::vector<StackFrame> const& frames, std::string_view function) {
     return std::ranges::any_of(frames, [&](StackFrame const& f) { return f.function.find(function) != std::string::npos; });
 }
@@ -55,6 +51,10 @@ TEST(Symbols, ANameIsMadeReadable) {
 }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+__attribute__((noinline)) void breaks(int n) {
+    if (n > 0) throw std::runtime_error("broken");
+}
+
 TEST(Stacks, OfAnExceptionLeadToWhereItWasThrown) {
     try {
         breaks(1);
