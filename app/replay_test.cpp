@@ -58,7 +58,9 @@ TEST_F(ReplayTest, AFailureIsReportedDeliveredAndReplayed) {
     auto const told = in_oops(id);
     EXPECT_TRUE(has(told, fmt::format(R"("id":"{}")", id))) << told;
     EXPECT_TRUE(has(told, R"("title":"std::runtime_error: a decision that fails")")) << told;
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // they keep the throwing to themselves
     EXPECT_TRUE(has(told, "gantry::notes::create(")) << told;
+#endif
     for (auto* part : {R"("platform":"gantry")", R"("topic":"notes POST /")", R"("category":"server")", R"("service":"notes","position":")",
                        R"("in_app":true)", R"("name":"u_local")"})
         EXPECT_TRUE(has(told, part)) << part << " in " << told;
@@ -77,9 +79,11 @@ TEST_F(ReplayTest, WhatFailsTwiceIsOneGroupAndWhatFailsOtherwiseIsAnother) {
     serve(services());
     auto const first = fails("boom"), second = fails("boom"), other = fails("poison");
     for (auto const& id : {first, second, other}) in_oops(id);
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // by the stacks of what was thrown
     auto const groups = get("/oops/v1/groups?project=1");
     EXPECT_TRUE(has(groups, R"("count":2)")) << groups;
     EXPECT_TRUE(has(groups, "a fold that breaks its promise")) << groups;
+#endif
     auto const fold = replay(other);
     ASSERT_TRUE(fold) << fold.error().detail;
     EXPECT_TRUE(fold->same) << text_of(*fold);
