@@ -102,7 +102,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(ran.returncode, 1)
         self.assertIn("the report has no input", ran.stderr)
 
-    @unittest.skipIf("GANTRY_SANITIZED" in os.environ, "a sanitizer keeps the signals of the end to itself")
+    @unittest.skipIf("UNDER_A_SANITIZER" in os.environ, "a sanitizer keeps the signals of the end to itself")
     def test_the_end_of_a_process_is_told_by_the_next_one(self):
         server = Server(self.data)
         server.end(signal.SIGSEGV)
