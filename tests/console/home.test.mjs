@@ -92,7 +92,7 @@ describe("the home page", { timeout: 120000 }, () => {
     });
     const alarm = (key) => page.locator(`[data-alarm="${key}"]`);
     await alarm("main/tracker stopped").waitFor();
-    assert.match(await alarm("main/tracker stopped").textContent(), /tracker stopped itself.*DATA\/main\/failures\.d/);
+    assert.match(await alarm("main/tracker stopped").textContent(), /tracker stopped itself.*DATA\/main\/reports\.d/);
     assert.match(await alarm("main/tracker effects").textContent(), /gave up 2 effects.*gantry effects ls tracker --dead/);
     assert.match(await alarm("main/tracker letters packages").textContent(), /gantry followers letters tracker packages/);
     assert.match(await alarm("disk").textContent(), /almost full.*507/);
