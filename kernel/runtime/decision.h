@@ -37,6 +37,7 @@ struct Ctx {
     std::string_view scheme = "http", host = "localhost";  // how the caller reached this server
     std::string_view site = "main";                        // whose tenant's log this is
     Position durable = 0;                                  // of a read that tells events (`told`): the last one that can be had
+    bool may_wait = false;  // of a command whose route says `Waits`: it may answer that it waits (Emit::wait). False: answer now
 
     Str const& caller() const { return viewer.id; }
     // What this server's own addresses begin with: "https://gantry.example:8443".
@@ -59,12 +60,24 @@ struct Ctx {
     }
 };
 
-// What a command gives back: the facts to record, all or nothing, and the reply. No facts: nothing is written.
+// "Nothing yet": the request is parked, and decided again when one of the keys (`table.key_of(key)`) was touched. Once `until` has come by
+// log time, the client's deadline is near, or the process is to stop, it is decided a last time, with Ctx::may_wait false. Those who wait
+// for a key are asked one after another, in the order of their coming; who waits again keeps the place, and the time that was first said.
+// Of those that are `alike` (the same number, not 0: one would decide as the other) one alone is asked about a touch.
+struct Wait {
+    std::vector<state::KeyHash> keys;
+    Time until;
+    std::uint64_t alike = 0;
+};
+
+// What a command gives back: the facts to record, all or nothing, and the reply. No facts: nothing is written. With `wait`, which only
+// Ctx::may_wait allows, there are no facts, and the reply is told to nobody.
 template <class Reply, class Event>
 struct Emit {
     std::vector<Event> events;
     Reply reply{};
     int status = 200;
+    std::optional<Wait> wait = {};
 };
 
 // One page of a list. `next` continues it; `complete` says whether the list ends here, and if it was cut short for another reason
@@ -94,9 +107,11 @@ struct Doc {
     std::string_view text;
 };
 // Extras of a route. `Bulk`: takes application/x-ndjson too (each line a command with its own result) and an array (likewise).
-// `Deprecated`: answers carry Deprecation and Sunset, and callers are counted. `Slow`: works for long, on a worker.
+// `Deprecated`: answers carry Deprecation and Sunset, and callers are counted. `Slow`: works for long, on a worker. `Waits`: a command that
+// may answer that it waits (Emit::wait).
 struct Bulk {};
 struct Slow {};
+struct Waits {};
 struct Deprecated {
     std::string_view since, sunset;  // RFC 3339 dates
 };

@@ -69,7 +69,10 @@ Edge::~Edge() {
     *alive_ = false;
     for (Host* host : hosts_) host->watch().on_wake({});
     // What was posted to the lanes before has run when this returns.
-    on_lanes([](Lane& lane) { lane.move_all(), lane.feeds.clear(); });
+    on_lanes([](Lane& lane) {
+        lane.move_all(), lane.feeds.clear();
+        lane.parked.end_all({503, "stopping", "the server is being stopped: try again", {}, {}, 1});
+    });
 }
 
 void Edge::on_lanes(std::function<void(Lane&)> act) {
@@ -80,6 +83,8 @@ void Edge::on_lanes(std::function<void(Lane&)> act) {
 }
 
 void Edge::announce_stop() {
+    stop_announced_ = true;
+    for (Host* host : hosts_) host->hurry_all();
     on_lanes([](Lane& lane) { lane.move_all(); });
 }
 
@@ -449,6 +454,15 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     }
     request.searched = asked.searched;
     if (searches && !asked.searched && options_.threads) return search_first(asked, request, defer());
+    Waiter waiter{.number = asked.parked ? asked.parked->number : 0, .may_wait = !stop_announced_};
+    std::uint64_t place = 0;
+    if (target.route->waits && options_.threads) {
+        request.waiter = &waiter;
+        if (!asked.parked)
+            waiter.ask = [this, alive = alive_, thread = asked.io_thread, place = place = lane(asked.io_thread).parked.next()] {
+                if (*alive) decide_again(thread, place);
+            };
+    }
     ReplyTo to{&host,
                target.route,
                asked.request_id,
@@ -471,6 +485,11 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         };
     });
     if (trace) trace->add(target.route->command ? "decide" : "read", began_ns, decided_ns ? decided_ns : system_clock().steady_ns());
+    if (asked.parked) asked.parked->waits = waiter.parked;
+    if (waiter.parked && !asked.parked) {
+        lane(asked.io_thread).parked.add(*this, place, asked, waiter.number, defer());
+        if (stop_announced_) host.hurry(waiter.number);  // it was announced while this was decided
+    }
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
     if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);
@@ -483,6 +502,21 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
         lane(asked.io_thread)
             .cache.keep(caller->view, asked.head.target, host, *target.route, seen, std::move((*outcome)->body), std::move(etag),
                         std::move(position), options_.clock->steady_ns());
+}
+
+void Edge::decide_again(int io_thread, std::uint64_t place) {
+    auto& lane = this->lane(io_thread);
+    auto const parked = lane.parked.find(place);
+    if (!parked) return;
+    if (parked->deferred.cancelled()) return lane.parked.remove(place);
+    parked->deferred.on_cancel(nullptr);
+    if (auto* ticket = static_cast<Ticket*>(parked->deferred.ticket()); ticket && ticket->trace)
+        ticket->trace->add("wait", std::exchange(parked->since_ns, system_clock().steady_ns()), system_clock().steady_ns());
+    auto asked = parked->asked->view();
+    asked.parked = parked.get(), parked->waits = false;
+    run(asked, [&] { return std::move(parked->deferred); }, [&] { return parked->deferred.response(); });
+    if (parked->waits) return lane.parked.watch_client(place, *parked);
+    lane.parked.remove(place);
 }
 
 Result<void> Edge::bind_foreign(Asked const& asked, void* out) {

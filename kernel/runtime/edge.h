@@ -72,8 +72,10 @@ class Edge final : public http::Handler {
     bool is_foreign(http::RequestHead const& head) const;
     bool is_cross_origin(http::RequestHead const& head) const;
     bool is_anonymous(http::RequestHead const& head) const;
-    // Before a planned stop: live readers are told to come back, and end.
+    // Before a planned stop: live readers are told to come back, and end; commands that wait are answered, and none waits from here on.
     void announce_stop();
+    // There will be none: commands may wait again.
+    void take_back_stop() { stop_announced_ = false; }
     // Ends streams whose callers were changed, disabled or removed.
     void drop_ended();
     // Evaluations of live queries so far, the readers that there are, and those of them that are too slow for every answer; from any
@@ -96,6 +98,8 @@ class Edge final : public http::Handler {
     struct Lane;        // what belongs to one IO thread
     struct Asked;       // one request to a route, as views
     struct AskedLater;  // the same, owning
+    struct Parked;      // a command that waits
+    class ParkedCommands;
     struct Document {
         std::string path, body, etag;
     };
@@ -136,12 +140,15 @@ class Edge final : public http::Handler {
     void run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void run_after(Host& host, Position position, std::shared_ptr<AskedLater> asked, http::Deferred deferred);
     void answer(http::Exchange& exchange);
+    // Of one that waited.
+    void decide_again(int io_thread, std::uint64_t place);
 
     std::vector<Host*> hosts_;
     RouteTable table_;
     EdgeOptions options_;
     std::vector<Document> documents_;
     std::vector<std::unique_ptr<Lane>> lanes_;
+    std::atomic<bool> stop_announced_ = false;
     // False once the edge has gone, for what was posted to a lane before.
     std::shared_ptr<std::atomic<bool>> alive_ = std::make_shared<std::atomic<bool>>(true);
 };

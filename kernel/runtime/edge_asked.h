@@ -29,6 +29,7 @@ struct Edge::Asked {
     bool tls = false;
     std::string client = {};             // of a foreign route: its address
     Searched const* searched = nullptr;  // of a search: what was found
+    Parked* parked = nullptr;            // of a command that waited
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
     // For reports; `oops_id` gets the id of one.

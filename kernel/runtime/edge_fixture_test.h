@@ -28,19 +28,19 @@ class EdgeTest : public ::testing::Test {
         std::filesystem::remove_all(directory_);
     }
     void start() {
+        auto decl = declare_();
         committer_ = std::make_unique<log::Committer>();
         auto log = log::FileLog::open(log::system_disk(), *committer_, (directory_ / "log").string(), log_options_,
-                                      codec::encode_event_schema(codec::type_of<notes::Event>()), system_clock(), system_random());
+                                      codec::encode_event_schema(*decl.event), *clock_, system_random());
         ASSERT_TRUE(log) << log.error().cause;
         log_ = std::move(*log);
-        Host::Parts parts{*log_, system_clock(), system_random()};
+        Host::Parts parts{*log_, *clock_, system_random()};
         parts.hash_key.fill(7);
         threads_ = std::make_unique<net::IoThreads>(2);
         reports_ = std::make_unique<Reports>(Reports::Parts{log::system_disk(), (directory_ / "reports").string(), system_clock(),
                                                             system_random(), "1.0", [](std::move_only_function<void()> task) { task(); }});
         parts.reports = reports_.get();
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
-        auto decl = declare<notes::Service>();
         if (adjust_) adjust_(decl, parts);
         host_ = std::make_unique<Host>(std::move(decl), std::move(parts));
         auto started = host_->start();
@@ -72,6 +72,8 @@ class EdgeTest : public ::testing::Test {
         EXPECT_EQ(made.status, 200) << made.body;
         return codec::from_json<notes::Note>(made.body)->id.str();
     }
+    std::function<ServiceDecl()> declare_ = [] { return declare<notes::Service>(); };
+    Clock* clock_ = &system_clock();
     EdgeOptions options_;
     log::Options log_options_;
     http::Limits limits_;

@@ -6,6 +6,7 @@
 
 #include "kernel/runtime/answer_cache.h"
 #include "kernel/runtime/edge_feed.h"
+#include "kernel/runtime/edge_parked.h"
 #include "kernel/runtime/live.h"
 
 namespace gantry::runtime {
@@ -20,6 +21,7 @@ struct Edge::Lane {
     std::unique_ptr<Live> live;
     std::set<std::shared_ptr<Feed>> feeds;
     std::unordered_map<std::uint64_t, std::weak_ptr<Feed>> parked_feeds;  // by watcher
+    ParkedCommands parked;
 
     // Numbers of watchers: those of feeds have the highest bit.
     static constexpr std::uint64_t of_feeds = std::uint64_t{1} << 63;
@@ -43,6 +45,7 @@ struct Edge::Lane {
     void drop_ended() {
         if (live) live->drop_ended();
         for (auto const& feed : std::set(feeds)) feed->drop_if_ended();
+        parked.drop_ended();
     }
 
    private:

@@ -23,10 +23,7 @@ void FollowCall::applying() {
     state::reading = nullptr;
     applying_ = true;
     writing_.emplace(host_.stamps_, base_ + count_ - 1);
-    if (host_.watch_.any()) {
-        writing_->touched = &touched_;
-        if (touched_.empty()) touched_.push_back(Watch::everything);
-    }
+    note_touches();
     state::writing = &*writing_;
 }
 

@@ -57,6 +57,7 @@ struct ForeignOptions {
     // shows by itself is no credential then: everybody is anonymous.
     bool cross_origin = false;
     std::string_view exposed_headers = {};
+    bool waits = false;  // a command that may answer that it waits, as with `Waits`
     // The protocol's own credentials are in Authorization: it is the service's to look at, and everybody is anonymous.
     bool own_credentials = false;
     // A refusal, in the protocol's words; null: a problem document.

@@ -6,11 +6,19 @@
 #include "kernel/base/assert.h"
 #include "kernel/codec/json.h"
 #include "kernel/runtime/crash.h"
+#include "kernel/runtime/event_at.h"
 #include "kernel/runtime/host_call.h"
 #include "kernel/runtime/reports.h"
 #include "kernel/runtime/stored_reply.h"
 
 namespace gantry::runtime {
+namespace {
+
+bool tells_events(ServiceDecl const& decl) {
+    return std::ranges::any_of(decl.routes, [](RouteDecl const& route) { return route.tell != nullptr; });
+}
+
+}  // namespace
 
 WriterFirstLock::WriterFirstLock() {
     pthread_rwlockattr_t attributes;
@@ -26,7 +34,12 @@ void WriterFirstLock::lock_shared() { GANTRY_ASSERT(pthread_rwlock_rdlock(&lock_
 void WriterFirstLock::unlock_shared() { pthread_rwlock_unlock(&lock_); }
 
 Host::Host(ServiceDecl decl, Parts parts)
-    : decl_(std::move(decl)), parts_(std::move(parts)), state_(Folded::empty(decl_)), history_(history_parts()) {
+    : decl_(std::move(decl)),
+      parts_(std::move(parts)),
+      state_(Folded::empty(decl_)),
+      history_(history_parts()),
+      waiting_(parts_.waiting_room),
+      recent_(*decl_.event, parts_.sealer, tells_events(decl_) ? RecentEvents::default_bytes : 0) {
     incarnation_text_ = log::incarnation_text(parts_.log.status().incarnation);
     parts_.log.on_durable([this](Position position) { became_durable(position); });
 }
@@ -60,6 +73,8 @@ Result<void> Host::rebuild() {
 std::optional<Result<Answer>> Host::call(Request const& request, Later later) {
     if (request.route.kernel) return call_kernel(request, std::move(later));
     Outcome outcome = run(request);
+    if (outcome.parked) return {};
+    if (request.waiter && request.waiter->number != 0) leave(request.waiter->number);
     if (outcome.rests_on <= durable()) return settle(std::move(outcome));
     wait({outcome.rests_on, request.lane, later(), std::move(outcome)});
     return {};
@@ -94,12 +109,29 @@ Host::Outcome Host::run(Request const& request) {
         if (request.facts && request.facts->oops_id) *request.facts->oops_id = std::move(id);
     }
     if (!ran) return {std::unexpected(std::move(ran.error())), call.rests_on(), 0, &request.route};
-    return {call.take_answer(), call.rests_on(), call.repeat_of(), &request.route};
+    Outcome outcome{call.take_answer(), call.rests_on(), call.repeat_of(), &request.route};
+    outcome.parked = call.is_parked();
+    if (request.route.tell && !outcome.parked) outcome.telling = std::make_shared<Telling>(call.take_telling());
+    return outcome;
+}
+
+void Host::leave(std::uint64_t waiter) {
+    waiting_.leave(waiter);
+    deliver();
+}
+void Host::hurry(std::uint64_t waiter) {
+    waiting_.hurry(waiter);
+    deliver();
+}
+void Host::hurry_all() {
+    waiting_.hurry_all();
+    deliver();
 }
 
 // Once everything that the outcome rests on is durable.
 Result<Answer> Host::settle(Outcome outcome) const {
     if (outcome.answer && outcome.repeat_of != 0) return stored_reply(outcome);
+    if (outcome.answer && outcome.telling) return tell(std::move(outcome));
     return std::move(outcome.answer);
 }
 
@@ -107,6 +139,10 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
     Result<Answer> answer = fail(500, "log_damaged", "the batch of an earlier command holds no reply");
     TRY_VOID(parts_.log.find(outcome.repeat_of, [&](log::BatchView const& batch) {
         if (!batch.idempotency) return false;
+        if (outcome.route->tell) {
+            answer = tell_again(outcome, batch);
+            return false;
+        }
         auto stored = decode_stored_reply(*outcome.route->reply, batch.idempotency->reply, parts_.sealer);
         if (stored)
             answer = Answer{stored->status, std::move(stored->body), batch.last(), true, batch.time + Remembered::keep};
@@ -115,6 +151,34 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
         return false;
     }));
     return answer;
+}
+
+// The answer of a told command, made of what its decision found. What fails here leaves what was recorded as it is.
+Result<Answer> Host::tell(Outcome outcome) const {
+    auto const& telling = *outcome.telling;
+    Ctx ctx{telling.viewer, telling.now, telling.next, parts_.random, parts_.settings, &parts_.hash_key};
+    ctx.scheme = telling.scheme, ctx.host = telling.host, ctx.site = parts_.site, ctx.durable = durable();
+    Result<std::string> told;
+    try {
+        told = outcome.route->tell(telling.found->get(), [this](Position at) { return event_if_kept(*this, at); }, ctx);
+    } catch (...) {
+        auto const thrown = thrown_now();
+        Problem problem{500, "internal_error", "the answer failed inside the service; what was recorded stays"};
+        problem.cause = thrown->message;
+        return std::unexpected(std::move(problem));
+    }
+    if (!told) return std::unexpected(std::move(told.error()));
+    outcome.answer->body = std::move(*told);
+    return std::move(outcome.answer);
+}
+
+Result<Answer> Host::tell_again(Outcome const& outcome, log::BatchView const& batch) const {
+    AnyValue found(*outcome.route->found);
+    TRY_ASSIGN(auto const status, decode_stored_value(*outcome.route->found, batch.idempotency->reply, found.get(), parts_.sealer));
+    Outcome again{Answer{status, {}, batch.last(), true, batch.time + Remembered::keep}, batch.last(), 0, outcome.route, outcome.telling};
+    again.telling->now = batch.time, again.telling->next = batch.first;
+    again.telling->found.emplace(std::move(found));
+    return tell(std::move(again));
 }
 
 Result<void> Host::run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause, std::string_view kind,
@@ -155,6 +219,7 @@ Time Host::due_at(TimerDecl const& timer, Time at) const { return std::max(at, s
 
 Result<std::size_t> Host::fire_due(std::size_t at_most) {
     std::size_t fired = 0;
+    if (waiting_.any()) waiting_.expire(log_time()), deliver();
     for (std::size_t i = 0; i < decl_.timers.size(); ++i) {
         auto const& timer = decl_.timers[i];
         while (fired < at_most && !stuck_timers_[i] && ready()) {
@@ -179,7 +244,8 @@ Result<std::size_t> Host::fire_due(std::size_t at_most) {
 }
 
 std::optional<Time> Host::next_due() const {
-    auto const us = next_due_us_.load(std::memory_order_acquire);
+    auto us = next_due_us_.load(std::memory_order_acquire);
+    if (auto const until = waiting_.any() ? waiting_.next_until() : std::nullopt) us = std::min(us, until->us);
     return us == no_due ? std::nullopt : std::optional(Time{us});
 }
 

@@ -20,7 +20,9 @@
 #include "kernel/log/log.h"
 #include "kernel/runtime/folded.h"
 #include "kernel/runtime/history.h"
+#include "kernel/runtime/recent_events.h"
 #include "kernel/runtime/service_decl.h"
+#include "kernel/runtime/waiting.h"
 #include "kernel/runtime/watch.h"
 #include "kernel/state/tracking.h"
 
@@ -99,6 +101,7 @@ struct Request {
     Bind const* bind_read = nullptr;
     Seen* seen = nullptr;                 // filled by a read
     Searched const* searched = nullptr;   // by a search: found already
+    Waiter* waiter = nullptr;             // of a command that may wait (waiting.h); null: it answers at once
     int lane = -1;                        // where a later answer is given: a number for Parts::post; -1: on the committer's thread
     RequestFacts const* facts = nullptr;  // for reports (reports.h)
 };
@@ -145,7 +148,9 @@ class Host {
         std::uint64_t history_bytes_max = 1u << 30;  // of the states of the past in memory
         static constexpr std::uint64_t snapshot_bytes_default = 8ull << 30;
         std::uint64_t snapshot_bytes_max = snapshot_bytes_default;  // of the snapshots on disk, but for the newest two
-        // Is told, on the thread of a command, that a timer is due sooner than any was before. Null: nobody asks.
+        // How many commands may wait; of the process. Null: a room of its own.
+        WaitingRoom* waiting_room = nullptr;
+        // Is told, on the thread of a command, that a timer or one who waits is due sooner than any was before. Null: nobody asks.
         std::function<void(Time)> on_due = {};
         // Is told when more is durable that may ask for effects; must not block. Null: nobody runs them.
         std::function<void()> on_effects = {};
@@ -168,10 +173,16 @@ class Host {
     bool ready() const { return ready_.load(std::memory_order_acquire); }
     Position replayed() const { return replayed_.load(std::memory_order_relaxed); }
 
-    // The outcome if it can be told at once; else nothing, and what `later()` gives is called when it can.
+    // The outcome if it can be told at once; else nothing, and what `later()` gives is called when it can; or, of a command that waits,
+    // Waiter::ask is when it is to be called again.
     using Later = std::move_only_function<Done()>;
     std::optional<Result<Answer>> call(Request const& request, Later later);
     void call(RouteDecl const& route, Viewer const& viewer, Bind bind, Done done);  // the same, `done` in any case
+    // One who waits is to answer now, or waits no more: its client has gone.
+    void hurry(std::uint64_t waiter);
+    void leave(std::uint64_t waiter);
+    void hurry_all();
+    Waiting const& waiting() const { return waiting_; }
     // Tells when everything up to `position` is durable; at once if it is.
     void when_durable(Position position, int lane, Done done);
 
@@ -203,7 +214,7 @@ class Host {
     Result<void> run_kernel(std::function<Result<void>(Call&)> const& run, std::optional<Position> cause = {},
                             std::string_view kind = "task", std::string_view what = {});
     Time log_time();  // the clock's, and never before an event
-    // When the next timer is due; nothing when none is set.
+    // When the next timer is due, or the time of one who waits is over; nothing when there is none.
     std::optional<Time> next_due() const;
     // Every second or so, by one thread: ticks, measures the state, saves a snapshot when many events came since the last one; with a
     // retention, writes a baseline each quarter of it and cuts the log below the newest one that is older.
@@ -289,6 +300,7 @@ class Host {
     std::uint64_t failures() const { return failures_.load(std::memory_order_relaxed); }
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     log::Log& log() const { return parts_.log; }
+    RecentEvents const& recent() const { return recent_; }
     std::string const& incarnation() const { return incarnation_text_; }
     std::string position_text(Position position) const;
     codec::HashKey const& hash_key() const { return parts_.hash_key; }
@@ -296,11 +308,14 @@ class Host {
    private:
     friend class HostCall;
     friend class FollowCall;
+    struct Telling;
     struct Outcome {
         Result<Answer> answer;
         Position rests_on = 0;
         Position repeat_of = 0;  // the reply lies in the batch of this position
         RouteDecl const* route = nullptr;
+        std::shared_ptr<Telling> telling = {};  // of a told command: its answer is still to be made
+        bool parked = false;                    // it waits: nothing is to be told
     };
     struct Waiter {
         Position position = 0;
@@ -315,6 +330,11 @@ class Host {
     std::optional<Result<Answer>> call_kernel(Request const& request, Later later);
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;
+    Result<Answer> tell(Outcome outcome) const;
+    Result<Answer> tell_again(Outcome const& outcome, log::BatchView const& batch) const;
+    void deliver() {
+        if (waiting_.has_chosen()) waiting_.deliver(parts_.post);
+    }
     void wait(Waiter waiter);
     void became_durable(Position position);
     Result<void> rebuild();
@@ -358,6 +378,8 @@ class Host {
     std::string incarnation_text_;
     History history_;
     Watch watch_;
+    Waiting waiting_;
+    RecentEvents recent_;
     std::atomic<FollowerDesk*> follower_desk_ = nullptr;
     std::atomic<TextDesk*> text_desk_ = nullptr;
     std::mutex listeners_mutex_;

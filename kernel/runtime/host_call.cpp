@@ -73,6 +73,23 @@ Position HostCall::end_read() {
 
 Result<std::shared_ptr<void const>> HostCall::event(Position position) { return event_if_kept(host_, position); }
 
+Host::Telling HostCall::take_telling() {
+    return {ctx_.viewer, std::string(ctx_.scheme), std::string(ctx_.host), ctx_.now, ctx_.next, std::move(found_)};
+}
+
+Result<void> HostCall::wait(Wait wait, std::size_t events) {
+    if (!ctx_.may_wait || events > 0) {
+        abandon_write();
+        return fail(500, "wait_refused", "the decision answers that it waits where it may not (Ctx::may_wait), or with facts");
+    }
+    bool const sooner = host_.waiting_.park(*request_->waiter, request_->lane, std::move(wait), ctx_.now);
+    parked_ = true;
+    auto const until = sooner && host_.parts_.on_due ? host_.waiting_.next_until() : std::nullopt;
+    abandon_write();
+    if (until) host_.parts_.on_due(*until);
+    return {};
+}
+
 Result<void*> HostCall::begin_write() {
     host_.lock_.lock();
     held_ = Held::exclusive;
@@ -86,6 +103,7 @@ Result<void*> HostCall::begin_write() {
         return nullptr;
     }
     TRY_VOID(check_if_match());
+    if (request_ && request_->waiter && request_->route.waits) ctx_.may_wait = host_.waiting_.may_wait(*request_->waiter, ctx_.now);
     state::reading = &reading_;
     return host_.state_.service.get();
 }
@@ -154,7 +172,13 @@ void HostCall::applying() {
     applying_ = true;
     writing_.emplace(host_.stamps_, ctx_.next + std::max<std::uint32_t>(count_, 1) - 1);
     if (count_ > 0) state::writing = &*writing_;
-    if (host_.watch_.any()) writing_->touched = &touched_, touched_.push_back(Watch::everything);
+    note_touches();
+}
+
+void HostCall::note_touches() {
+    is_watched_ = host_.watch_.any();
+    if (is_watched_ && touched_.empty()) touched_.push_back(Watch::everything);
+    if (is_watched_ || host_.waiting_.any()) writing_->touched = &touched_;
 }
 
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
@@ -182,9 +206,12 @@ Result<void> HostCall::end_write(codec::Type const& reply, void const* value, in
     rests_on_ = host_.applied();
     if (count_ > 0) {
         // Before it is appended: from then on it may be durable.
-        if (!touched_.empty()) host_.watch_.changed(ctx_.next + count_ - 1, std::move(touched_));
+        bool const wakes = host_.waiting_.any() && !touched_.empty();
+        if (is_watched_) host_.watch_.changed(ctx_.next + count_ - 1, wakes ? touched_ : std::move(touched_));
         auto last = append(reply, value, status);
         if (!last) return undo(std::move(last.error()));
+        if (wakes) host_.waiting_.touch(touched_);
+        if (host_.recent_.keeps()) host_.recent_.add(ctx_.next, count_, std::move(events_));
         host_.state_.last = rests_on_ = *last;
         host_.state_.last_time = ctx_.now;
         host_.applied_.store(rests_on_, std::memory_order_release);
@@ -204,7 +231,9 @@ void HostCall::abandon_write() {
 
 void HostCall::answer(codec::Type const& reply, void const* value, int status) {
     answer_.status = status;
-    codec::encode_json(reply, value, answer_.body);
+    if (!request_ || !request_->route.tell) return codec::encode_json(reply, value, answer_.body);
+    found_.emplace(reply);
+    reply.ops.assign(found_->get(), value);  // a copy owns
 }
 
 Problem HostCall::promise_broken(std::string cause) {
@@ -242,7 +271,7 @@ void HostCall::let_go() {
     state::reading = nullptr, state::writing = nullptr;
     if (held_ == Held::shared) host_.lock_.unlock_shared();
     if (held_ == Held::exclusive) host_.lock_.unlock();
-    held_ = Held::none;
+    if (std::exchange(held_, Held::none) == Held::exclusive) host_.deliver();
 }
 
 }  // namespace gantry::runtime

@@ -2,10 +2,20 @@
 #include <optional>
 #include <string>
 
+#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/drawn.h"
 #include "kernel/runtime/host.h"
 
 namespace gantry::runtime {
+
+// What the answer of a told command is made of, once it is durable. It owns everything that it shows.
+struct Host::Telling {
+    Viewer viewer;
+    std::string scheme, host;
+    Time now{};
+    Position next = 0;
+    std::optional<AnyValue> found;  // nothing: of a repeat, whose batch holds it
+};
 
 // One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
 class HostCall : public Call {
@@ -32,6 +42,7 @@ class HostCall : public Call {
     void applying() override;
     Result<void> end_write(codec::Type const& reply, void const* value, int status) override;
     void abandon_write() override;
+    Result<void> wait(Wait wait, std::size_t events) override;
     std::string position_text(Position position) const override { return host_.position_text(position); }
     void answer(codec::Type const& reply, void const* value, int status) override;
 
@@ -45,6 +56,8 @@ class HostCall : public Call {
     // A refusal rests on the state that it saw, if it came to see one.
     Position rests_on() const { return rests_on_; }
     Position repeat_of() const { return repeat_of_; }
+    bool is_parked() const { return parked_; }
+    Host::Telling take_telling();
     void set_cause(std::optional<log::CauseView> cause) { cause_ = cause; }
 
    protected:
@@ -55,6 +68,7 @@ class HostCall : public Call {
     Result<void> check_if_match();
     virtual void complete(log::BatchView&) {}  // what else belongs into the header
     Result<Position> append(codec::Type const& reply, void const* value, int status);
+    void note_touches();  // while this folds
     void keep_seen() const;
     Result<void> undo(Problem why);  // the log refused what was folded already
 
@@ -67,7 +81,8 @@ class HostCall : public Call {
     Ctx ctx_;
     std::optional<log::CauseView> cause_;
     Held held_ = Held::none;
-    bool applying_ = false;
+    bool applying_ = false, parked_ = false, is_watched_ = false;
+    std::optional<AnyValue> found_;  // of a told command
     std::string payload_, events_;
     std::uint32_t count_ = 0;
     codec::KeyedHash key_hash_{}, body_hash_{};

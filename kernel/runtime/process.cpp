@@ -173,7 +173,10 @@ class Process {
                 observe::log_line(Level::info, "runtime", "draining");
                 for (auto& tenant : tenants_) tenant.edge->announce_stop();
             }
-            if (ends && draining_since_us_.exchange(0) != 0) observe::log_line(Level::info, "runtime", "no longer draining");
+            if (ends && draining_since_us_.exchange(0) != 0) {
+                observe::log_line(Level::info, "runtime", "no longer draining");
+                for (auto& tenant : tenants_) tenant.edge->take_back_stop();
+            }
             std::move(held).complete([text = drain_json(measured(), Time{draining_since_us_})](http::Response& response) {
                 response.begin(200).header("Content-Type", "application/json").header("Cache-Control", "no-store").body(text);
             });

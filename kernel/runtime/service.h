@@ -3,6 +3,7 @@
 #include <variant>
 #include <vector>
 
+#include "kernel/codec/json.h"
 #include "kernel/runtime/state_ops.h"
 #include "kernel/runtime/told_events.h"
 
@@ -93,9 +94,28 @@ Result<void> run_command(RouteFn function, Call& call) {
     if (!state) return {};  // answered already: a repeat of an idempotent command
     auto decided = decide(*static_cast<State const*>(state), input, call.ctx());
     if (!decided) return call.abandon_write(), std::unexpected(std::move(decided.error()));
+    if (decided->wait) return call.wait(std::move(*decided->wait), decided->events.size());
     if (auto recorded = record_events(call, *static_cast<State*>(state), decided->events); !recorded) return call.abandon_write(), recorded;
     TRY_VOID(call.end_write(codec::type_of<Reply>(), &decided->reply, decided->status));
     return {};
+}
+
+template <class F>
+struct DecideShape;
+template <class S, class I, class F, class E>
+struct DecideShape<Result<Emit<F, E>> (*)(S const&, I const&, Ctx const&)> {
+    using Input = I;
+    using Found = F;
+};
+
+template <class Service, auto Tell, class Found>
+Result<std::string> tell_found(void const* found, ReadEvent read, Ctx const& ctx) {
+    Events<typename Service::Event> events(std::move(read));
+    auto reply = Tell(*static_cast<Found const*>(found), events, ctx);
+    if (!reply) return std::unexpected(std::move(reply.error()));
+    std::string out;
+    codec::encode_json(codec::type_of<typename TellShape<decltype(Tell)>::Reply>(), &*reply, out);
+    return out;
 }
 
 template <class T>
@@ -242,6 +262,10 @@ ServiceDecl declare() {
 
 inline void add_extra(RouteDecl& r, Bulk) { r.bulk = true; }
 inline void add_extra(RouteDecl& r, Slow) { r.slow = true; }
+inline void add_extra(RouteDecl& r, Waits) {
+    GANTRY_ASSERT(r.command, "a command waits, a read doesn't");
+    r.waits = true;
+}
 inline void add_extra(RouteDecl& r, Deprecated d) { r.deprecated = d; }
 inline void add_access(RouteDecl& r, Scope s) { r.scope = s.name; }
 inline void add_access(RouteDecl&, OpenToAll) {}
@@ -257,6 +281,15 @@ Result<void> parse_foreign(RouteFn function, ForeignRequest const& request, void
     auto parse = reinterpret_cast<Result<Input> (*)(ForeignRequest const&)>(function);
     TRY_ASSIGN(*static_cast<Input*>(input), parse(request));
     return {};
+}
+
+template <class Input>
+RouteDecl make_foreign(RouteDecl r, Result<Input> (*parse)(ForeignRequest const&), ForeignOptions const& options) {
+    GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
+    GANTRY_ASSERT(!options.waits || (r.command && !r.slow), "a command waits, a read doesn't");
+    r.foreign = ForeignDecl{reinterpret_cast<RouteFn>(parse), &parse_foreign<Input>, options};
+    r.waits = options.waits;
+    return r;
 }
 
 }  // namespace runtime
@@ -333,14 +366,36 @@ Route told(Version version, std::string_view verb, std::string_view path, Who wh
     return r;
 }
 
+// A command whose answer shows events of the log that the state only points at, those that it recorded itself among them:
+//
+//     Result<Emit<Found, Event>> decide(State const&, Input const&, Ctx const&);    // under the lock; may wait
+//     Result<Reply> tell(Found const&, Events<Event>&, Ctx const&);                 // once all that it rests on is durable
+//     told_command<Service, &decide, &tell>(V1, "POST", "/reserve", Scope{…}, Doc{…}, Waits{})
+//
+// What is remembered for a repeat is Found (a RECORD), and it is told again: the reply is made of Found and the events alone, and
+// Ctx::now is the command's in both. A problem of `tell` is the answer, and what was recorded stays.
+template <class Service, auto Decide, auto Tell, runtime::Access Who, class... Extra>
+Route told_command(Version version, std::string_view verb, std::string_view path, Who who, Doc doc, Extra... extra) {
+    using Found = typename runtime::DecideShape<decltype(Decide)>::Found;
+    Route r = route<Service>(version, verb, path, Decide, who, doc, extra...);
+    r.reply = &codec::type_of<typename runtime::TellShape<decltype(Tell)>::Reply>();
+    r.found = &codec::type_of<Found>(), r.tell = &runtime::tell_found<Service, Tell, Found>;
+    return r;
+}
+
 // A route of another protocol (foreign.h): `parse` makes an input of the request, `decide` is a decision or a read.
 template <class Service, class Input, class Decide, runtime::Access Who>
 Route foreign(std::string_view verb, std::string_view path, Result<Input> (*parse)(ForeignRequest const&), Decide decide, Who who, Doc doc,
               ForeignOptions options = {}) {
     Route r = route<Service>(V1, verb, path, decide, who, doc);
-    GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
-    r.foreign = runtime::ForeignDecl{reinterpret_cast<runtime::RouteFn>(parse), &runtime::parse_foreign<Input>, options};
-    return r;
+    return runtime::make_foreign(std::move(r), parse, options);
+}
+// A told command of another protocol: `tell` gives the ForeignReply.
+template <class Service, auto Decide, auto Tell, class Input, runtime::Access Who>
+Route told_foreign(std::string_view verb, std::string_view path, Result<Input> (*parse)(ForeignRequest const&), Who who, Doc doc,
+                   ForeignOptions options = {}) {
+    static_assert(std::is_same_v<Input, typename runtime::DecideShape<decltype(Decide)>::Input>);
+    return runtime::make_foreign(told_command<Service, Decide, Tell>(V1, verb, path, who, doc), parse, options);
 }
 
 // A command that hashes a password or the like, which takes a tenth of a second: `look` sees the state, `work` runs on a worker without it
@@ -370,10 +425,7 @@ template <class Service, auto Look, auto Work, auto Decide, class Input, runtime
 Route slow_foreign(std::string_view verb, std::string_view path, Result<Input> (*parse)(ForeignRequest const&), Who who, Doc doc,
                    ForeignOptions options = {}) {
     static_assert(std::is_same_v<Input, typename runtime::SlowLook<decltype(Look)>::InputType>);
-    Route r = slow_route<Service, Look, Work, Decide>(V1, verb, path, who, doc);
-    GANTRY_ASSERT(r.reply == &codec::type_of<ForeignReply>(), "a foreign route answers with a ForeignReply");
-    r.foreign = runtime::ForeignDecl{reinterpret_cast<runtime::RouteFn>(parse), &runtime::parse_foreign<Input>, options};
-    return r;
+    return runtime::make_foreign(slow_route<Service, Look, Work, Decide>(V1, verb, path, who, doc), parse, options);
 }
 
 }  // namespace gantry

@@ -50,6 +50,8 @@ class Call {
     virtual void applying() = 0;  // from here on a failure means that apply broke its promise
     virtual Result<void> end_write(codec::Type const& reply, void const* value, int status) = 0;
     virtual void abandon_write() = 0;
+    // Instead of end_write: the decision answered `wait`. 500 "wait_refused" where it may not.
+    virtual Result<void> wait(Wait wait, std::size_t events);
     virtual std::string position_text(Position position) const = 0;
     virtual void answer(codec::Type const& reply, void const* value, int status) = 0;
 };
@@ -61,6 +63,9 @@ struct Answer;
 using RouteFn = void (*)();
 using RunKernelRoute = Result<Answer> (*)(Host&, Bind const&);
 using RunRoute = Result<void> (*)(RouteFn, Call&);
+// The reply (JSON) of a told command, made of what its decision found and of the log's events.
+using ReadEvent = std::function<Result<std::shared_ptr<void const>>(Position)>;
+using TellRoute = Result<std::string> (*)(void const* found, ReadEvent read, Ctx const&);
 using MakeQuery = Result<text::Query> (*)(RouteFn, void const* input, Ctx const&);
 
 struct RouteDecl {
@@ -71,6 +76,7 @@ struct RouteDecl {
     bool page = false;       // a read that answers with a Page
     bool slow = false;       // a command that works long before it is decided: for a worker's thread
     bool feed = false;       // the kernel's own: what the service recorded (feed.h)
+    bool waits = false;      // a command that may answer that it waits
     std::string_view scope;  // empty: open to all
     std::string_view doc;
     std::optional<Deprecated> deprecated;
@@ -78,6 +84,8 @@ struct RouteDecl {
     codec::Type const* reply = nullptr;
     RouteFn function = nullptr;
     RunRoute run = nullptr;
+    codec::Type const* found = nullptr;  // of a told command, with `tell`: what its decision gives, and what is remembered for repeats
+    TellRoute tell = nullptr;
     RouteFn query = nullptr;  // of a search (text.h), with make_query
     MakeQuery make_query = nullptr;
     RunKernelRoute kernel = nullptr;          // instead of `run`: about what the kernel keeps beside the state; of now alone

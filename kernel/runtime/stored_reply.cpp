@@ -19,18 +19,23 @@ std::string encode_stored_reply(codec::Type const& reply, void const* value, int
     return out;
 }
 
-Result<StoredReply> decode_stored_reply(codec::Type const& reply, std::string_view stored, codec::Sealer const* sealer) {
+Result<int> decode_stored_value(codec::Type const& reply, std::string_view stored, void* value, codec::Sealer const* sealer) {
     ByteReader in(stored);
-    StoredReply out;
-    out.status = int(in.varint());
+    int const status = int(in.varint());
     auto const fingerprint = in.fixed<std::uint64_t>();
     bool const kept = in.fixed<char>() == '\1';
     if (!in.ok()) return fail(500, "log_damaged", "the stored reply of a command can't be read");
     if (!kept) return fail(409, "secret_not_repeated", "this command was done before; its reply held a secret, which is given once");
-    AnyValue value(reply);
-    if (fingerprint != codec::fingerprint(reply) || !codec::decode_binary(reply, value.get(), in, sealer) || !in.done())
+    if (fingerprint != codec::fingerprint(reply) || !codec::decode_binary(reply, value, in, sealer) || !in.done())
         return fail(409, "reply_not_kept",
                     "this command was done before, by a release that gave another form of reply; read its result instead");
+    return status;
+}
+
+Result<StoredReply> decode_stored_reply(codec::Type const& reply, std::string_view stored, codec::Sealer const* sealer) {
+    AnyValue value(reply);
+    StoredReply out;
+    TRY_ASSIGN(out.status, decode_stored_value(reply, stored, value.get(), sealer));
     codec::encode_json(reply, value.get(), out.body);
     return out;
 }

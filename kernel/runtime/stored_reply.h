@@ -16,6 +16,8 @@ struct StoredReply {
     int status = 200;
     std::string body;  // the same JSON as the first time
 };
+// The value itself, which may point into `stored`; the status is what is given. Problems as of decode_stored_reply.
+Result<int> decode_stored_value(codec::Type const& reply, std::string_view stored, void* value, codec::Sealer const* sealer);
 // 409 "secret_not_repeated", or 409 "reply_not_kept" when this release gives another type of reply: the command was done all the same.
 Result<StoredReply> decode_stored_reply(codec::Type const& reply, std::string_view stored, codec::Sealer const* sealer);
 

@@ -37,6 +37,7 @@ Problem not_now(std::string_view why) {
 }  // namespace
 
 Result<Searched> Call::search(void const*) { return fail(400, "request_invalid", "a search is of now alone: leave as_of out"); }
+Result<void> Call::wait(Wait, std::size_t) { return abandon_write(), fail(500, "wait_refused", "nobody waits here"); }
 
 TextIndexer::TextIndexer(Parts parts)
     : parts_(std::move(parts)), decl_(*parts_.host.decl().text), holds_personal_(holds_personal(*parts_.host.decl().event)) {}

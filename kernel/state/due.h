@@ -47,6 +47,8 @@ class Due : public state::Tracked {
         free_.push_back(slot);
         return true;
     }
+    // What a touch of the key touches, whether or not it is there: for a command that waits.
+    state::KeyHash key_of(Key const& key) const { return key_of_hash(state::key_hash(key)); }
     std::optional<Time> find(Key const& key) const {
         auto const hash = state::key_hash(key);
         note(hash);

@@ -12,6 +12,8 @@ class Marks : public Tracked {
     void looked_up(std::uint64_t key) const { note(mix64(key)); }
     void looked_at_all() const { note_all(); }
     void changed(std::uint64_t key) { touch(mix64(key)); }
+    // What a change of the key touches: for a command that waits.
+    KeyHash key_of(std::uint64_t key) const { return key_of_hash(mix64(key)); }
     std::size_t memory_bytes() const { return 0; }
     void save(Out&) const {}
     bool load(In&) { return true; }

@@ -20,6 +20,8 @@ class DenseRows : public Tracked {
         return rows_.size();
     }
     bool has(std::uint64_t n) const { return n >= 1 && n <= rows_.size(); }
+    // What a touch of the row touches: for a command that waits.
+    KeyHash key_of(std::uint64_t n) const { return key_of_hash(mix64(n)); }
     // Noted as a lookup of this row.
     Row const& operator[](std::uint64_t n) const {
         note(mix64(n));

@@ -39,6 +39,8 @@ class Table : public state::Tracked {
         return is_seen(slots_[slot]) ? &row : nullptr;
     }
     bool contains(Key const& key) const { return find(key) != nullptr; }
+    // What a touch of the key touches, whether or not it is there: for a command that waits.
+    state::KeyHash key_of(Key const& key) const { return key_of_hash(state::key_hash(key)); }
 
     // Inserts, or replaces.
     void put(Key const& key, Row row) {

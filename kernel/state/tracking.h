@@ -101,6 +101,7 @@ class Tracked {
     void set_salt(std::uint64_t salt) { salt_ = mix64(salt); }
 
    protected:
+    KeyHash key_of_hash(std::uint64_t key) const { return salt_ ^ key; }
     void note(std::uint64_t key) const {
         if (reading) reading->note(salt_ ^ key);
     }

@@ -1,0 +1,64 @@
+#include "kernel/runtime/recent_events.h"
+
+#include <algorithm>
+
+#include "kernel/base/assert.h"
+#include "kernel/base/varint.h"
+#include "kernel/runtime/any_value.h"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr std::size_t overhead_bytes = 96;  // of a batch, besides its events
+
+// A value that may point into the bytes that it was read from.
+struct Shown {
+    std::shared_ptr<std::string const> bytes;
+    AnyValue value;
+};
+
+}  // namespace
+
+RecentEvents::RecentEvents(codec::Type const& event_variant, codec::Sealer const* sealer, std::size_t bytes_max)
+    : type_(event_variant), sealer_(sealer), bytes_max_(bytes_max) {
+    if (!keeps()) return;
+    auto reader = codec::make_event_reader(codec::encode_event_schema(type_), type_);
+    GANTRY_ASSERT(reader, "today's events have today's shape");
+    reader_ = std::move(*reader);
+}
+
+void RecentEvents::add(log::Position first, std::uint32_t count, std::string events) {
+    if (!keeps()) return;
+    std::deque<Batch> dropped;  // freed without the lock
+    auto shared = std::make_shared<std::string const>(std::move(events));
+    std::lock_guard lock(mutex_);
+    bytes_ += shared->size() + overhead_bytes;
+    batches_.push_back({first, count, std::move(shared)});
+    while (bytes_ > bytes_max_) {
+        bytes_ -= batches_.front().events->size() + overhead_bytes;
+        dropped.push_back(std::move(batches_.front()));
+        batches_.pop_front();
+    }
+}
+
+std::shared_ptr<void const> RecentEvents::find(log::Position position) const {
+    if (!keeps()) return nullptr;
+    Batch batch;
+    {
+        std::lock_guard lock(mutex_);
+        auto at = std::ranges::upper_bound(batches_, position, {}, &Batch::first);
+        if (at == batches_.begin() || position - (--at)->first >= at->count) return nullptr;
+        batch = *at;
+    }
+    auto shown = std::make_shared<Shown>(batch.events, AnyValue(type_));
+    ByteReader in(*batch.events);
+    for (auto at = batch.first;; ++at) {
+        auto const number = std::uint32_t(in.varint());
+        auto const payload = in.string();
+        if (at < position) continue;
+        if (!reader_->decode(number, payload, shown->value.get(), sealer_)) return nullptr;
+        return {shown, shown->value.get()};
+    }
+}
+
+}  // namespace gantry::runtime
