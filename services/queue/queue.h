@@ -1,0 +1,26 @@
+#pragma once
+#include "services/queue/views.h"
+
+namespace gantry::queue {
+
+// [queue]
+struct Settings {
+    std::optional<Duration> history;
+};
+RECORD(Settings, history);
+
+struct Service {
+    using State = queue::State;
+    using Event = queue::Event;
+    using Settings = queue::Settings;
+    static constexpr std::string_view name = "queue";
+    static constexpr std::string_view doc = "Durable work queues: a task leaves only when its worker says so.";
+    static std::vector<Route> routes();
+    static std::vector<Timer> timers();
+    static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
+    // The oldest event that holds the content of a task.
+    static std::optional<Position> needs(State const& s);
+    static std::optional<Duration> retention(Settings const& settings) { return settings.history; }
+};
+
+}  // namespace gantry::queue

@@ -1,0 +1,270 @@
+#pragma once
+#include <limits>
+#include <tuple>
+
+#include "kernel/state/counted_names.h"
+#include "services/queue/facts.h"
+
+// The queue's state: a pure fold of the facts. A task is a row of 80 bytes that points at the event with its content; tasks of one queue
+// and key are a lane. Texts are numbers here; 0 is "none" in every number. `slot` is where a row lies, `number` is t_<number>.
+namespace gantry::queue {
+
+// In the order of their lists. `behind`: waits for an earlier one of its group.
+enum class TaskState : std::uint8_t { ready, delayed, behind, leased, buried, dead, done };
+ENUM(TaskState, ready, delayed, behind, leased, buried, dead, done);
+inline constexpr std::size_t task_states = 7;
+constexpr bool is_aside(TaskState s) { return s == TaskState::buried || s == TaskState::dead || s == TaskState::done; }
+
+enum TaskFlags : std::uint8_t { task_cancel = 1 };
+
+struct TaskRow {
+    std::uint64_t number = 0;   // 0: this slot is free
+    std::uint64_t content = 0;  // position of the event that holds it
+    std::int64_t made_us = 0;
+    std::int64_t rank = 0;   // the less, the sooner: when it came, later by `ageing_ms` for each step of its priority
+    std::int64_t at_us = 0;  // delayed: due; leased: its deadline; buried, dead, done: since when
+    std::uint32_t queue = 0, lane = 0, group = 0, unique = 0;
+    std::uint32_t tags = 0;  // the set, in `tag_sets`
+    std::uint32_t priority = 0;
+    std::uint32_t run_s_max = 0;
+    std::uint16_t attempts = 0, starts = 0;  // that came to nothing; in all
+    std::uint16_t attempts_max = 0;          // 0: as the queue says
+    std::uint16_t traces = 0;
+    std::uint16_t spare = 0;
+    std::uint8_t state = 0, flags = 0;
+    TaskState is() const { return TaskState(state); }
+};
+RECORD(TaskRow, number, content, made_us, rank, at_us, queue, lane, group, unique, tags, priority, run_s_max, attempts, starts,
+       attempts_max, traces, spare, state, flags);
+static_assert(sizeof(TaskRow) == 80);
+
+// Who has a task.
+struct LeaseRow {
+    std::uint64_t fence = 0;
+    Worker worker;
+    Time since;
+    std::uint32_t progress_permille = 0;
+    Text<0, 2000> message;
+    Reason cancel_reason;
+};
+RECORD(LeaseRow, fence, worker, since, progress_permille, message, cancel_reason);
+
+// One attempt that ended, or log lines of one: the position of the event that tells.
+struct TraceRow {
+    std::uint64_t position = 0;
+};
+RECORD(TraceRow, position);
+inline constexpr std::uint64_t trace_bits = 16;
+inline constexpr std::uint32_t traces_max = 200;  // of a task; older ones are left to the log
+
+// What a start adds to the share of a key of weight 1.
+inline constexpr std::uint64_t share_unit = 1u << 20;
+std::int64_t weight_of(QueueSettings const& settings, std::string_view key);
+enum LaneFlags : std::uint32_t { lane_active = 1, lane_slow = 2 };
+
+// The tasks of one queue and key.
+struct LaneRow {
+    std::uint64_t share = 0;   // virtual time: grows with each start, the slower the greater the key's weight
+    std::uint64_t order = 0;   // in `active`
+    std::int64_t paid_us = 0;  // of the rate: when all that was started is paid for
+    std::uint32_t queue = 0, key = 0;
+    std::uint32_t tasks = 0, ready = 0, running = 0;
+    std::uint32_t flags = 0;
+};
+RECORD(LaneRow, share, order, paid_us, queue, key, tasks, ready, running, flags);
+
+struct ActiveLane {
+    std::uint64_t queue = 0, order = 0, lane = 0;
+    auto operator<=>(ActiveLane const&) const = default;
+};
+RECORD(ActiveLane, queue, order, lane);
+
+struct GroupRow {
+    std::uint32_t queue = 0, name = 0;
+    std::uint32_t members = 0, tasks = 0;  // that wait or run; with those that were put aside
+    std::uint32_t front = 0;               // slot + 1 of the one that isn't behind
+};
+RECORD(GroupRow, queue, name, members, tasks, front);
+
+struct UniqueRow {
+    std::uint64_t number = 0;  // 0: it has ended, and another may not come before `until_us`
+    std::uint64_t newest = 0;  // the task that had it last
+    std::int64_t until_us = 0;
+    std::uint32_t queue = 0, name = 0;
+};
+RECORD(UniqueRow, number, newest, until_us, queue, name);
+
+struct QueueRow {
+    std::uint32_t number = 0;
+    QueueName name;
+    QueueSettings settings;
+    Time made_at;
+    bool paused = false, slow = false;
+    std::optional<Time> paused_until;
+    Reason pause_reason;
+    std::vector<std::uint64_t> counts = std::vector<std::uint64_t>(task_states);  // by state
+    std::uint64_t put = 0, done = 0, failed = 0, expired = 0;
+    std::uint64_t share = 0;   // of the lane that was served last
+    std::int64_t paid_us = 0;  // of the rate
+    std::int64_t hour = 0;     // since 1970, of the newest times
+
+    std::uint64_t count(TaskState s) const { return counts[std::size_t(s)]; }
+    // What waits or runs or was put aside: all but what is done.
+    std::uint64_t depth() const;
+    bool is_idle() const { return depth() == 0 && count(TaskState::done) == 0; }
+};
+RECORD(QueueRow, number, name, settings, made_at, paused, slow, paused_until, pause_reason, counts, put, done, failed, expired, share,
+       paid_us, hour);
+
+// Of one queue.
+struct WorkerRow {
+    Worker worker;
+    std::uint32_t running = 0;
+    Time seen;
+};
+RECORD(WorkerRow, worker, running, seen);
+
+struct State {
+    state::Marks available;  // of a queue, by the hash of its name: something may be taken that could not before
+    Table<Str, QueueRow> queues;
+    Table<std::uint32_t, Str> queue_names;
+
+    state::Marks tasks_changed;  // by number; the list as a whole
+    state::Chunked<TaskRow> tasks;
+    state::Chunked<std::uint32_t> free_tasks;
+    state::HashIndex by_number;
+    state::Ordered<std::uint32_t> places;  // slots by lane, state, rank, number
+    state::Ordered<std::uint32_t> ages;    // slots by queue, whether they were put aside, number
+    state::Ordered<std::uint32_t> groups;  // slots by group, number: of those that wait or run
+    state::Ordered<std::uint64_t> tagged;  // tag and slot
+
+    state::CountedNames keys, group_names, unique_names, tags, tag_sets;
+    state::Chunked<LaneRow> lanes;  // from 1 at [0]
+    state::Chunked<std::uint32_t> free_lanes;
+    state::HashIndex lane_index;
+    state::Ordered<std::uint64_t> lanes_of;  // queue and lane
+    state::Ordered<ActiveLane> active;       // those of which something may be started, the next one first
+    state::Chunked<GroupRow> group_rows;
+    state::Chunked<std::uint32_t> free_groups;
+    state::HashIndex group_index;
+    state::Chunked<UniqueRow> uniques;
+    state::Chunked<std::uint32_t> free_uniques;
+    state::HashIndex unique_index;
+
+    Table<std::uint64_t, LeaseRow> leases;  // by number
+    Table<std::uint64_t, TraceRow> traces;  // by number and count
+    Table<Str, WorkerRow> workers;          // "<queue>/<worker>"
+    state::Tally times;                     // histograms (times.h)
+    state::Chunked<std::uint64_t> next_;    // [0]: numbers given to tasks, [1]: to queues
+
+    Due<std::uint64_t> due;                               // delayed
+    Due<std::uint64_t> deadlines;                         // of leases
+    Due<std::uint64_t> kept;                              // done and dead ones
+    Due<std::uint64_t> slow_lanes, slow_queues, windows;  // by number: when the rate lets another one start; when a unique key is free
+
+    void apply(QueueSet const& e, At const& at);
+    void apply(QueuePaused const& e, At const& at);
+    void apply(QueueDropped const& e, At const& at);
+    void apply(Put const& e, At const& at);
+    void apply(Edited const& e, At const& at);
+    void apply(Reserved const& e, At const& at);
+    void apply(Extended const& e, At const& at);
+    void apply(Completed const& e, At const& at);
+    void apply(Failed const& e, At const& at);
+    void apply(Released const& e, At const& at);
+    void apply(Buried const& e, At const& at);
+    void apply(Kicked const& e, At const& at);
+    void apply(Moved const& e, At const& at);
+    void apply(Deleted const& e, At const& at);
+    void apply(CancelAsked const& e, At const& at);
+    void apply(Ripened const& e, At const& at);
+    void apply(Forgotten const& e, At const& at);
+    void apply(KeyFreed const& e, At const& at);
+    void apply(QueueFreed const& e, At const& at);
+    void apply(UniqueFreed const& e, At const& at);
+
+    static constexpr std::uint32_t none = state::HashIndex::none;
+    // --- lookups -----------------------------------------------------------------------------------------------------------------
+    std::uint64_t given() const { return next_.empty() ? 0 : next_[0]; }  // numbers of tasks
+    std::uint32_t slot_of(std::uint64_t number) const;                    // none
+    TaskRow const* find(TaskId id) const;                                 // noted
+    QueueRow const& queue_of(std::uint32_t number) const;
+    std::uint32_t lane_of(std::uint32_t queue, std::string_view key) const;    // 0: none
+    std::uint32_t group_of(std::uint32_t queue, std::string_view name) const;  // 0: none
+    UniqueRow const* unique_of(std::uint32_t queue, std::string_view name) const;
+    std::string_view key_of(TaskRow const& task) const { return keys.text(lanes[task.lane - 1].key); }
+    std::vector<std::string> tags_of(TaskRow const& task) const;
+    state::KeyHash available_key(std::string_view queue) const { return available.key_of(hash64(queue)); }
+    WorkerRow const* worker(std::string_view queue, std::string_view worker) const;
+    // Nothing of the queue may start now, whatever its keys say.
+    static bool is_closed(QueueRow const& queue);
+    // How many starts the rate lets pass at once at a time; a great number where there is none.
+    static std::int64_t starts_free(std::int64_t paid_us, std::int64_t rate_max, std::int64_t window_ms, Time now);
+
+    static constexpr std::uint32_t probe = ~std::uint32_t(0) - 1;
+    auto by_place(TaskRow const* probed = nullptr) const {
+        return [this, probed](std::uint32_t a, std::uint32_t b) { return place(row(a, probed)) < place(row(b, probed)); };
+    }
+    auto by_age(TaskRow const* probed = nullptr) const {
+        return [this, probed](std::uint32_t a, std::uint32_t b) { return age(row(a, probed)) < age(row(b, probed)); };
+    }
+    auto by_group(TaskRow const* probed = nullptr) const {
+        return [this, probed](std::uint32_t a, std::uint32_t b) { return in_group(row(a, probed)) < in_group(row(b, probed)); };
+    }
+    static std::tuple<std::uint32_t, std::uint8_t, std::int64_t, std::uint64_t> place(TaskRow const& t) {
+        return {t.lane, t.state, t.rank, t.number};
+    }
+    static std::tuple<std::uint32_t, bool, std::uint64_t> age(TaskRow const& t) { return {t.queue, is_aside(t.is()), t.number}; }
+    static std::pair<std::uint32_t, std::uint64_t> in_group(TaskRow const& t) { return {t.group, t.number}; }
+
+    // Visits slots of a lane in one state, the next one first, until `visit(slot)` returns false.
+    template <class Visit>
+    void walk_lane(std::uint32_t lane, TaskState state, Visit&& visit) const {
+        TaskRow from;
+        from.lane = lane, from.state = std::uint8_t(state), from.rank = std::numeric_limits<std::int64_t>::min();
+        places.ascend(
+            probe, [&](std::uint32_t slot) { return tasks[slot].lane == lane && tasks[slot].is() == state && visit(slot); },
+            by_place(&from));
+    }
+
+   private:
+    TaskRow const& row(std::uint32_t slot, TaskRow const* probed) const { return slot == probe ? *probed : tasks[slot]; }
+    QueueRow const& opened(std::string_view name, Time now);
+    template <class Change>
+    void change_queue(std::uint32_t number, Change&& change) {
+        queues.change(*queue_names.find(number), std::forward<Change>(change));
+    }
+    std::uint32_t lane_for(std::uint32_t queue, std::string_view key);
+    void refresh(std::uint32_t lane);
+    void refresh_queue(std::uint32_t queue);
+    void drop_lane_if_unused(std::uint32_t lane);
+    void offer(std::uint32_t queue);
+    void count_start(std::uint32_t lane, Time now);
+
+    std::uint32_t add(TaskRow const& row);
+    void remove(std::uint32_t slot, Time now);
+    void insert_place(std::uint32_t slot);
+    void erase_place(std::uint32_t slot);
+    void set_state(std::uint32_t slot, TaskState to, std::int64_t at_us);
+    // A task that nobody has waits: until `due_us`, behind others of its group, or for a worker.
+    void wait(std::uint32_t slot, std::int64_t due_us, Time now);
+    void end_lease(std::uint32_t slot);
+    void join_group(std::uint32_t slot);
+    void leave_group(std::uint32_t slot, Time now);
+    void choose_front(std::uint32_t group, Time now);
+    void forget_group(std::uint32_t group);
+    void hold_unique(std::uint32_t slot, std::string_view name, std::optional<Time> until);
+    void let_unique(std::uint32_t slot, Time now);
+    void drop_unique(std::uint32_t unique);
+    void set_tags(std::uint32_t slot, std::vector<Tag> const& tags);
+    void drop_tags(std::uint32_t slot);
+    void trace(std::uint32_t slot, Position position);
+    void drop_traces(TaskRow const& task);
+    void count_time(std::uint32_t queue, bool run, std::int64_t us, Time now);
+    void changed(TaskRow const& task);
+};
+STATE(State, available, queues, queue_names, tasks_changed, tasks, free_tasks, by_number, places, ages, groups, tagged, keys, group_names,
+      unique_names, tags, tag_sets, lanes, free_lanes, lane_index, lanes_of, active, group_rows, free_groups, group_index, uniques,
+      free_uniques, unique_index, leases, traces, workers, times, next_, due, deadlines, kept, slow_lanes, slow_queues, windows);
+
+}  // namespace gantry::queue
