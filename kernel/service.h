@@ -25,6 +25,7 @@
 #include "kernel/runtime/service.h"
 #include "kernel/runtime/text.h"
 #include "kernel/state/bits.h"
+#include "kernel/state/counted_names.h"
 #include "kernel/state/due.h"
 #include "kernel/state/marks.h"
 #include "kernel/state/names.h"

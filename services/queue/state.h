@@ -2,7 +2,6 @@
 #include <limits>
 #include <tuple>
 
-#include "kernel/state/counted_names.h"
 #include "services/queue/facts.h"
 
 // The queue's state: a pure fold of the facts. A task is a row of 80 bytes that points at the event with its content; tasks of one queue
