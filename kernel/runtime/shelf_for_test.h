@@ -82,7 +82,8 @@ inline Result<Emit<Found, Event>> take(State const& s, Wanted const& in, Ctx con
         out.events.push_back(Taken{name, in.by});
         return out;
     }
-    if (!cx.may_wait && in.by != Str("a fool")) return out;  // a fool waits where he may not
+    if (in.by == Str("a fool")) return out.wait.emplace(), out;  // whether he may or not
+    if (!cx.may_wait) return out;
     std::vector<state::KeyHash> keys{s.shelves.key_of(in.shelf)};
     if (in.or_shelf) keys.push_back(s.shelves.key_of(*in.or_shelf));
     out.wait = Wait{std::move(keys), cx.now + Duration::millis(in.wait_ms), std::uint64_t(std::int64_t(in.alike))};

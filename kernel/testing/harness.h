@@ -125,7 +125,7 @@ class Harness : public testing::BenchOfOne {
         return Said(*this, ask(verb, target, body, std::exchange(headers_, {})));
     }
     // A command that may wait, on the way of a route that says `Waits` (`call` is answered at once): it is decided again by what is called,
-    // recorded and done here later.
+    // recorded and done here later. A restart, and `given`, which restarts, leave it without an answer.
     //
     //     auto worker = h.as("u_bob").waits("POST", "/queue/v1/queues/q/reserve", R"({"wait_ms":5000})");
     //     h.as("u_ann").call("POST", "/queue/v1/queues/q/tasks", R"({"payload":1})");
