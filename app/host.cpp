@@ -154,6 +154,7 @@ int host_services(config::Config& config, GivenSettings const& given, std::vecto
     options.io_threads = int(server.io_threads), options.effect_threads = int(server.effect_threads),
     options.stop_timeout = server.stop_timeout;
     options.history_bytes_max = std::uint64_t(server.history_memory_max_mib) << 20;
+    options.waiting_commands_max = std::size_t(std::int64_t(server.waiting_commands_max));
     options.snapshot_bytes_max = std::uint64_t(server.snapshots_max_mib) << 20;
     options.memory_bytes_max = std::uint64_t(server.memory_max_mib) << 20, options.clock_ahead_accepted = server.accept_clock_behind;
     auto const log = config.get<LogSettings>("log");

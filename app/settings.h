@@ -22,13 +22,14 @@ struct ServerSettings {
     Duration stop_timeout = Duration::seconds(30);
     Bounded<0, 1 << 30> memory_max_mib = 0;
     Bounded<1, 1 << 30> history_memory_max_mib = 1024;
+    Bounded<0, 10'000'000> waiting_commands_max = 100'000;
     Bounded<0, 1 << 30> snapshots_max_mib = 8192;
     std::vector<std::string> elsewhere;
     Bounded<0, 1'000'000'000'000> followers_keep_events = 10'000'000;
     bool accept_clock_behind = false;
 };
 RECORD(ServerSettings, listen, data, log, io_threads, effect_threads, services, sites, log_level, stop_timeout, memory_max_mib,
-       history_memory_max_mib, snapshots_max_mib, elsewhere, followers_keep_events, accept_clock_behind);
+       history_memory_max_mib, waiting_commands_max, snapshots_max_mib, elsewhere, followers_keep_events, accept_clock_behind);
 
 // [http]: the limits of the edge; what happens beyond each stands in kernel/http/server.h.
 struct HttpSettings {

@@ -12,6 +12,7 @@
 #include "kernel/runtime/fake_world.h"
 #include "kernel/runtime/gate.h"
 #include "kernel/runtime/notes_for_test.h"
+#include "kernel/runtime/shelf_for_test.h"
 
 namespace gantry::runtime {
 namespace {
@@ -51,7 +52,7 @@ class Deadlines : public ::testing::Test {
     // Nothing comes for so long.
     static bool silent(http::RawClient& client, int wait_ms) { return !client.receive_some(wait_ms) && client.timed_out; }
 
-    ServiceDecl const decl_ = declare<notes::Service>();
+    ServiceDecl decl_ = declare<notes::Service>();
     Duration after_wait_max_ = Duration::seconds(20);
     std::unique_ptr<net::IoThreads> threads_;
     net::IoThreads verifiers_{1};
@@ -60,6 +61,19 @@ class Deadlines : public ::testing::Test {
     std::unique_ptr<http::Server> server_;
     std::uint16_t port_ = 0;
 };
+
+TEST_F(Deadlines, ACommandThatWaitsIsAnsweredBeforeIt) {
+    stop();
+    decl_ = declare<shelf::Service>();
+    start();
+    http::RawClient client(port_);
+    auto const answer =
+        client.exchange(head("POST", "/shelf/v1/take", "Gantry-Timeout: 300\r\n", R"({"shelf":"a","by":"ann","wait_ms":600000})"));
+    EXPECT_EQ(http::status_of(answer), 200) << answer;
+    EXPECT_NE(answer.find(R"("what":"nothing")"), answer.npos) << answer;
+    EXPECT_EQ(world_->host().waiting().asked(), 1u);
+    EXPECT_EQ(world_->host().waiting().count(), 0u);
+}
 
 TEST_F(Deadlines, AreMillisecondsFromOneToADay) {
     http::RawClient client(port_);

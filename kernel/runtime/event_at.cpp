@@ -9,7 +9,7 @@ Result<AnyValue> event_at(Host const& host, Position position) {
     AnyValue borrowed(type), owned(type);
     Result<void> read = fail(410, "position_gone", "the log has no such event");
     TRY_VOID(host.log().find(position, [&](log::BatchView const& batch) {
-        auto reader = codec::make_event_reader(batch.schemas, type, host.decl().renames);
+        auto reader = host.event_readers().of(batch, type, host.decl().renames);
         if (!reader) return read = std::unexpected(std::move(reader.error())), false;
         ByteReader in(batch.events);
         for (std::uint32_t i = 0; i < batch.count; ++i) {

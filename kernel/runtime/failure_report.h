@@ -48,8 +48,9 @@ struct SeenByDecision {
     std::string position;            // of the newest event in its state
     std::vector<std::string> drawn;  // random numbers, as 16 hexadecimal digits each, in their order: fresh ids come of them
     std::uint64_t drawn_total = 0;   // more than those: only the first are kept
+    std::optional<bool> may_wait;    // of a command that may answer that it waits
 };
-RECORD(SeenByDecision, now, position, drawn, drawn_total);
+RECORD(SeenByDecision, now, position, drawn, drawn_total, may_wait);
 
 struct FailureReport {
     static constexpr bool has_defaults = true;

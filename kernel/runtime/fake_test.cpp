@@ -8,6 +8,7 @@
 #include "kernel/codec/json.h"
 #include "kernel/http/gantry/client.h"
 #include "kernel/runtime/notes_for_test.h"
+#include "kernel/runtime/shelf_for_test.h"
 #include "kernel/runtime/sse_reader_test.h"
 
 namespace gantry::runtime {
@@ -61,6 +62,28 @@ TEST_F(Fakes, TheClockStandsUntilItIsMoved) {
     EXPECT_TRUE(fake.clock().advance(Duration::hours(1)));
     EXPECT_EQ(send("GET", "/_fake/clock").body, R"({"now":"2026-02-01T01:00:00Z"})");
     EXPECT_TRUE(fake.clock().set(fake.clock().now())) << "the same moment isn't back";
+}
+
+TEST(FakeWaits, TheClockThatIsMovedEndsAWait) {
+    Fake fake(declare<shelf::Service>(), {.clock = noon});
+    auto waits = [&] {
+        auto answer = std::async(std::launch::async, [&] {
+            client::Session session(fake.url());
+            client::Request request{.method = "POST", .target = "/shelf/v1/take"};
+            request.body = R"({"shelf":"a","by":"ann","wait_ms":600000})", request.headers = {{"Content-Type", "application/json"}};
+            return session.send(std::move(request)).body;
+        });
+        while (fake.host().waiting().count() == 0) std::this_thread::yield();
+        return answer;
+    };
+    auto answer = waits();
+    ASSERT_TRUE(fake.clock().advance(Duration::millis(599'999)));
+    EXPECT_EQ(fake.host().waiting().count(), 1u);
+    ASSERT_TRUE(fake.clock().advance(Duration::millis(1)));
+    EXPECT_EQ(answer.get(), R"({"by":"ann","what":"nothing","noted":""})");
+    answer = waits();
+    fake.reset();
+    EXPECT_NE(answer.get().find("stopping"), std::string::npos);
 }
 
 TEST_F(Fakes, TheClockGoesNeitherBackNorBeyondItsEnd) {

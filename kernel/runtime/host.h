@@ -301,6 +301,7 @@ class Host {
     std::uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
     log::Log& log() const { return parts_.log; }
     RecentEvents const& recent() const { return recent_; }
+    EventReaders& event_readers() const { return event_readers_; }
     std::string const& incarnation() const { return incarnation_text_; }
     std::string position_text(Position position) const;
     codec::HashKey const& hash_key() const { return parts_.hash_key; }
@@ -380,6 +381,7 @@ class Host {
     Watch watch_;
     Waiting waiting_;
     RecentEvents recent_;
+    mutable EventReaders event_readers_;
     std::atomic<FollowerDesk*> follower_desk_ = nullptr;
     std::atomic<TextDesk*> text_desk_ = nullptr;
     std::mutex listeners_mutex_;

@@ -55,6 +55,7 @@ std::string Host::report(HostCall const& call, std::string_view kind, std::strin
     Failure failure{.kind = kind, .service = decl_.name, .problem = &problem, .thrown = thrown};
     auto const& ctx = call.ctx();
     if (ctx.next > 0) failure.seen = seen_by(ctx, position_text(ctx.next - 1), &call.drawn());
+    if (failure.seen && call.request() && call.request()->route.waits) failure.seen->may_wait = ctx.may_wait;
     if (call.request()) return file(*parts_.reports, decl_, std::move(failure), *call.request());
     failure.route = what, failure.viewer = &ctx.viewer;
     return parts_.reports->add(failure);

@@ -332,7 +332,7 @@ class Process {
         parts.sealer = &tenant.sealer, parts.settings = served.settings ? served.settings->get() : nullptr;
         parts.snapshots = served.snapshots.get(), parts.hash_key = tenant.hash_key, parts.site = tenant.name;
         parts.memory_bytes_max = options_.memory_bytes_max, parts.history_bytes_max = options_.history_bytes_max;
-        parts.snapshot_bytes_max = options_.snapshot_bytes_max;
+        parts.snapshot_bytes_max = options_.snapshot_bytes_max, parts.waiting_room = &waiting_room_;
         // The host itself is known only later; by then the worker has its turn.
         parts.on_due = [this, &tenant, number = tenant.served.size()](Time) {
             worker_->post(0, [this, &tenant, number] { fire_due(tenant.served[number]); });
@@ -669,6 +669,7 @@ class Process {
     std::string url_;
     std::optional<log::DataDirectory> data_, logs_;
     std::optional<log::Committer> committer_;
+    WaitingRoom waiting_room_{.size = options_.waiting_commands_max};
     std::deque<Tenant> tenants_;
     std::optional<client::Session> outside_;  // what effects call through
     std::optional<Workers> workers_;          // that run effects

@@ -33,6 +33,7 @@ struct ProcessOptions {
     std::string version, revision = {};
     std::string reports_dsn = {};  // of a project of an oops elsewhere, which gets our own reports; empty: the oops of each site, if any
     std::uint64_t memory_bytes_max = 0;             // of each service's state; 0: no limit
+    std::size_t waiting_commands_max = 100'000;     // of all sites and services; beyond: they are answered at once
     std::uint64_t history_bytes_max = 1u << 30;     // of each service's states of the past in memory
     std::uint64_t snapshot_bytes_max = 8ull << 30;  // of each service's snapshots on disk, but for the newest two
     // Services that are followed here and served elsewhere, with the URLs of their servers.

@@ -103,6 +103,10 @@ void write_services(observe::MetricsWriter& w, Measured const& m) {
                 w.sample({{"site", tenant.name}, {"service", served.host->decl().name}}, seconds(m.clock.wall() - *at));
     each_service(w, m, MetricKind::gauge, "gantry_snapshot_age_events", "Events since the newest snapshot: what a start replays.",
                  [](Served const& s) { return s.host->since_snapshot(); });
+    each_service(w, m, MetricKind::gauge, "gantry_waiting_commands", "Commands that wait until there is something for them.",
+                 [](Served const& s) { return s.host->waiting().count(); });
+    each_service(w, m, MetricKind::counter, "gantry_waiting_commands_asked_total", "How often one that waited was decided again.",
+                 [](Served const& s) { return s.host->waiting().asked(); });
     each_service(w, m, MetricKind::counter, "gantry_reports_total", "Failures of ours that were reported.",
                  [](Served const& s) { return s.host->failures(); });
 }

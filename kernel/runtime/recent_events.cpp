@@ -61,4 +61,15 @@ std::shared_ptr<void const> RecentEvents::find(log::Position position) const {
     }
 }
 
+Result<std::shared_ptr<codec::EventReader const>> EventReaders::of(log::BatchView const& batch, codec::Type const& event_variant,
+                                                                   std::span<codec::Rename const> renames) {
+    std::lock_guard lock(mutex_);
+    for (auto const& [id, reader] : kept_)
+        if (id == batch.schemas_id) return reader;
+    TRY_ASSIGN(std::shared_ptr<codec::EventReader const> reader, codec::make_event_reader(batch.schemas, event_variant, renames));
+    if (kept_.size() == kept_max) kept_.pop_front();
+    kept_.emplace_back(batch.schemas_id, reader);
+    return reader;
+}
+
 }  // namespace gantry::runtime

@@ -38,4 +38,16 @@ class RecentEvents {
     std::size_t bytes_ = 0;
 };
 
+// How events were written, by the schemas of their segments: each is read once. Any thread.
+class EventReaders {
+   public:
+    Result<std::shared_ptr<codec::EventReader const>> of(log::BatchView const& batch, codec::Type const& event_variant,
+                                                         std::span<codec::Rename const> renames);
+
+   private:
+    static constexpr std::size_t kept_max = 16;
+    std::mutex mutex_;
+    std::deque<std::pair<std::uint64_t, std::shared_ptr<codec::EventReader const>>> kept_;
+};
+
 }  // namespace gantry::runtime

@@ -68,6 +68,12 @@ class ReplayCall final : public Call {
         return {};
     }
     void abandon_write() override { state::reading = nullptr, state::writing = nullptr; }
+    Result<void> wait(Wait wait, std::size_t events) override {
+        if (!ctx_.may_wait || events > 0) return Call::wait(std::move(wait), events);
+        abandon_write();
+        answer_.status = 204, answer_.position = state_.last;  // it would have waited
+        return {};
+    }
     std::string position_text(Position position) const override { return host_.position_text(position); }
     void answer(codec::Type const& reply, void const* value, int status) override {
         answer_.status = status, answer_.position = state_.last;
@@ -128,7 +134,7 @@ Result<Replayed> replay_request(Host const& host, Folded& state, RouteDecl const
     Viewer const viewer = viewer_of(report.caller);
     DrawnAgain random(report.seen->drawn);
     Ctx ctx{viewer, report.seen->now, state.last + 1, random, settings, &hash_key};
-    ctx.durable = state.last;
+    ctx.durable = state.last, ctx.may_wait = report.seen->may_wait.value_or(false);
     if (route.command && !report.request.host.empty()) ctx.scheme = report.request.scheme, ctx.host = report.request.host;
     ReplayCall call(host, state, route, report, ctx, sealer);
     Replayed out{Answer{}, {}, {}, {}, false};

@@ -23,7 +23,7 @@ BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(
 BenchOfOne::~BenchOfOne() = default;
 
 void BenchOfOne::start() {
-    routes_.reset(), effects_.reset(), text_.reset(), host_.reset();
+    routes_.reset(), effects_.reset(), text_.reset(), host_.reset(), to_ask_.clear();
     log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{}, codec::encode_event_schema(*decl_.event));
     runtime::Host::Parts parts{*log_, clock_, random_};
     parts.settings = settings_, parts.snapshots = &snapshots_, parts.hash_key = hash_key_;
@@ -52,7 +52,7 @@ void BenchOfOne::start() {
 }
 
 void BenchOfOne::run_effects() {
-    for (auto before = ~log::Position{0}; before != host_->applied();) before = host_->applied(), effects_->poll();
+    for (auto before = ~log::Position{0}; before != host_->applied();) before = host_->applied(), effects_->poll(), ask_waiting();
 }
 
 void BenchOfOne::restart() {
@@ -79,7 +79,44 @@ Reply BenchOfOne::ask(std::string_view verb, std::string_view target, std::strin
     follow_clock();
     auto reply = ask_here(verb, target, body, headers);
     if (mirror_ && !is_foreign(verb, target)) mirror_->expect_same(*host_, verb, target, body, headers, reply);
+    ask_waiting();
     return reply;
+}
+
+// A mirror has nobody who waits.
+std::shared_ptr<Pending> BenchOfOne::ask_and_wait(std::string_view verb, std::string_view target, std::string_view body,
+                                                  Headers const& headers) {
+    mirror_.reset(), mirrored_ = false;
+    auto pending = std::make_shared<Pending>(caller_, std::string(verb), std::string(target), std::string(body), headers);
+    decide(pending);
+    ask_waiting();
+    return pending;
+}
+
+void BenchOfOne::decide(std::shared_ptr<Pending> const& pending) {
+    runtime::Waiter waiter{.number = pending->number, .ask = [this, weak = std::weak_ptr(pending)] { to_ask_.push_back(weak); }};
+    auto const caller = std::exchange(caller_, pending->caller);
+    auto reply = ask_here(pending->verb, pending->target, pending->body, pending->headers, &waiter);
+    caller_ = caller;
+    pending->number = waiter.number;
+    if (!waiter.parked) pending->reply = std::move(reply);
+}
+
+void BenchOfOne::leave(Pending& pending) {
+    if (!pending.reply) host_->leave(pending.number);
+    ask_waiting();
+}
+
+void BenchOfOne::ask_waiting() {
+    auto expired = host_->fire_due(0);
+    EXPECT_TRUE(expired) << expired.error().detail;
+    while (!to_ask_.empty()) {
+        auto const pending = to_ask_.front().lock();
+        to_ask_.pop_front();
+        if (!pending || pending->reply) continue;
+        ++pending->asked;
+        decide(pending);
+    }
 }
 
 bool BenchOfOne::is_foreign(std::string_view verb, std::string_view target) const {
@@ -87,7 +124,8 @@ bool BenchOfOne::is_foreign(std::string_view verb, std::string_view target) cons
     return match.target && match.target->route->foreign;
 }
 
-Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers) {
+Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers,
+                           runtime::Waiter* waiter) {
     auto const cut = std::min(target.find('?'), target.size());
     auto const path = target.substr(0, cut), query = target.substr(std::min(cut + 1, target.size()));
     auto match = routes_->match(verb, path);
@@ -123,6 +161,7 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
         request.idempotency_key = headers.idempotency_key, request.target = target, request.body = body,
         request.if_match = headers.if_match;
         if (match.target->read) request.same_path_read = match.target->read->route, request.bind_read = &bind_read;
+        request.waiter = waiter;
     }
     std::optional<Result<runtime::Answer>> told;
     if (!kernel_query.as_of.empty())
@@ -130,6 +169,7 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     else if (auto at_once =
                  host_->call(request, [&]() -> runtime::Done { return [&](Result<runtime::Answer> answer) { told = std::move(answer); }; }))
         told = std::move(*at_once);
+    if (waiter && waiter->parked) return reply;
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
     reply = reply_of(std::move(*told), *match.target->route);
     bool const refused = !reply.code.empty();
@@ -221,6 +261,7 @@ void BenchOfOne::record(std::vector<EncodedEvent> const& events) {
 void BenchOfOne::tick() {
     auto ticked = host_->tick();
     EXPECT_TRUE(ticked) << ticked.error().detail;
+    ask_waiting();
     if (mirror_) mirror_->set_clock(mirror_now_ = clock_.wall());
 }
 

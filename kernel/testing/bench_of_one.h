@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,6 +43,15 @@ struct Headers {
     std::vector<std::pair<std::string, std::string>> others = {};  // for foreign routes
 };
 
+// A call that may wait. Its handle may outlive the bench's interest in it, not the bench.
+struct Pending {
+    std::string caller, verb, target, body;
+    Headers headers;
+    std::uint64_t number = 0;  // the host's
+    int asked = 0;             // how often it was decided again
+    std::optional<Reply> reply = {};
+};
+
 class Mirror;
 
 // The part of a Harness that doesn't know its service's types.
@@ -52,6 +62,12 @@ class BenchOfOne {
     virtual ~BenchOfOne();
 
     Reply ask(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers = {});
+    // The same where the command may wait: it is decided again when it is to be, by what is asked or done here later.
+    std::shared_ptr<Pending> ask_and_wait(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers);
+    // Its client goes.
+    void leave(Pending& pending);
+    // Decides again whoever is to be, also those whose time is up.
+    void ask_waiting();
     void record(std::vector<EncodedEvent> const& events);
     // As after a crash: what the log holds is all that there is.
     void restart();
@@ -89,7 +105,9 @@ class BenchOfOne {
     std::string caller_ = "u_local";
 
    private:
-    Reply ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers);
+    Reply ask_here(std::string_view verb, std::string_view target, std::string_view body, Headers const& headers,
+                   runtime::Waiter* waiter = nullptr);
+    void decide(std::shared_ptr<Pending> const& pending);
     void follow_clock();
     bool is_foreign(std::string_view verb, std::string_view target) const;
     static void show_foreign(Reply& reply, runtime::ForeignDecl const& foreign);
@@ -128,6 +146,7 @@ class BenchOfOne {
     std::unique_ptr<Mirror> mirror_;
     Time mirror_now_{};
     bool mirrored_ = false;  // until the laws are checked, which look inside
+    std::deque<std::weak_ptr<Pending>> to_ask_;
     PrivateValues private_values_;
     bool values_are_random_ = false;  // and thus say nothing about where a private one came from
 };

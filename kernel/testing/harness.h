@@ -124,6 +124,35 @@ class Harness : public testing::BenchOfOne {
     Said call(std::string_view verb, std::string_view target, std::string_view body = {}) {
         return Said(*this, ask(verb, target, body, std::exchange(headers_, {})));
     }
+    // A command that may wait, on the way of a route that says `Waits` (`call` is answered at once): it is decided again by what is called,
+    // recorded and done here later. A restart, and `given`, which restarts, leave it without an answer.
+    //
+    //     auto worker = h.as("u_bob").waits("POST", "/queue/v1/queues/q/reserve", R"({"wait_ms":5000})");
+    //     h.as("u_ann").call("POST", "/queue/v1/queues/q/tasks", R"({"payload":1})");
+    //     worker.answered().wrote(Leased{…});                   // or worker.still_waits(), or h.advance(Duration::seconds(5)) first
+    class Waits {
+       public:
+        Waits(Harness& harness, std::shared_ptr<testing::Pending> pending) : harness_(harness), pending_(std::move(pending)) {}
+        Waits& still_waits() {
+            harness_.ask_waiting();
+            EXPECT_FALSE(pending_->reply) << "it was answered: " << (pending_->reply ? pending_->reply->body : "");
+            return *this;
+        }
+        Said answered() {
+            harness_.ask_waiting();
+            EXPECT_TRUE(pending_->reply) << "it waits still";
+            return Said(harness_, pending_->reply.value_or(testing::Reply{}));
+        }
+        int asked() const { return pending_->asked; }  // how often it was decided again
+        void leaves() { harness_.leave(*pending_); }   // its client goes
+
+       private:
+        Harness& harness_;
+        std::shared_ptr<testing::Pending> pending_;
+    };
+    Waits waits(std::string_view verb, std::string_view target, std::string_view body = {}) {
+        return Waits(*this, ask_and_wait(verb, target, body, std::exchange(headers_, {})));
+    }
     Said get(std::string_view target) { return call("GET", target); }
     Said post(std::string_view target, std::string_view body) { return call("POST", target, body); }
     State const& state() { return *static_cast<State const*>(host().state_for_tools()); }
