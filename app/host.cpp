@@ -16,6 +16,8 @@
 #include "kernel/codec/json.h"
 #include "kernel/http/server.h"
 #include "kernel/observe/log_setup.h"
+#include "kernel/runtime/any_value.h"
+#include "kernel/runtime/listeners.h"
 #include "kernel/runtime/process.h"
 #include "kernel/runtime/report_delivery.h"
 #include "kernel/runtime/sites.h"
@@ -137,6 +139,12 @@ Result<void> check_settings(config::Config const& config) {
             return fail(Problem{400, "config_invalid", "the configuration can't be used", {{"[reports] dsn", r.error().detail}}});
     for (auto const& sink : log_of(config).sinks)
         if (auto r = observe::parse_sink(sink); !r) return std::unexpected(std::move(r.error()));
+    for (auto const& service : all_services()) {
+        if (service.lines.empty() && service.own_ports.empty()) continue;
+        runtime::AnyValue settings(*service.settings);
+        config.fill(service.name, *service.settings, settings.get());
+        if (auto r = runtime::listeners_of(service, settings.get()); !r) return std::unexpected(std::move(r.error()));
+    }
     for (auto const& one : server.elsewhere)
         if (auto r = parse_elsewhere(one); !r) return wrong(config, "elsewhere", r.error());
     return {};

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
-
 #include "app/host.h"
 #include "app/terminal.h"
+#include "kernel/net/endpoint.h"
 
 namespace gantry::app {
 namespace {
@@ -156,20 +155,8 @@ Result<std::pair<std::string, std::string>> parse_elsewhere(std::string_view tex
 }
 
 Result<ListenAddress> parse_listen(std::string_view text) {
-    auto wrong = [&] {
-        return fail(400, "listen_invalid", fmt::format("expected ADDR:PORT like 127.0.0.1:8080 or [::1]:0, found \"{}\"", text));
-    };
-    bool const bracketed = text.starts_with('[');
-    auto const colon = text.rfind(':');
-    if (colon == text.npos) return wrong();
-    std::string_view host = text.substr(0, colon), digits = text.substr(colon + 1);
-    if (bracketed && (host.size() < 3 || host.back() != ']')) return wrong();
-    if (bracketed) host = host.substr(1, host.size() - 2);
-    if (host.empty() || (!bracketed && host.find(':') != host.npos)) return wrong();
-    ListenAddress out{std::string(host)};
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
-    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return wrong();
-    return out;
+    TRY_ASSIGN(auto at, net::parse_endpoint(text));
+    return ListenAddress{std::move(at.host), at.port};
 }
 
 }  // namespace gantry::app

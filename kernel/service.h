@@ -21,6 +21,7 @@
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/effects.h"
 #include "kernel/runtime/follow.h"
+#include "kernel/runtime/line.h"
 #include "kernel/runtime/mail.h"
 #include "kernel/runtime/service.h"
 #include "kernel/runtime/text.h"

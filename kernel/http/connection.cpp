@@ -376,6 +376,7 @@ void Connection::start_request(std::size_t head_size) {
     in_.consume(leading);
     head_size_ = head_size - leading;
     if (auto refused = parse_head(in_.view().substr(0, head_size_), limits_, headers_, head_)) return refuse(refused);
+    if (mount_) mount_head();
     bump(shard_.counters.requests);
     got_request_ = true;
     current_ = new_slot();
@@ -489,11 +490,23 @@ void Connection::start_stream() {
     if (decoder_.done()) std::exchange(sink_, nullptr)->on_end(), end_request();
 }
 
+void Connection::mount_head() {
+    if (!head_.path.starts_with('/')) return;  // OPTIONS *
+    mounted_.assign(*mount_).append(head_.path);
+    auto const path_size = mounted_.size();
+    if (!head_.query.empty()) mounted_.append("?").append(head_.query);
+    head_.target = mounted_, head_.path = head_.target.substr(0, path_size), head_.mount = *mount_;
+    head_.query = head_.query.empty() ? std::string_view() : head_.target.substr(path_size + 1);
+}
+
 // The body moves the read buffer, so the head gets a place of its own.
 void Connection::keep_head() {
     char const* const from = in_.view().data();
     head_kept_.assign(from, head_size_);
+    auto const target = head_.target, path = head_.path, query = head_.query;
+    if (!head_.mount.empty()) head_.target = head_.path = head_.query = {};
     rebase(head_, headers_, from, head_kept_.data());
+    if (!head_.mount.empty()) head_.target = target, head_.path = path, head_.query = query;
     in_.consume(head_size_);
 }
 

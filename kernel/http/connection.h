@@ -125,6 +125,8 @@ class Connection {
     ~Connection();
 
     void start();
+    // Before start(): all targets are below it.
+    void mount_at(std::shared_ptr<std::string const> mount) { mount_ = std::move(mount); }
     void ref() { ++references_; }
     void unref() {  // on the thread
         if (--references_ == 0) delete this;
@@ -182,6 +184,7 @@ class Connection {
     void start_stream();
     void start_unwanted();
     void keep_head();
+    void mount_head();
     void say_continue();
     bool read_body();
     bool read_in_place();
@@ -226,7 +229,9 @@ class Connection {
     std::string body_;
     Reading reading_ = Reading::Head;
     std::size_t head_size_ = 0;
-    std::string head_kept_;  // the head while its body is read
+    std::string head_kept_;                     // the head while its body is read
+    std::shared_ptr<std::string const> mount_;  // null: none
+    std::string mounted_;                       // the target of the request being read, below it
     std::uint64_t body_limit_ = 0, body_bytes_ = 0;
     bool in_place_ = false;  // the body of known size stays in the read buffer
     std::shared_ptr<BodySink> sink_;

@@ -8,6 +8,7 @@ KeptExchange::KeptExchange(Exchange& exchange)
     : target_(exchange.head().target),
       path_(exchange.head().path),
       query_(exchange.head().query),
+      mount_(exchange.head().mount),
       host_(exchange.head().host),
       body_(exchange.body()),
       address_(exchange.peer().address),
@@ -17,7 +18,7 @@ KeptExchange::KeptExchange(Exchange& exchange)
       deferred_(exchange.defer()) {
     for (auto const& header : head_.headers) texts_.emplace_back(header.name, header.value);
     for (auto const& [name, value] : texts_) headers_.push_back({name, value});
-    head_.target = target_, head_.path = path_, head_.query = query_, head_.host = host_, head_.headers = headers_;
+    head_.target = target_, head_.path = path_, head_.query = query_, head_.mount = mount_, head_.host = host_, head_.headers = headers_;
     peer_.address = address_;
 }
 

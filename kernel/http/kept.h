@@ -26,7 +26,7 @@ class KeptExchange {
     void handle(Handler& handler);
 
    private:
-    std::string target_, path_, query_, host_, body_, address_;
+    std::string target_, path_, query_, mount_, host_, body_, address_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<Header> headers_;
     RequestHead head_;

@@ -27,11 +27,12 @@ struct Header {
 // All views point into the connection's read buffer: see Exchange for how long they live.
 struct RequestHead {
     Method method = Method::Get;
-    int version_minor = 1;    // HTTP/1.<n>
-    std::string_view target;  // as sent
-    std::string_view path;    // still percent-encoded; starts with "/", or is "*" for OPTIONS *
-    std::string_view query;   // without "?", still encoded
-    std::string_view host;    // authority: of an absolute-form target, else of Host; with its port; may be empty in HTTP/1.0
+    int version_minor = 1;        // HTTP/1.<n>
+    std::string_view target;      // as sent; of a mounted listener (ListenAddress::mount) with the mount in front, as is the path
+    std::string_view path;        // still percent-encoded; starts with "/", or is "*" for OPTIONS *
+    std::string_view query;       // without "?", still encoded
+    std::string_view mount = {};  // what was put in front; empty: nothing
+    std::string_view host;        // authority: of an absolute-form target, else of Host; with its port; may be empty in HTTP/1.0
     std::span<Header const> headers;
     std::optional<std::uint64_t> content_length;
     bool chunked = false;

@@ -23,6 +23,7 @@ struct Listener {
     LoopTimer retry;
     bool tls = false;
     bool v6 = false;
+    std::shared_ptr<std::string const> mount;  // null: none
 };
 
 constexpr auto retry_after_exhaustion = std::chrono::milliseconds(50);
@@ -96,6 +97,7 @@ Result<std::uint16_t> Server::listen(ListenAddress const& at) {
     impl_->core->threads.run(0, [&] {
         auto listener = std::make_shared<Listener>(*impl_->core->shards[0]->context);
         listener->tls = at.tls, listener->v6 = address.is_v6();
+        if (!at.mount.empty()) listener->mount = std::make_shared<std::string const>(at.mount);
         tcp::endpoint const endpoint(address, at.port);
         listener->acceptor.open(endpoint.protocol(), ec);
         if (!ec) listener->acceptor.set_option(Acceptor::reuse_address(true), ec);
@@ -156,13 +158,14 @@ void Server::Impl::adopt(int fd, Listener const& listener) {
         std::min_element(core->shards.begin(), core->shards.end(), [](auto& a, auto& b) { return a->open.load() < b->open.load(); });
     Shard* const shard = least->get();
     ++core->open, ++shard->open;
-    core->threads.post(shard->index, [core = core, shard, fd, tls = std::move(tls), over, v6 = listener.v6] {
+    core->threads.post(shard->index, [core = core, shard, fd, tls = std::move(tls), over, v6 = listener.v6, mount = listener.mount] {
         Socket socket(*shard->context);
         boost::system::error_code ec;
         socket.assign(v6 ? tcp::v6() : tcp::v4(), fd, ec);
         GANTRY_ASSERT(!ec, "an accepted socket can't join its loop");
         socket.set_option(tcp::no_delay(true), ec);
         auto* connection = new Connection(core, *shard, std::move(socket), tls, over);
+        connection->mount_at(mount);
         connection->start();
         if (core->stopping && !over) connection->close_when_idle();
     });

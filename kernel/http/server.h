@@ -328,6 +328,7 @@ struct ListenAddress {
     std::string address = "127.0.0.1";  // an IP address; "::" and "0.0.0.0" for all
     std::uint16_t port = 0;             // 0: any free one
     bool tls = false;
+    std::string mount = {};  // "/queue/sqs": what is asked for here is looked for below it, and nothing else is reached; empty: all is
 };
 
 struct ServerConfig {

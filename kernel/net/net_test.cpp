@@ -7,6 +7,8 @@
 #include <future>
 #include <thread>
 
+#include "kernel/net/endpoint.h"
+
 namespace gantry::net {
 namespace {
 
@@ -118,6 +120,18 @@ TEST(TaskGroup, DrainsWhatRunsAndRefusesWhatIsNew) {
     EXPECT_TRUE(group.drain(Duration::seconds(20)));
     worker.join();
     EXPECT_EQ(group.in_flight(), 0);
+}
+
+TEST(Endpoint, IsReadAndSaid) {
+    for (auto const* text : {"127.0.0.1:8080", "[::1]:0", "localhost:65535", "0.0.0.0:1", "[::]:9"}) {
+        auto const read = parse_endpoint(text);
+        ASSERT_TRUE(read) << text;
+        EXPECT_EQ(read->text(), text);
+        EXPECT_EQ(read->is_loopback(), std::string_view(text).find("0.0.0.0") != 0 && read->host != "::") << text;
+    }
+    for (auto const* text :
+         {"", ":", "8080", "127.0.0.1", "127.0.0.1:", ":80", "::1:80", "[]:80", "[::1:80", "a:65536", "a:-1", "a:80x", "a: 80"})
+        EXPECT_FALSE(parse_endpoint(text)) << text;
 }
 
 }  // namespace

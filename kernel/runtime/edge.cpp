@@ -526,7 +526,7 @@ Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
     for (auto const& h : head.headers) headers.emplace_back(h.name, h.value);
     return runtime::bind_foreign(asked.match,
                                  {.verb = http::method_name(head.method),
-                                  .path = head.path,
+                                  .path = head.path.substr(head.mount.size()),
                                   .query = head.query,
                                   .body = asked.body,
                                   .scheme = asked.tls ? "https" : "http",

@@ -45,6 +45,7 @@ struct Edge::AskedLater {
         : caller_(asked.caller),
           target_(asked.head.target),
           path_(asked.head.path),
+          mount_(asked.head.mount),
           host_(asked.head.host),
           query_(asked.query),
           as_of_(asked.as_of),
@@ -53,7 +54,8 @@ struct Edge::AskedLater {
         for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
         for (auto const& [name, value] : texts_) headers_.push_back({name, value});
         head_ = asked.head;
-        head_.target = target_, head_.path = path_, head_.query = query_, head_.host = host_, head_.headers = headers_;
+        head_.target = target_, head_.path = path_, head_.query = query_, head_.mount = mount_, head_.host = host_,
+        head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
         view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
                             as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
@@ -66,7 +68,7 @@ struct Edge::AskedLater {
 
    private:
     EdgeCallerRef caller_;
-    std::string target_, path_, host_, query_, as_of_, body_;
+    std::string target_, path_, mount_, host_, query_, as_of_, body_;
     std::vector<std::pair<std::string, std::string>> texts_;
     std::vector<http::Header> headers_;
     http::RequestHead head_;

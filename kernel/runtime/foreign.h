@@ -25,7 +25,7 @@ struct ForeignHeader {
 };
 RECORD(ForeignHeader, name, value);
 
-// As it came; views that live as long as the call.
+// As it came (on a port of its own, see OwnPort, the path is what the client asked for); views that live as long as the call.
 struct ForeignRequest {
     std::string_view verb, path, query;
     std::string_view body;                                                           // decoded (Content-Encoding: gzip)
@@ -62,6 +62,12 @@ struct ForeignOptions {
     bool own_credentials = false;
     // A refusal, in the protocol's words; null: a problem document.
     ForeignReply (*refused)(Problem const&) = nullptr;
+};
+
+// A foreign HTTP protocol (foreign.h) whose clients want the root of a server: its routes below /<service>/<name> stand at the root of
+// `[<service>] <name>_listen`, too, and nothing else does. The service's settings have that key (Text; empty: off).
+struct OwnPort {
+    std::string_view name;
 };
 
 namespace runtime {

@@ -75,6 +75,12 @@ class Front {
     using Answer = std::function<void(http::Exchange&)>;
     http::Handler& stand_before(std::vector<Edge*> edges, Answer metrics, Answer drain);
 
+    // Gate::caller_of_line, Gate::admits_line; once it stands there.
+    Result<EdgeCallerRef> caller_of_line(int io_thread, std::size_t site, std::string_view name, auth::IpAddress const& peer) {
+        return gate_->caller_of_line(io_thread, site, name, peer);
+    }
+    bool admits_line(int io_thread, Host const* host) { return gate_->admits_line(io_thread, host); }
+
     // Reads the callers of all sites again: what is wrong with one leaves that one as it was.
     Result<void> reload_callers();
     // Takes what may change while requests come.

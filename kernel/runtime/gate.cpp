@@ -56,6 +56,11 @@ std::vector<LoadControl::Service> services_of(std::span<GateSite const> sites) {
 
 std::unexpected<Problem> unauthorized(std::string_view code, std::string_view detail) { return fail(401, code, std::string(detail)); }
 
+Result<void> check_address(GateRules const& rules, auth::IpAddress const& client, bool known = true) {
+    if (rules.addresses.empty() || (known && rules.addresses.contains(client))) return {};
+    return fail(403, "address_refused", "requests from this address are not let in: [auth] allow lists those that are");
+}
+
 }  // namespace
 
 bool is_plain_id(std::string_view given) {
@@ -272,6 +277,28 @@ void Gate::set_rules(std::shared_ptr<GateRules const> rules) {
     for (int thread = 0; thread < options_.threads->count(); ++thread) options_.threads->run(thread, [&] { lane(thread).rules = rules; });
 }
 
+Result<EdgeCallerRef> Gate::caller_of_line(int io_thread, std::size_t at, std::string_view name, auth::IpAddress const& peer) {
+    auto& here = lane(io_thread);
+    auto const& site = sites_[at];
+    TRY_VOID(check_address(*here.rules, peer));
+    if (site.is_open()) {
+        if (peer.is_loopback()) return local_caller();
+        return fail(403, "not_loopback", "This server runs open on loopback and answers only to localhost, 127.0.0.0/8 and [::1].");
+    }
+    if (name.empty()) return nobody_;
+    if (!site.callers) return unauthorized("caller_unknown", "nobody here has the name that the protocol calls by");
+    TRY_ASSIGN(auto const identity, site.callers->by_name(name, options_.clock->wall()));
+    TRY_VOID(identity.caller->check_origin({.client = peer}));
+    return here.view_of(identity.caller);
+}
+
+bool Gate::admits_line(int io_thread, Host const* host) {
+    auto const now_us = steady_now_us();
+    if (!load_.is_congested(io_thread, now_us) || load_.admits(io_thread, now_us, host, LoadClass::command)) return true;
+    load_.refused(io_thread, host);
+    return false;
+}
+
 void Gate::drop_ended() {
     for (auto const& site : sites_) site.edge->drop_ended();
 }
@@ -425,8 +452,7 @@ Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown)
         pass.text.resize(pass.target_size + pass.agent_size);
         pass.text += auth::format_address(origin.client);
     }
-    if (!rules->addresses.empty() && !(origin.known && rules->addresses.contains(origin.client)))
-        return fail(403, "address_refused", "requests from this address are not let in: [auth] allow lists those that are");
+    TRY_VOID(check_address(*rules, origin.client, origin.known));
     TRY_ASSIGN(pass.caller, identify(arrival, pass, shown, origin));
     if (!pass.caller->caller) return {};
     TRY_VOID(pass.caller->caller->check_origin(origin));

@@ -70,6 +70,12 @@ class Gate final : public http::Handler {
 
     void refused(http::Peer const& peer, int status, std::string_view code, int io_thread) override;
 
+    // Who speaks a line protocol (line.h), where nobody shows anything, at a site by its number: the caller of this name, and in open mode
+    // the open local one; without a name nobody. 403 "address_refused", "not_loopback"; 401 "caller_unknown", …
+    Result<EdgeCallerRef> caller_of_line(int io_thread, std::size_t site, std::string_view name, auth::IpAddress const& peer);
+    // Whether one more of its commands is let in. On its IO thread, both.
+    bool admits_line(int io_thread, Host const* host);
+
     // For requests that come from now on.
     void set_rules(std::shared_ptr<GateRules const> rules);
     // Ends the streams of callers of whom something was revoked.

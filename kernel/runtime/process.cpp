@@ -25,6 +25,7 @@
 #include "kernel/runtime/backups.h"
 #include "kernel/runtime/crash.h"
 #include "kernel/runtime/front.h"
+#include "kernel/runtime/listeners.h"
 #include "kernel/runtime/log_stream.h"
 #include "kernel/runtime/mail.h"
 #include "kernel/runtime/process_metrics.h"
@@ -158,6 +159,7 @@ class Process {
                 .memory_bytes_max = options_.memory_bytes_max,
                 .log = options_.log_queue,
                 .scrubs = scrubs_ ? &*scrubs_ : nullptr,
+                .lines = &lines_,
                 .tls_certificate_file = options_.tls.certificate_file};
     }
     // POST: nothing new is to come here (the health checks of what stands in front say so), and live readers go elsewhere; what comes is
@@ -458,11 +460,29 @@ class Process {
             [this](http::Exchange& exchange) { answer_drain(exchange); });
         server_.emplace(*threads_, gate, http::ServerConfig{options_.limits, options_.tls});
         TRY_ASSIGN(auto port, server_->listen(options_.listen));
+        TRY_VOID(listen_for_protocols());
         listening_ = true;
         bool const v6 = options_.listen.address.find(':') != std::string::npos;
         url_ = std::string(options_.listen.tls ? "https://" : "http://") +
                (v6 ? "[" + options_.listen.address + "]" : options_.listen.address) + ":" + std::to_string(port);
         return {};
+    }
+    // What the settings of services ask for. Line protocols know no sites: they are the first one's.
+    Result<void> listen_for_protocols() {
+        std::vector<Lines::Asked> lines;
+        for (auto& served : tenants_.front().served) {
+            TRY_ASSIGN(auto const asked, listeners_of(served.host->decl(), served.settings ? served.settings->get() : nullptr));
+            for (auto const& listener : asked) {
+                TRY_VOID(check_listener(listener, front_->is_open()));
+                if (listener.line)
+                    lines.push_back({listener, served.host.get()});
+                else
+                    TRY_VOID(told_listening(listener, server_->listen({listener.at.host == "localhost" ? "127.0.0.1" : listener.at.host,
+                                                                       listener.at.port, options_.listen.tls, listener.mount()})));
+            }
+        }
+        return lines_.open({*front_, *threads_, options_.log_queue, keep_trace(), &*tenants_.front().reports, tenants_.front().name},
+                           std::move(lines));
     }
     Result<void> start_services() {
         for (auto& tenant : tenants_)
@@ -614,7 +634,8 @@ class Process {
         if (options_.on_stopping) options_.on_stopping();
         if (!in_memory()) (void)disk_.remove(server_file());  // what stays behind speaks of a server that has gone
         for (auto& tenant : tenants_) tenant.edge->announce_stop();
-        bool const clean = server_->stop(options_.stop_timeout);
+        bool clean = lines_.stop(options_.stop_timeout);
+        clean &= server_->stop(options_.stop_timeout);
         front_->stop();
         backups_->end();
         each_served([](Served& served) { served.followers.reset(); });
@@ -652,6 +673,7 @@ class Process {
     }
     // The edges take leave on the threads.
     void end_serving() {
+        (void)lines_.stop({});
         server_.reset();
         for (auto& tenant : tenants_) tenant.edge.reset();
     }
@@ -679,6 +701,7 @@ class Process {
     std::optional<net::IoThreads> scribe_, threads_, worker_, slow_, following_, indexing_, searching_, care_, reporting_;
     std::unique_ptr<Front> front_;
     std::optional<http::Server> server_;
+    Lines lines_;
 };
 
 }  // namespace

@@ -261,6 +261,7 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     w.sample({{"version", m.version}}, 1);
     write_connections(w, m);
     m.front.write_metrics(w);
+    if (m.lines) m.lines->write(w);
     write_logs(w, m);
     write_services(w, m);
     write_reports(w, m);

@@ -6,6 +6,7 @@
 #include "kernel/observe/log_queue.h"
 #include "kernel/observe/metrics_writer.h"
 #include "kernel/runtime/front.h"
+#include "kernel/runtime/listeners.h"
 #include "kernel/runtime/scrubs.h"
 #include "kernel/runtime/tenant.h"
 
@@ -22,6 +23,7 @@ struct Measured {
     std::uint64_t memory_bytes_max = 0;
     observe::LogQueue const* log = nullptr;
     Scrubs* scrubs = nullptr;
+    Lines const* lines = nullptr;
     std::string tls_certificate_file;
 };
 // The text of GET /metrics. By no IO thread.

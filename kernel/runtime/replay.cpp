@@ -6,6 +6,7 @@
 
 #include "kernel/codec/json.h"
 #include "kernel/runtime/event_at.h"
+#include "kernel/runtime/line_decl.h"
 #include "kernel/runtime/reports.h"
 
 namespace gantry::runtime {
@@ -123,6 +124,9 @@ RouteDecl const* route_of(ServiceDecl const& decl, FailureReport const& report) 
                            report.request.path.ends_with(std::string_view(version).substr(0, version.size() - 1));
         if (named && asked) return &route;
     }
+    for (auto const& line : decl.lines)
+        for (auto const& command : line->commands)
+            if (fmt::format("{} {}", command.route.verb, command.route.path) == report.route) return &command.route;
     return nullptr;
 }
 

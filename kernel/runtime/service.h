@@ -248,6 +248,8 @@ ServiceDecl declare() {
         decl.followers = Service::followers();
         add_follower_routes(decl);
     }
+    if constexpr (requires { Service::lines(); }) decl.lines = Service::lines();
+    if constexpr (requires { Service::own_ports(); }) decl.own_ports = Service::own_ports();
     if constexpr (requires { typename Service::Settings; }) {
         decl.settings = &codec::type_of<typename Service::Settings>();
         decl.settings_docs = Service::settings_docs();

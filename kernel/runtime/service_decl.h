@@ -58,6 +58,7 @@ class Call {
 
 class Host;
 class Bind;
+struct LineDecl;
 class TextChanges;
 struct Answer;
 using RouteFn = void (*)();
@@ -193,6 +194,8 @@ struct ServiceDecl {
     std::vector<std::pair<std::string_view, std::string_view>> settings_docs;
     // How long the log keeps what the state no longer needs, by the service's settings; nothing: for ever. Null: for ever.
     std::optional<Duration> (*retention)(void const* settings) = nullptr;
+    std::vector<std::shared_ptr<LineDecl const>> lines;  // protocols of lines (line.h)
+    std::vector<OwnPort> own_ports;                      // foreign HTTP protocols at the root of a listener of their own
     // The oldest position that the service still has to look at before retention may cut it; nothing: none. Null: none.
     std::optional<Position> (*needs)(void const* state) = nullptr;
 };

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernel/auth/authorization.h"
+#include "kernel/auth/aws_signature.h"
 #include "kernel/auth/base64url.h"
 #include "kernel/auth/callers_file.h"
 #include "kernel/auth/cookies.h"
@@ -76,6 +77,20 @@ void jwts(std::string_view text) {
     (void)parse_discovery(text, "https://id.example");
 }
 
+void aws_signatures(std::string_view text) {
+    std::pair<std::string_view, std::string_view> const headers[] = {
+        {"Host", "localhost"}, {"X-Amz-Date", "20260102T030405Z"}, {"Authorization", text}, {text, text}};
+    for (auto const& request :
+         {AwsRequest{"GET", "/", {}, headers, {}}, AwsRequest{"GET", text, text, std::span(headers).first(1), text}}) {
+        auto const shown = shown_aws_signature(request);
+        if (!shown) continue;
+        for (bool const s3 : {false, true}) {
+            AwsRules const rules{.service = s3 ? "s3" : "sqs", .path_as_it_is = s3, .unsigned_payload = s3};
+            GANTRY_ASSERT(!check_aws_signature(*shown, request, "nobody has this secret", rules, Time{}), "nobody signed it");
+        }
+    }
+}
+
 void files(std::string_view text) {
     if (auto const file = parse_callers(text)) {
         auto const written = callers_text(*file);
@@ -94,5 +109,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     gantry::auth::tokens(text);
     gantry::auth::jwts(text);
     gantry::auth::files(text);
+    gantry::auth::aws_signatures(text);
     return 0;
 }
