@@ -179,6 +179,9 @@ int host_services(config::Config& config, GivenSettings const& given, std::vecto
         print(fmt::format("listening {}\n", url));
         notify_ready(url);
     };
+    options.on_listening = [](runtime::Listening const& one) {
+        print(fmt::format("listening {} {} {}\n", one.service, one.protocol, one.address));
+    };
     options.on_stopping = notify_stopping;
     options.on_reload = [&] {
         notify_reloading();

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <future>
-#include <ranges>
 
 #include "kernel/auth/file_callers.h"
 #include "kernel/http/test_server.h"
@@ -13,9 +12,7 @@
 #include "kernel/runtime/gate.h"
 #include "kernel/runtime/line_protocol_for_test.h"
 #include "kernel/runtime/line_server.h"
-#include "kernel/runtime/listeners.h"
 #include "kernel/runtime/replay.h"
-#include "kernel/runtime/shelf_for_test.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size);
 
@@ -388,168 +385,6 @@ TEST_F(LineTest, AsWhomItsCommandsAreDecided) {
         EXPECT_EQ(found ? (*found)->viewer.id.view() : found.error().code, told) << name;
         if (found) EXPECT_EQ((*found)->allows("notes:write"), told == "u_local" || told == "u_worker" || told == "u_far");
     }
-}
-
-struct DeskSettings {
-    Text<0, 300> desk_listen = "127.0.0.1:11300";
-    Text<0, 62> desk_caller;
-    Text<0, 300> inbox_listen;
-};
-RECORD(DeskSettings, desk_listen, desk_caller, inbox_listen);
-
-TEST(Listeners, AreWhatTheSettingsSay) {
-    ServiceDecl decl;
-    decl.name = "notes", decl.settings = &codec::type_of<DeskSettings>();
-    decl.lines = {notes::desk::protocol()}, decl.own_ports = {{"inbox"}};
-    DeskSettings settings;
-    auto asked = listeners_of(decl, &settings);
-    ASSERT_TRUE(asked);
-    ASSERT_EQ(asked->size(), 1u);
-    EXPECT_EQ(asked->front().at.text(), "127.0.0.1:11300");
-    EXPECT_TRUE(asked->front().is_default);
-    EXPECT_EQ(asked->front().key(), "[notes] desk_listen");
-    settings = {.desk_listen = "[::]:0", .desk_caller = "worker", .inbox_listen = "0.0.0.0:80"};
-    asked = listeners_of(decl, &settings);
-    ASSERT_TRUE(asked);
-    ASSERT_EQ(asked->size(), 2u);
-    EXPECT_FALSE((*asked)[0].is_default);
-    EXPECT_EQ((*asked)[0].caller, "worker");
-    EXPECT_EQ((*asked)[1].mount(), "/notes/inbox");
-    settings = {.desk_listen = "nowhere", .desk_caller = "", .inbox_listen = "::1:80"};
-    asked = listeners_of(decl, &settings);
-    ASSERT_FALSE(asked);
-    ASSERT_EQ(asked.error().faults.size(), 2u);
-    EXPECT_EQ(asked.error().faults[0].pointer, "[notes] desk_listen");
-}
-
-TEST(Listeners, AreReachedFromElsewhereOnlyWithCredentials) {
-    auto const code = [](std::string_view at, bool is_line, std::string caller, bool open) {
-        auto const decl = notes::desk::protocol();
-        ListenerAsked asked{.service = "notes", .protocol = "desk", .at = *net::parse_endpoint(at), .line = is_line ? decl.get() : nullptr};
-        asked.caller = std::move(caller);
-        auto checked = check_listener(asked, open);
-        return checked ? "" : checked.error().code;
-    };
-    EXPECT_EQ(code("127.0.0.1:1", true, "", true), "");
-    EXPECT_EQ(code("[::1]:1", true, "", false), "");
-    EXPECT_EQ(code("0.0.0.0:1", true, "worker", true), "listener_refused");
-    EXPECT_EQ(code("0.0.0.0:1", true, "", false), "listener_refused");
-    EXPECT_EQ(code("0.0.0.0:1", true, "worker", false), "");
-    EXPECT_EQ(code("0.0.0.0:1", false, "", true), "listener_refused");
-    EXPECT_EQ(code("0.0.0.0:1", false, "", false), "");
-}
-
-TEST(Listeners, ATakenPortIsAReasonNotToStartWhereItWasNamed) {
-    ListenerAsked asked{.service = "notes", .protocol = "desk", .at = {"127.0.0.1", 1}};
-    Result<std::uint16_t> const taken = fail(500, "listen_failed", "Can't listen on 127.0.0.1:1: Address already in use.");
-    EXPECT_TRUE(told_listening(asked, std::uint16_t(1)));
-    auto told = told_listening(asked, taken);
-    ASSERT_FALSE(told);
-    EXPECT_EQ(told.error().detail, "[notes] desk_listen: Can't listen on 127.0.0.1:1: Address already in use.");
-    asked.is_default = true;
-    EXPECT_TRUE(told_listening(asked, taken));
-}
-
-// Commands that wait: "take <shelf> <ms>" and "put <shelf> <what>" over the shelves.
-namespace waiting {
-
-struct Talk {};
-LineSaid parse(Talk&, LineIn const& in) {
-    std::array<std::string, 3> words;
-    std::size_t count = 0;
-    for (auto const& word : in.line | std::views::split(' '))
-        if (count < 3) words[count++] = std::string(word.begin(), word.end());
-    if (words[0] == "put") return LineSaid::call("put", shelf::NewThing{Str(words[1]), Str(words[2])});
-    shelf::Wanted wanted;
-    wanted.shelf = Str(words[1]), wanted.by = Str("someone"), wanted.wait_ms = std::int64_t(std::stoi(words[2]));
-    return LineSaid::call("take", std::move(wanted));
-}
-std::string told_put(Talk&, shelf::Count const& count) { return fmt::format("PUT {}\r\n", count.things); }
-std::string told_take(Talk&, shelf::Got const& got) { return got.what + "\r\n"; }
-std::string refused(Talk&, std::string_view, Problem const& problem) { return "ERR " + problem.code + "\r\n"; }
-
-LineProtocol protocol() {
-    using shelf::Service;
-    return line_protocol<Talk>(
-        "shelf", {.parse = &parse, .refused = &refused},
-        {line_command<Talk>(route<Service>(V1, "put", "shelf", &shelf::put, Scope{"shelf:write"}, Doc{"Put."}), &told_put),
-         line_command<Talk>(
-             told_command<Service, &shelf::take, &shelf::tell>(V1, "take", "shelf", Scope{"shelf:write"}, Doc{"Take."}, Waits{}),
-             &told_take)},
-        {}, Doc{"Shelves."});
-}
-
-}  // namespace waiting
-
-class LineWaitTest : public ::testing::Test {
-   protected:
-    LineWaitTest() {
-        Host::Parts parts{log_, system_clock(), system_random()};
-        parts.post = [this](int lane, std::move_only_function<void()> task) { threads_.post(lane, std::move(task)); };
-        host_ = std::make_unique<Host>(declare<shelf::Service>(), std::move(parts));
-        EXPECT_TRUE(host_->start());
-        server_ = std::make_unique<LineServer>(LineServer::Parts{*host_, *protocol_, threads_});
-        port_ = *server_->listen({"127.0.0.1", 0});
-    }
-    ~LineWaitTest() override { server_.reset(), threads_.stop(); }
-    bool waits(std::size_t count) {
-        return eventually([&] { return host_->waiting().count() == count; });
-    }
-    std::string talk(std::string_view said) {
-        RawClient client(port_);
-        EXPECT_TRUE(client.send(said));
-        client.half_close();
-        return client.rest();
-    }
-    log::MemoryLog log_{std::make_shared<log::MemoryStore>(), system_clock(), system_random(), log::Options{},
-                        codec::encode_event_schema(codec::type_of<shelf::Event>())};
-    LineProtocol protocol_ = waiting::protocol();
-    net::IoThreads threads_{2};
-    std::unique_ptr<Host> host_;
-    std::unique_ptr<LineServer> server_;
-    std::uint16_t port_ = 0;
-};
-
-TEST_F(LineWaitTest, OneThatWaitsIsAnsweredWhenSomethingComesAndThoseBehindItAfterIt) {
-    RawClient client(port_);
-    ASSERT_TRUE(client.send("take a 60000\r\nput b x\r\ntake b 0\r\n"));
-    ASSERT_TRUE(waits(1));
-    EXPECT_FALSE(client.receive_some(50));
-    EXPECT_EQ(talk("put a one\r\n"), "PUT 1\r\n");
-    client.half_close();
-    EXPECT_EQ(client.rest(), "one\r\nPUT 1\r\nx\r\n");
-    EXPECT_TRUE(waits(0));
-}
-
-TEST_F(LineWaitTest, WhoHasGoneTakesNothing) {
-    for (bool const politely : {true, false}) {
-        RawClient gone(port_), next(port_);
-        ASSERT_TRUE(gone.send("take a 60000\r\n"));
-        ASSERT_TRUE(waits(1));
-        ASSERT_TRUE(next.send("take a 60000\r\n"));
-        ASSERT_TRUE(waits(2));
-        politely ? gone.close() : gone.reset();
-        ASSERT_TRUE(waits(1));
-        EXPECT_EQ(talk("put a one\r\n"), "PUT 1\r\n");
-        next.half_close();
-        EXPECT_EQ(next.rest(), "one\r\n");
-    }
-}
-
-TEST_F(LineWaitTest, WhoSaysNoMoreIsToldThatThereIsNothing) {
-    RawClient client(port_);
-    ASSERT_TRUE(client.send("take a 60000\r\nput b x\r\n"));
-    ASSERT_TRUE(waits(1));
-    client.half_close();
-    EXPECT_EQ(client.rest(), "nothing\r\nPUT 1\r\n");
-}
-
-TEST_F(LineWaitTest, AStopEndsWhatWaits) {
-    RawClient client(port_);
-    ASSERT_TRUE(client.send("take a 60000\r\n"));
-    ASSERT_TRUE(waits(1));
-    EXPECT_TRUE(server_->stop(Duration::seconds(10)));
-    EXPECT_EQ(client.rest(), "nothing\r\n");
 }
 
 // Anything at all, cut anywhere: every line is answered or the connection ends, and the server lives.

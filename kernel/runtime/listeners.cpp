@@ -54,12 +54,13 @@ Result<void> check_listener(ListenerAsked const& asked, bool open) {
     return {};
 }
 
-Result<void> told_listening(ListenerAsked const& asked, Result<std::uint16_t> const& port) {
+Result<void> told_listening(ListenerAsked const& asked, Result<std::uint16_t> const& port, std::vector<Listening>& out) {
     if (port) {
         auto at = asked.at;
         at.port = *port;
         observe::log_line(observe::Level::info, "runtime", "listening",
                           {{"service", asked.service}, {"protocol", asked.protocol}, {"address", at.text()}});
+        out.push_back({asked.service, asked.protocol, at.text()});
         return {};
     }
     if (!asked.is_default) return fail(port.error().status, port.error().code, asked.key() + ": " + port.error().detail);
@@ -68,7 +69,7 @@ Result<void> told_listening(ListenerAsked const& asked, Result<std::uint16_t> co
     return {};
 }
 
-Result<void> Lines::open(Parts parts, std::vector<Asked> asked) {
+Result<void> Lines::open(Parts parts, std::vector<Asked> asked, std::vector<Listening>& out) {
     site_ = parts.site;
     std::vector<LineBook::Protocol> protocols;
     for (auto const& one : asked) protocols.push_back({site_, one.host->decl().name, one.listener.line});
@@ -83,7 +84,7 @@ Result<void> Lines::open(Parts parts, std::vector<Asked> asked) {
         of.admits = [&front = parts.front, &host](int io_thread) { return front.admits_line(io_thread, &host); };
         of.book = book_.get(), of.protocol = i, of.keep_trace = parts.keep_trace, of.reports = parts.reports, of.site = site_;
         auto& one = servers_.emplace_back(listener.service, std::make_unique<LineServer>(std::move(of)));
-        TRY_VOID(told_listening(listener, one.server->listen(listener.at)));
+        TRY_VOID(told_listening(listener, one.server->listen(listener.at), out));
     }
     return {};
 }

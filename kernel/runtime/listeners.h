@@ -31,6 +31,13 @@ Result<std::vector<ListenerAsked>> listeners_of(ServiceDecl const& decl, void co
 // Whether it may be reached from where it listens. 400 "listener_refused".
 Result<void> check_listener(ListenerAsked const& asked, bool open);
 
+// Who listens where, once the port is known.
+struct Listening {
+    std::string service, protocol, address;
+};
+// Adds to `out`, and says so; or, where nobody asked for this address, says that nobody listens.
+Result<void> told_listening(ListenerAsked const& asked, Result<std::uint16_t> const& port, std::vector<Listening>& out);
+
 // The listeners of the line protocols of a process. They serve the first site.
 class Lines {
    public:
@@ -47,7 +54,7 @@ class Lines {
         Host* host = nullptr;
     };
     // 500 "listen_failed"; what was opened stays open.
-    Result<void> open(Parts parts, std::vector<Asked> asked);
+    Result<void> open(Parts parts, std::vector<Asked> asked, std::vector<Listening>& out);
     bool stop(Duration limit);
     void write(observe::MetricsWriter& writer) const;
 
@@ -60,8 +67,5 @@ class Lines {
     std::unique_ptr<LineBook> book_;
     std::vector<One> servers_;
 };
-
-// Says that someone listens there now, or, where nobody asked for this address, that nobody does.
-Result<void> told_listening(ListenerAsked const& asked, Result<std::uint16_t> const& port);
 
 }  // namespace gantry::runtime

@@ -102,6 +102,8 @@ class Process {
             });
             announce();
             options_.on_ready(url_);
+            for (auto const& one : listening_for_)
+                if (options_.on_listening) options_.on_listening(one);
             for (auto const& text : front_->first_steps(url_)) options_.on_first_steps(text);
             worker_->every(0, Duration::seconds(1), [this] { keep_house(); });
             if (!in_memory()) care_->every(0, Duration::seconds(1), [this] { scrub(); });
@@ -477,12 +479,14 @@ class Process {
                 if (listener.line)
                     lines.push_back({listener, served.host.get()});
                 else
-                    TRY_VOID(told_listening(listener, server_->listen({listener.at.host == "localhost" ? "127.0.0.1" : listener.at.host,
-                                                                       listener.at.port, options_.listen.tls, listener.mount()})));
+                    TRY_VOID(told_listening(listener,
+                                            server_->listen({listener.at.host == "localhost" ? "127.0.0.1" : listener.at.host,
+                                                             listener.at.port, options_.listen.tls, listener.mount()}),
+                                            listening_for_));
             }
         }
         return lines_.open({*front_, *threads_, options_.log_queue, keep_trace(), &*tenants_.front().reports, tenants_.front().name},
-                           std::move(lines));
+                           std::move(lines), listening_for_);
     }
     Result<void> start_services() {
         for (auto& tenant : tenants_)
@@ -689,6 +693,7 @@ class Process {
     std::unique_ptr<EndWatch> end_watch_;
     std::atomic<bool> listening_ = false;  // server_ is there: a signal may come before
     std::string url_;
+    std::vector<Listening> listening_for_;
     std::optional<log::DataDirectory> data_, logs_;
     std::optional<log::Committer> committer_;
     WaitingRoom waiting_room_{.size = options_.waiting_commands_max};

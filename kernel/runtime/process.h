@@ -11,6 +11,7 @@
 #include "kernel/config/config.h"
 #include "kernel/http/server.h"
 #include "kernel/runtime/front.h"
+#include "kernel/runtime/listeners.h"
 #include "kernel/runtime/service_decl.h"
 #include "kernel/runtime/static_file.h"
 
@@ -48,6 +49,7 @@ struct ProcessOptions {
     MakeSiteCallers callers = {};            // null: callers.json alone
     observe::LogQueue* log_queue = nullptr;  // is drained while the process serves; null: lines are written at once, and no access log
     std::function<void(std::string_view url)> on_ready;
+    std::function<void(Listening const&)> on_listening = {};                              // after on_ready, for each further listener
     std::function<void(std::string_view text)> on_first_steps = [](std::string_view) {};  // what the callers have to say (SiteCallers)
     std::function<void()> on_stopping = {};
     // SIGHUP: reads the configuration again, and gives what may change at once. Then `on_reloaded`.
