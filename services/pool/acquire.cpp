@@ -87,14 +87,18 @@ Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire c
     using Met = std::optional<Emit<Acquired, Event>>;
     auto const* row = s.tickets.find(in.ticket);
     if (!row || (row->state == TicketState::over && over == Over::anew)) return Met{};
-    if (row->alike != alike_of(in.wants))
+    if (row->alike != 0 && row->alike != alike_of(in.wants))
         return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
     if (row->state == TicketState::over)
         return fail(410, "ticket_over", fmt::format("this ticket had lease ls_{}, which is over: use another ticket", row->lease));
     if (row->state == TicketState::held)
         return Met{Emit<Acquired, Event>{
             {}, {.ticket = in.ticket, .outcome = Outcome::held, .lease = view_of(s, row->lease, *s.leases.find(row->lease))}}};
-    return Met{Emit<Acquired, Event>{{}, place_view(s, cx, in.ticket, *row), 202}};
+    Emit<Acquired, Event> out{{}, place_view(s, cx, in.ticket, *row), 202};
+    // Asked after again before it would have left.
+    if (in.stay_ms && row->until && cx.now + Duration::millis(*in.stay_ms) > *row->until + Duration::seconds(1))
+        out.events.push_back(Stayed{in.ticket, cx.now + Duration::millis(*in.stay_ms)});
+    return Met{std::move(out)};
 }
 
 Asker asker_of(State const& s, Acquire const& in, Ctx const& cx) {

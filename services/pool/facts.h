@@ -161,6 +161,13 @@ struct Withdrawn {
 };
 RECORD(Withdrawn, ticket, reason);
 
+// It was asked after again, and stays longer.
+struct Stayed {
+    Ticket ticket;
+    Time until;
+};
+RECORD(Stayed, ticket, until);
+
 struct Leased {
     LeaseId lease;
     Ticket ticket;
@@ -328,9 +335,10 @@ struct DestroyOne {
 };
 RECORD(DestroyOne, url, resource, type);
 
-using Event = std::variant<TypeSet, TypeDrained, TypeRemoved, Added, Changed, Removed, Drained, Queued, Came, Withdrawn, Leased, Extended,
-                           Released, Moved, Kept, CleaningBegan, CleaningHeard, CleanedUnverified, Cleaned, CleanFailed, CleanTask, Stuck,
-                           InventoryRead, FencesRaised, MakeFailed, TypeLooked, DestroyBegan, DestroyFailed, Effect<PutCleanTask>,
-                           Effect<AskVerification>, Effect<AskInventory>, Effect<MakeOne>, Effect<DestroyOne>, EffectOutcome>;
+using Event =
+    std::variant<TypeSet, TypeDrained, TypeRemoved, Added, Changed, Removed, Drained, Queued, Came, Withdrawn, Stayed, Leased, Extended,
+                 Released, Moved, Kept, CleaningBegan, CleaningHeard, CleanedUnverified, Cleaned, CleanFailed, CleanTask, Stuck,
+                 InventoryRead, FencesRaised, MakeFailed, TypeLooked, DestroyBegan, DestroyFailed, Effect<PutCleanTask>,
+                 Effect<AskVerification>, Effect<AskInventory>, Effect<MakeOne>, Effect<DestroyOne>, EffectOutcome>;
 
 }  // namespace gantry::pool

@@ -1,5 +1,6 @@
 #pragma once
 #include "services/pool/acquire.h"
+#include "services/pool/queries.h"
 #include "services/pool/resources.h"
 #include "services/pool/types.h"
 

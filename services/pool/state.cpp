@@ -79,8 +79,8 @@ void State::enter(Resource& r, std::uint32_t state, At const& at) const {
     if (state == free_) r.task.clear(), r.trouble.clear();
 }
 
-void State::remember(Resource& r, Position position) {
-    auto const step = steps.add({position, 0});
+void State::remember(Resource& r, At const& at) {
+    auto const step = steps.add({at.position, at.time.us, 0});
     if (r.last_step != 0) steps.change(r.last_step).newer = step;
     if (r.first_step == 0) r.first_step = step;
     r.last_step = step;
@@ -162,7 +162,7 @@ void State::apply(Added const& e, At const& at) {
     enter(r, state_for(e.state), at);
     auto const& settings = types.find(type)->settings;
     if (e.origin == Origin::made && settings.lifetime_ms > 0) r.dies_at = at.time + Duration::millis(settings.lifetime_ms);
-    remember(r, at.position);
+    remember(r, at);
     members.insert({type, number});
     count(type, r.state, 1);
     if (can_be_given(r)) free.insert(free_key(number, r));

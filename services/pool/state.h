@@ -62,7 +62,7 @@ struct TicketRow {
     TicketState state = TicketState::waiting;
     std::uint64_t seq = 0;  // position of the event that queued it; 0: it was served at once
     std::uint64_t lease = 0;
-    std::string owner, reason;
+    std::string owner, caller, reason;
     std::vector<Want> wants;  // while it waits
     std::uint32_t priority = 0;
     std::int64_t lease_ms = 0;
@@ -70,7 +70,7 @@ struct TicketRow {
     std::optional<Time> from, until;
     std::uint64_t alike = 0;
 };
-RECORD(TicketRow, state, seq, lease, owner, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike);
+RECORD(TicketRow, state, seq, lease, owner, caller, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike);
 
 struct Lease {
     std::string ticket, owner, caller, reason;
@@ -112,9 +112,10 @@ struct EndedKey {
 RECORD(EndedKey, position, lease);
 struct Step {
     std::uint64_t position = 0;
+    std::int64_t at_us = 0;
     std::uint64_t newer = 0;
 };
-RECORD(Step, position, newer);
+RECORD(Step, position, at_us, newer);
 struct Counted {
     std::uint64_t n = 0;
 };
@@ -174,6 +175,7 @@ struct State {
     void apply(Queued const& e, At const& at);
     void apply(Came const& e);
     void apply(Withdrawn const& e);
+    void apply(Stayed const& e);
     void apply(Leased const& e, At const& at);
     void apply(Extended const& e, At const& at);
     void apply(Released const& e, At const& at);
@@ -211,7 +213,7 @@ struct State {
     template <class Change>
     void change(std::string_view name, At const& at, Change&& change, History history = History::told);
     void enter(Resource& r, std::uint32_t state, At const& at) const;
-    void remember(Resource& r, Position position);
+    void remember(Resource& r, At const& at);
     void set_alarm(std::uint32_t number, Resource const& r);
     void look_soon(std::uint32_t type, Time at);
     void count(std::uint32_t type, std::uint32_t state, std::int64_t by);

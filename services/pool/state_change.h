@@ -14,7 +14,7 @@ void State::change(std::string_view name, At const& at, Change&& change, History
     bool const there = resources.change(number, [&](Resource& r) {
         was = can_be_given(r), before = free_key(number, r), from = r.state, was_stuck = r.stuck;
         change(r);
-        if (history == History::told) remember(r, at.position), r.position = at.position;
+        if (history == History::told) remember(r, at), r.position = at.position;
         is = can_be_given(r), after = free_key(number, r), to = r.state, is_stuck = r.stuck, type = r.type;
         set_alarm(number, r);
     });

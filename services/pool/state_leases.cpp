@@ -28,7 +28,8 @@ std::vector<WaitKey> State::wait_keys(TicketRow const& row) const {
 void State::apply(Queued const& e, At const& at) {
     for (auto const& want : e.wants) type_names.intern(want.type);
     TicketRow row{.state = e.from ? TicketState::ahead : TicketState::waiting, .seq = at.position};
-    row.owner = e.owner.str(), row.reason = e.reason.str(), row.wants = e.wants, row.priority = e.priority, row.lease_ms = e.lease_ms;
+    row.owner = e.owner.str(), row.caller = at.caller, row.reason = e.reason.str(), row.wants = e.wants, row.priority = e.priority,
+    row.lease_ms = e.lease_ms;
     row.asked_at = at.time, row.firm_at = e.firm_at, row.from = e.from, row.until = e.until, row.alike = e.alike;
     if (tickets.contains(e.ticket)) leave_line(e.ticket);
     auto const keys = wait_keys(row);
@@ -69,6 +70,12 @@ void State::apply(Came const& e) {
     });
 }
 
+void State::apply(Stayed const& e) {
+    tickets.change(e.ticket, [&](TicketRow& row) {
+        row.until = e.until;
+        if (!row.from && row.seq != 0 && line.contains(row.seq)) due.set(alarm(Alarm::ticket, row.seq), e.until);
+    });
+}
 void State::apply(Withdrawn const& e) {
     auto const* row = tickets.find(e.ticket);
     if (!row || row->seq == 0 || !line.contains(row->seq)) return;
@@ -86,15 +93,20 @@ void State::hold(std::uint32_t type, std::string_view owner, std::int64_t by) {
 
 void State::apply(Leased const& e, At const& at) {
     leave_line(e.ticket);
-    Lease lease{.ticket = e.ticket.str(), .owner = e.owner.str(), .caller = std::string(at.caller), .reason = e.reason.str()};
+    // Whoever asked for it: who waited is served by another one's word, and what comes back from the inventory by nobody's.
+    auto const* asked = tickets.find(e.ticket);
+    bool const waited_for = asked && asked->seq != 0 && asked->state != TicketState::over;
+    auto const caller = waited_for ? asked->caller : at.caller == "gantry" ? e.owner.str() : std::string(at.caller);
+    Lease lease{.ticket = e.ticket.str(), .owner = e.owner.str(), .caller = caller, .reason = e.reason.str()};
     lease.state = state_for(e.state), lease.began = lease.heard = at.time, lease.until = e.until, lease.lease_ms = e.lease_ms;
     std::uint64_t waited_ms = 0;
     bool waited = false;
     tickets.change_or_put(e.ticket, [&](TicketRow& row) {
-        waited = row.seq != 0 && row.state == TicketState::waiting;
+        waited = waited_for && row.state == TicketState::waiting;
         if (waited) waited_ms = ms_between(row.asked_at, at.time);
         if (!waited) row.asked_at = at.time;
-        row.state = TicketState::held, row.lease = e.lease.n, row.alike = e.alike, row.wants.clear(), row.owner = lease.owner;
+        row.state = TicketState::held, row.seq = 0, row.caller = caller, row.lease = e.lease.n, row.alike = e.alike, row.wants.clear(),
+        row.owner = lease.owner;
         row.from.reset(), row.until.reset();
     });
     std::uint32_t last_type = 0;
