@@ -346,7 +346,7 @@ class Process {
         parts.reports = &*tenant.reports;
         parts.post = [this](int lane, std::move_only_function<void()> task) { server_->post(lane, std::move(task)); };
         served.host = std::make_unique<Host>(std::move(decl), std::move(parts));
-        if (served.host->decl().outbox) make_effects(served);
+        if (served.host->decl().outbox) make_effects(tenant, served);
         tenant.served.push_back(std::move(served));
         return {};
     }
@@ -446,6 +446,7 @@ class Process {
         std::vector<Edge*> edges;
         for (auto& tenant : tenants_) {
             make_admin(tenant);
+            tenant.here.emplace(hosts_of(tenant));
             tenant.edge =
                 std::make_unique<Edge>(hosts_of(tenant), EdgeOptions{.files = options_.files,
                                                                      .files_security_policy = options_.files_security_policy,
@@ -585,13 +586,18 @@ class Process {
         for (auto& tenant : tenants_)
             for (auto& served : tenant.served) visit(served);
     }
-    void make_effects(Served& served) {
+    void make_effects(Tenant& tenant, Served& served) {
         if (!workers_) workers_.emplace(options_.effect_threads, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
         if (!outside_) outside_.emplace("", client::Options{.retries = 0});
-        served.effects = std::make_unique<EffectRunner>(
-            EffectRunner::Parts{*served.host, clock_, [this](client::Request request) { return outside_->send(std::move(request)); },
-                                [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site,
-                                keep_trace(), mail_sink()});
+        served.effects = std::make_unique<EffectRunner>(EffectRunner::Parts{
+            *served.host, clock_, [this, &tenant](client::Request request) { return send_for(tenant, std::move(request)); },
+            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace(),
+            mail_sink()});
+    }
+    // What has a path for a target goes to a service of the same site, without a network.
+    client::Reply send_for(Tenant& tenant, client::Request request) {
+        if (!request.target.starts_with('/')) return outside_->send(std::move(request));
+        return tenant.here->send(request, [this] { return stopping_.load(); });
     }
     // Until something delivers mail, each is a file in DATA/mail; the same mail again is the same file.
     decltype(Outside::mail) mail_sink() {

@@ -16,6 +16,7 @@
 #include "kernel/runtime/erasing.h"
 #include "kernel/runtime/flags.h"
 #include "kernel/runtime/follower.h"
+#include "kernel/runtime/here.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/report_delivery.h"
 #include "kernel/runtime/reports.h"
@@ -51,6 +52,7 @@ struct Tenant {
     std::optional<Erasing> erasing;
     std::optional<Admin> admin;
     std::deque<Served> served;
+    std::optional<Here> here;  // once all of them are made
     std::unique_ptr<Edge> edge;
 };
 

@@ -1,0 +1,33 @@
+#pragma once
+#include "services/pool/state.h"
+
+// The one way in which the fold changes a resource: what is counted, ordered and due by it goes along.
+namespace gantry::pool {
+
+template <class Change>
+void State::change(std::string_view name, At const& at, Change&& change, History history) {
+    auto const number = names.find(name);
+    if (number == unknown || number == 0) return;
+    bool was = false, is = false, was_stuck = false, is_stuck = false;
+    FreeKey before, after;
+    std::uint32_t type = 0, from = 0, to = 0;
+    bool const there = resources.change(number, [&](Resource& r) {
+        was = can_be_given(r), before = free_key(number, r), from = r.state, was_stuck = r.stuck;
+        change(r);
+        if (history == History::told) remember(r, at), r.position = at.position;
+        is = can_be_given(r), after = free_key(number, r), to = r.state, is_stuck = r.stuck, type = r.type;
+        set_alarm(number, r);
+    });
+    if (!there) return;
+    if (was && (!is || before != after)) free.erase(before);
+    if (is && (!was || before != after)) free.insert(after);
+    if (from != to || was_stuck != is_stuck)
+        types.change(type, [&](TypeRow& row) {
+            if (std::max(from, to) >= row.counts.size()) row.counts.resize(std::max(from, to) + 1);
+            --row.counts[from], ++row.counts[to];
+            row.stuck += std::uint64_t(is_stuck) - std::uint64_t(was_stuck);
+        });
+    marks.changed(number);
+}
+
+}  // namespace gantry::pool
