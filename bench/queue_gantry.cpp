@@ -100,7 +100,7 @@ class Gantry final : public QueueCaller {
     }
     bool acknowledged() const {
         if (batch_ == 1) return true;
-        static constexpr std::string_view good = "\"status\":200";
+        static constexpr std::string_view good = "\"status\":2";
         std::size_t count = 0;
         for (auto at = body_.find(good); at != body_.npos; at = body_.find(good, at + 1)) ++count;
         if (count != batch_) die(fmt::format("gantry: {}", body_));

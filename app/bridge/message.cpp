@@ -8,6 +8,7 @@
 #include "kernel/codec/base64.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
+#include "kernel/codec/keyed_hash.h"
 #include "kernel/codec/utf8.h"
 
 namespace gantry::bridge {
@@ -65,6 +66,17 @@ bool is_json(Message const& message) {
     if (!message.content_type || message.content_encoding) return false;
     auto const type = std::string_view(*message.content_type);
     return (type == json_type || type.starts_with("application/json;")) && !codec::check_json(message.body, depth_max);
+}
+
+// A message that a bridge had taken out and that comes back is no repeat: its hops tell. A key has room for 200 characters.
+std::string unique_key(Message const& message) {
+    auto key = as_text({'S', *message.message_id}).text;
+    if (auto hops = message.headers.find(std::string(hops_header)); hops != message.headers.end()) key += "#" + hops->second.text;
+    if (key.size() <= 200) return key;
+    auto const hash = codec::keyed_hash({}, key);
+    std::string out = "blake2b:";
+    codec::append_base64(out, {reinterpret_cast<char const*>(hash.data()), hash.size()});
+    return out;
 }
 
 // RabbitMQ's own, which it writes anew.
@@ -127,7 +139,7 @@ std::string task_of(Message const& message, std::int64_t unique_ms) {
     if (!headers.empty()) member(out, "headers"), codec::append_json(out, headers);
     if (message.priority) member(out, "priority"), out += std::to_string(priority_of_none - *message.priority);
     if (message.message_id && !message.message_id->empty()) {
-        member(out, "unique"), out += "{\"key\":", codec::append_json_string(out, as_text({'S', *message.message_id}).text);
+        member(out, "unique"), out += "{\"key\":", codec::append_json_string(out, unique_key(message));
         out += fmt::format(R"(,"mode":"single_flight","window_ms":{}}})", unique_ms);
     }
     return out + "}";
