@@ -24,7 +24,7 @@ struct LineResult {
 class QueueClient {
    public:
     QueueClient(app::ServerFound const& server, std::string queue);
-    // That the server has a queue service, and that we may use it.
+    // That the server has a queue service, and knows us.
     Result<void> check();
     // `lines`: a task each. The same `key` again does nothing twice.
     Result<std::vector<LineResult>> put(std::vector<std::string> const& lines, std::string const& key);

@@ -154,7 +154,8 @@ class Peers(unittest.TestCase):
         return f"amqp://guest:guest@127.0.0.1:{(broker or self.broker).port}/%2F/{queue}"
 
     def bridge(self, queue, direction, *flags):
-        command = [OPTIONS.gantry, "queue", "bridge", self.url(queue), "--direction", direction, "--server", self.gantry.url, "--json", *flags]
+        command = [OPTIONS.gantry, "queue", "bridge", self.url(queue), "--direction", direction, "--server", self.gantry.url, "--json"]
+        command += flags
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def finished(self, bridge, code=0):
@@ -170,8 +171,8 @@ class Moves(Peers):
     def test_all_that_a_message_says_goes_both_ways(self):
         for name in ("there", "back"):
             self.queue(name)
-        said = {"message_id": "m-1", "correlation_id": "c-1", "reply_to": "answers", "expiration": "600000", "type": "build", "app_id": "ci",
-                "priority": 7, "content_type": "application/json", "timestamp": 1700000000,
+        said = {"message_id": "m-1", "correlation_id": "c-1", "reply_to": "answers", "expiration": "600000", "type": "build",
+                "app_id": "ci", "priority": 7, "content_type": "application/json", "timestamp": 1700000000,
                 "headers": {"tries": 3, "urgent": True, "who": "Zoë"}}
         self.publish("there", [b'{"n": 1}'], **said)
         self.publish("there", [b"\xff\x00"], content_type="image/x", message_id="m-2")
@@ -266,7 +267,8 @@ class Killed(Peers):
 
     def survive(self, queue, direction, moved, *flags):
         """Returns what the last bridge said. `moved` tells how many are on the other side."""
-        victims = [*ALWAYS, *self.random.choices(("bridge", "gantry", "bridge", "rabbitmq", "restart"), k=max(0, OPTIONS.rounds - len(ALWAYS)))]
+        further = max(0, OPTIONS.rounds - len(ALWAYS))
+        victims = [*ALWAYS, *self.random.choices(("bridge", "gantry", "bridge", "rabbitmq", "restart"), k=further)]
         self.random.shuffle(victims)
         bridge = self.bridge(queue, direction, "--batch", "4", *flags)
         for number, victim in enumerate(victims, 1):
