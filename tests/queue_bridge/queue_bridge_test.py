@@ -88,6 +88,8 @@ class Gantry:
 
 
 class Peers(unittest.TestCase):
+    KIND = "quorum"
+
     @classmethod
     def setUpClass(cls):
         cls.place = tempfile.TemporaryDirectory()
@@ -122,7 +124,7 @@ class Peers(unittest.TestCase):
         """The number of messages that wait, plus 1; 0: nobody can tell."""
         try:
             channel = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port)).channel()
-            kind = {} if passive else {"arguments": {"x-queue-type": "quorum"}, "durable": True}
+            kind = {} if passive else {"arguments": {"x-queue-type": self.KIND}, "durable": True}
             count = channel.queue_declare(name, passive=passive, **kind).method.message_count + 1
             channel.connection.close()
             return count
@@ -177,7 +179,8 @@ class Moves(Peers):
         self.publish("there", [b'{"n": 1}'], **said)
         self.publish("there", [b"\xff\x00"], content_type="image/x", message_id="m-2")
         self.assertEqual(self.moved("there", "in")["moved"], 2)
-        tasks = {t["headers"]["amqp-message-id"]: t for t in self.gantry.call("GET", "/queue/v1/tasks?queue=there")["items"]}
+        listed = [t["id"] for t in self.gantry.call("GET", "/queue/v1/tasks?queue=there")["items"]]
+        tasks = {t["headers"]["amqp-message-id"]: t for t in (self.gantry.call("GET", f"/queue/v1/tasks/{id}") for id in listed)}
         self.assertEqual(tasks["m-1"]["priority"], 993)
         self.assertEqual(self.moved("back", "out", "--queue", "there")["moved"], 2)
         got = {p.message_id: (p, body) for p, body in self.get_all("back")}
@@ -261,6 +264,9 @@ class Moves(Peers):
 class Killed(Peers):
     """A bridge that always runs, and something that is killed whenever a share of the messages has been moved."""
 
+    # RabbitMQ 3.10 forgets, when it is killed, that a quorum queue made just before has a leader, and confirms nothing any more.
+    KIND = "classic"
+
     def setUp(self):
         self.random = random.Random(OPTIONS.seed)
         self.lives = 0
@@ -271,6 +277,7 @@ class Killed(Peers):
         victims = [*ALWAYS, *self.random.choices(("bridge", "gantry", "bridge", "rabbitmq", "restart"), k=further)]
         self.random.shuffle(victims)
         bridge = self.bridge(queue, direction, "--batch", "4", *flags)
+        self.addCleanup(lambda: bridge.poll() is None and bridge.kill())
         for number, victim in enumerate(victims, 1):
             share = number * MESSAGES // (len(victims) + 1)
             until(lambda: moved() >= share or bridge.poll() is not None, f"{share} are moved")
