@@ -48,6 +48,7 @@ void declare(CLI::App& app, Action& action) {
     add_doctor(app, action);
     add_flags(app, action);
     add_proxy_config(app, action);
+    add_queue(app, action);
     add_new(app, action);
     add_replay(app, action);
     add_rehearse(app, action);

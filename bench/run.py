@@ -25,6 +25,7 @@ import rows_overload  # noqa: E402
 import rows_past  # noqa: E402
 import rows_peers  # noqa: E402
 import rows_price  # noqa: E402
+import rows_queue  # noqa: E402
 import rows_replay  # noqa: E402
 import rows_size  # noqa: E402
 import rows_timers  # noqa: E402
@@ -53,6 +54,9 @@ MEASUREMENTS = [
     ("metrics", rows_metrics.scrape, None, False),
     ("past", rows_past.past, None, True),
     ("timers", rows_timers.timers, None, True),
+    ("queue", rows_queue.cycles, "peers", True),
+    ("queue-wake", rows_queue.wake, None, True),
+    ("queue-waiting", rows_queue.waiting, None, True),
     ("feed", rows_feed.feed, "peers", True),
     ("replay-peers", rows_peers.replay, "peers", True),
 ]
@@ -80,7 +84,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build")
     parser.add_argument("--json", help="where the figures go (BUILD/bench.json)")
-    parser.add_argument("--peers", action="store_true", help="measure SQLite, LMDB, Redis and NATS, too")
+    parser.add_argument("--peers", action="store_true", help="measure SQLite, LMDB, Redis, NATS, beanstalkd and RabbitMQ, too")
     parser.add_argument("--before", metavar="COMMIT", help="measure what a GET and a report cost against the program of that commit, too")
     parser.add_argument("--only", action="append", choices=[m[0] for m in MEASUREMENTS], help="only this measurement; may be repeated")
     parser.add_argument("--record-only", action="store_true", help="exit 0 whether the goals hold or not")

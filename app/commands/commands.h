@@ -25,6 +25,7 @@ void add_followers(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 void add_flags(CLI::App& app, Action& action);
 void add_proxy_config(CLI::App& app, Action& action);
+void add_queue(CLI::App& app, Action& action);
 void add_new(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_rehearse(CLI::App& app, Action& action);

@@ -594,9 +594,12 @@ class Process {
             [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace(),
             mail_sink()});
     }
-    // What has a path for a target goes to a service of the same site, without a network.
+    // What has a path for a target goes to a service of the same site, without a network, or to where [server] elsewhere says that it is.
     client::Reply send_for(Tenant& tenant, client::Request request) {
         if (!request.target.starts_with('/')) return outside_->send(std::move(request));
+        auto const name = std::string_view(request.target).substr(1, request.target.find('/', 1) - 1);
+        for (auto const& [service, url] : options_.elsewhere)
+            if (service == name && !host_of(tenant, name)) return request.target = url + request.target, outside_->send(std::move(request));
         return tenant.here->send(request, [this] { return stopping_.load(); });
     }
     // Until something delivers mail, each is a file in DATA/mail; the same mail again is the same file.
