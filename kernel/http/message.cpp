@@ -138,6 +138,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 Header const* RequestHead::find(std::string_view name) const {
+    if (!(name_sizes & size_bit(name.size()))) return nullptr;
     for (auto const& h : headers)
         if (h.name.size() == name.size() && equals_ignoring_case(h.name, name)) return &h;
     return nullptr;
