@@ -102,11 +102,6 @@ void Slot::reset() {
     out = std::move(kept), added = std::move(kept_added);
 }
 
-Slot* Connection::slot(std::uint64_t sequence) {
-    if (sequence - first_ >= next_ - first_) return nullptr;
-    return &ring_[sequence & (ring_.size() - 1)];
-}
-
 std::uint64_t Connection::new_slot() {
     std::uint64_t const used = next_ - first_;
     if (used == ring_.size()) {
@@ -115,12 +110,6 @@ std::uint64_t Connection::new_slot() {
         ring_ = std::move(larger);
     }
     return next_++;
-}
-
-std::string& Connection::target(std::uint64_t sequence) {
-    if (sequence == first_) return out_;
-    Slot* s = slot(sequence);
-    return s ? s->out : (shard_.ignored.clear(), shard_.ignored);
 }
 
 std::size_t Connection::pending_bytes(std::uint64_t sequence) {

@@ -135,8 +135,12 @@ class Connection {
     }
 
     // --- answers (response.cpp) ---
-    Slot* slot(std::uint64_t sequence);
-    std::string& target(std::uint64_t sequence);
+    Slot* slot(std::uint64_t sequence) { return sequence - first_ < next_ - first_ ? &ring_[sequence & (ring_.size() - 1)] : nullptr; }
+    std::string& target(std::uint64_t sequence) {
+        if (sequence == first_) return out_;
+        Slot* s = slot(sequence);
+        return s ? s->out : (shard_.ignored.clear(), shard_.ignored);
+    }
     void finish(std::uint64_t sequence);
     void end_headers(Slot& s, std::string& out);
     std::size_t pending_bytes(std::uint64_t sequence);

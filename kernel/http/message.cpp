@@ -66,11 +66,6 @@ bool is_below_localhost(std::string_view host) {
 
 }  // namespace
 
-std::string_view method_name(Method m) {
-    static constexpr std::array<std::string_view, 7> names = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    return names[std::size_t(m)];
-}
-
 std::string_view reason_phrase(int status) {
     switch (status) {
         case 100: return "Continue";

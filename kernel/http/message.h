@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -13,7 +14,8 @@
 namespace gantry::http {
 
 enum class Method : std::uint8_t { Get, Head, Post, Put, Patch, Delete, Options };
-std::string_view method_name(Method m);
+inline constexpr std::array<std::string_view, 7> method_names = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+constexpr std::string_view method_name(Method m) { return method_names[std::size_t(m)]; }
 std::string_view reason_phrase(int status);  // "Not Found"; "Unknown" for a code without a registered phrase
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);

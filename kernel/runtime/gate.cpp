@@ -151,6 +151,8 @@ struct Gate::Seat {
     auth::IpAddress peer;
     std::optional<Shown> shown;  // by the last request, whose head may be gone
     std::uint64_t shown_by = 0;  // its RequestHead::headers_id
+    std::shared_ptr<GateRules const> origin_by;
+    auth::Origin origin;  // of what was shown, by these rules
     GateSite const* site = nullptr;
     std::string authorization;  // of `identity`
     auth::Identity identity;
@@ -345,7 +347,7 @@ http::BodyPlan Gate::arrive(http::Arrival& arrival) {
     auto& here = lane(arrival.io_thread());
     auto& seat = seat_of(arrival);
     if (auto const id = arrival.head().headers_id; !seat.shown || id == 0 || id != seat.shown_by)
-        seat.shown.emplace(arrival.head()), seat.shown_by = id;
+        seat.shown.emplace(arrival.head()), seat.shown_by = id, seat.origin_by = nullptr;
     Shown const& shown = *seat.shown;
     auto* pass = static_cast<Pass*>(arrival.ticket());
     if (!pass) {
@@ -473,7 +475,12 @@ Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown)
     TRY_ASSIGN(pass.site, choose_site(arrival.head()));
     if (pass.quiet) return {};
     TRY_VOID(check_load(arrival, pass));
-    TRY_ASSIGN(auto const origin, origin_of(arrival.head(), rules->origin, seat_of(arrival).peer));
+    auto& seat = seat_of(arrival);
+    if (seat.origin_by != rules) {
+        TRY_ASSIGN(seat.origin, origin_of(arrival.head(), rules->origin, seat.peer));
+        seat.origin_by = rules;
+    }
+    auto const& origin = seat.origin;
     if (origin.by_proxy) {
         pass.text.resize(pass.target_size + pass.agent_size);
         pass.text += auth::format_address(origin.client);
