@@ -21,7 +21,9 @@ constexpr std::size_t padding_bytes = 64;
 constexpr std::size_t kept_buffer_bytes = 64 * 1024;
 constexpr std::size_t held_back_bytes = 64 * 1024;  // read ahead of requests that can't start yet
 constexpr std::size_t tls_piece_bytes = 64 * 1024;
-constexpr std::int64_t linger_us = 2'000'000;  // for the peer to read the last answer before the connection is torn down
+constexpr std::size_t sent_together_max = 32;               // connections
+constexpr std::size_t sent_together_bytes_max = 16 * 1024;  // of one of them
+constexpr std::int64_t linger_us = 2'000'000;               // for the peer to read the last answer before the connection is torn down
 constexpr std::int64_t date_refresh_us = 200'000;
 constexpr std::int64_t never = INT64_MAX;
 
@@ -38,11 +40,11 @@ void Shard::refresh_date(std::int64_t now_us) {
 }
 
 void Shard::flush_dirty() {
-    flush_scheduled = false;
+    if (!flushing.empty()) return;  // what became dirty within has been scheduled
     flushing.swap(dirty);
     for (auto* connection : flushing) {
         connection->dirty = false;
-        connection->flush();
+        connection->flush_unless_advancing();
         connection->unref();
     }
     flushing.clear();
@@ -55,7 +57,17 @@ void Connection::mark_dirty() {
     shard_.dirty.push_back(this);
     if (shard_.batching || shard_.flush_scheduled) return;
     shard_.flush_scheduled = true;
-    asio::post(*shard_.context, [core = core_, shard = &shard_] { shard->flush_dirty(); });
+    asio::post(*shard_.context, [core = core_, shard = &shard_] {
+        shard->flush_scheduled = false;
+        shard->flush_dirty();
+    });
+}
+
+// Sending wakes the peer. Peers that are woken one soon after another are served by fewer wake-ups than those between whose answers others
+// are made: the same work costs a tenth less.
+void Connection::flush_with_others() {
+    mark_dirty();
+    if (shard_.dirty.size() >= sent_together_max) shard_.flush_dirty();
 }
 
 // --- the read buffer -------------------------------------------------------------------------------------------------------
@@ -90,11 +102,6 @@ void Slot::reset() {
     out = std::move(kept), added = std::move(kept_added);
 }
 
-Slot* Connection::slot(std::uint64_t sequence) {
-    if (sequence - first_ >= next_ - first_) return nullptr;
-    return &ring_[sequence & (ring_.size() - 1)];
-}
-
 std::uint64_t Connection::new_slot() {
     std::uint64_t const used = next_ - first_;
     if (used == ring_.size()) {
@@ -103,12 +110,6 @@ std::uint64_t Connection::new_slot() {
         ring_ = std::move(larger);
     }
     return next_++;
-}
-
-std::string& Connection::target(std::uint64_t sequence) {
-    if (sequence == first_) return out_;
-    Slot* s = slot(sequence);
-    return s ? s->out : (shard_.ignored.clear(), shard_.ignored);
 }
 
 std::size_t Connection::pending_bytes(std::uint64_t sequence) {
@@ -122,6 +123,7 @@ void Connection::finish(std::uint64_t sequence) {
     auto const size = target(sequence).size();
     if (s->phase != Slot::Phase::Streaming && size > s->begun_at) s->bytes += size - s->begun_at;
     s->phase = Slot::Phase::Done;
+    may_wait_ = false;
     end_ticket(*s, false);
     s->on_cancel = nullptr, s->on_drained = nullptr;
     if (sequence == first_) pop_ready();
@@ -267,6 +269,7 @@ Connection::Awaitable Connection::run() {
         if (may_be_silent() && in_.size() == 0) {
             // There may be many of them, for hours: no room is held for what doesn't come.
             in_.release();
+            if (reading_ == Reading::Head) reader_.release();
             raw_in_.clear(), raw_in_.shrink_to_fit();
             co_await socket_.async_wait(Socket::wait_read, use_tuple);
             if (dead_) break;
@@ -291,6 +294,7 @@ Connection::Awaitable Connection::run() {
 
 void Connection::on_bytes(std::size_t n) {
     now_us_ = steady_now_us();
+    now_is_now_ = true;
     shard_.refresh_date(now_us_);
     bump(shard_.counters.received, n);
     if (tls_)
@@ -300,6 +304,7 @@ void Connection::on_bytes(std::size_t n) {
     if (dead_) return;
     update_deadline(true);
     advance();
+    now_is_now_ = false;
     if (tls_ && tls_->state() == TlsFilter::State::PeerClosed && !peer_eof_) peer_closed();
 }
 
@@ -329,7 +334,10 @@ void Connection::advance() {
     advancing_ = false;
     if (shut_) in_.clear();
     if (peer_eof_ && first_ == next_ && !dead_) closing_ = true;
-    flush();
+    if (std::exchange(may_wait_, false) && !dead_ && !closing_ && !tls_ && unsent() <= sent_together_bytes_max)
+        flush_with_others();
+    else
+        flush();
     unref();
 }
 
@@ -349,14 +357,27 @@ bool Connection::step() {
 bool Connection::read_head() {
     if (last_request_ || in_.size() == 0) return false;
     if (next_ - first_ >= limits_.pipelined || unsent() > limits_.write_buffer_bytes) return false;
+    head_size_ = scanner_.is_fresh() ? reader_.repeat(in_.view(), limits_, head_) : 0;
+    if (head_size_ > 0) return start_request(), true;
     std::size_t const size = scanner_.scan(in_.view(), limits_);
     if (scanner_.refusal())
         refuse(scanner_.refusal());
     else if (size == 0)
         return false;
-    else
-        start_request(size);
+    else if (parse_head(size))
+        start_request();
     return true;
+}
+
+// False: it was refused.
+bool Connection::parse_head(std::size_t head_size) {
+    std::size_t const leading = scanner_.leading();
+    scanner_.reset();
+    in_.consume(leading);
+    head_size_ = head_size - leading;
+    auto const refused = reader_.parse(in_.view().substr(0, head_size_), limits_, head_);
+    if (refused) head_started_ = false, refuse(refused);
+    return !refused;
 }
 
 void Connection::refuse(Refusal const& refusal) {
@@ -369,13 +390,8 @@ void Connection::refuse(Refusal const& refusal) {
 // What else comes is thrown away; the connection closes after the last answer.
 void Connection::stop_reading() { last_request_ = true, reading_ = Reading::Linger, in_place_ = false; }
 
-void Connection::start_request(std::size_t head_size) {
-    std::size_t const leading = scanner_.leading();
-    scanner_.reset();
+void Connection::start_request() {
     head_started_ = false;
-    in_.consume(leading);
-    head_size_ = head_size - leading;
-    if (auto refused = parse_head(in_.view().substr(0, head_size_), limits_, headers_, head_)) return refuse(refused);
     if (mount_) mount_head();
     bump(shard_.counters.requests);
     got_request_ = true;
@@ -386,7 +402,7 @@ void Connection::start_request(std::size_t head_size) {
     s.keep_alive = head_.keep_alive;
     s.arrived_us = now_us_;
     if (!head_.keep_alive) last_request_ = true;
-    if (auto const* accept = head_.find("Accept-Encoding")) s.accepts_gzip = accepts_gzip(accept->value);
+    s.accepts_gzip = reader_.accepts_gzip();
     plan_request();
 }
 
@@ -503,10 +519,7 @@ void Connection::mount_head() {
 void Connection::keep_head() {
     char const* const from = in_.view().data();
     head_kept_.assign(from, head_size_);
-    auto const target = head_.target, path = head_.path, query = head_.query;
-    if (!head_.mount.empty()) head_.target = head_.path = head_.query = {};
-    rebase(head_, headers_, from, head_kept_.data());
-    if (!head_.mount.empty()) head_.target = target, head_.path = path, head_.query = query;
+    reader_.rebase(head_, {from, head_size_}, head_kept_.data());
     in_.consume(head_size_);
 }
 
@@ -595,7 +608,9 @@ void Connection::abort_sink(Problem const& why) {
 }
 
 void Connection::dispatch(std::string_view body) {
-    Exchange exchange(this, current_, head_, body, peer_, tls_ != nullptr, shard_.index);
+    // What is handed over first was just read; before what follows it others took their time.
+    auto const now_us = std::exchange(now_is_now_, false) ? now_us_ : steady_now_us();
+    Exchange exchange(this, current_, head_, body, peer_, tls_ != nullptr, shard_.index, now_us);
     try {
         core_->handler.handle(exchange);
     } catch (...) {

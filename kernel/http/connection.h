@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernel/http/gzip.h"
+#include "kernel/http/head_reader.h"
 #include "kernel/http/parse.h"
 #include "kernel/http/server.h"
 #include "kernel/http/tls.h"
@@ -49,7 +50,8 @@ struct Shard {
     std::vector<Connection*> flushing;
     bool batching = false;
     bool flush_scheduled = false;
-    std::string date_line;  // "Date: …\r\n"
+    std::int64_t turn_us = 0;  // while `batching`: when it began
+    std::string date_line;     // "Date: …\r\n"
     std::int64_t date_at_us = INT64_MIN / 2;
     std::string scratch;  // a body before its compression
     std::string ignored;  // what is written to a connection that has gone
@@ -133,8 +135,12 @@ class Connection {
     }
 
     // --- answers (response.cpp) ---
-    Slot* slot(std::uint64_t sequence);
-    std::string& target(std::uint64_t sequence);
+    Slot* slot(std::uint64_t sequence) { return sequence - first_ < next_ - first_ ? &ring_[sequence & (ring_.size() - 1)] : nullptr; }
+    std::string& target(std::uint64_t sequence) {
+        if (sequence == first_) return out_;
+        Slot* s = slot(sequence);
+        return s ? s->out : (shard_.ignored.clear(), shard_.ignored);
+    }
     void finish(std::uint64_t sequence);
     void end_headers(Slot& s, std::string& out);
     std::size_t pending_bytes(std::uint64_t sequence);
@@ -142,6 +148,11 @@ class Connection {
     void problem(std::uint64_t sequence, Problem const& problem, bool close);
     void mark_dirty();
     void flush();
+    void flush_unless_advancing() {  // it flushes at its end
+        if (!advancing_) flush();
+    }
+    // Its last answer may be sent at the end of this turn of the loop, with those of others.
+    void let_wait() { may_wait_ = true; }
     void wake();
     void kill();
     void resume_body();
@@ -176,7 +187,8 @@ class Connection {
     void advance();
     bool step();
     bool read_head();
-    void start_request(std::size_t head_size);
+    bool parse_head(std::size_t head_size);
+    void start_request();
     void plan_request();
     void start_body(BodyPlan plan);
     bool start_inflater(std::uint64_t limit_bytes);
@@ -201,6 +213,7 @@ class Connection {
     std::uint64_t new_slot();
     void update_deadline(bool progress);
     void send_some();
+    void flush_with_others();
     void wait_writable();
     bool encrypt_some();
     void drained();
@@ -222,8 +235,8 @@ class Connection {
 
     ReadBuffer in_;
     HeadScanner scanner_;
+    HeadReader reader_;
     RequestHead head_;
-    std::vector<Header> headers_;
     BodyDecoder decoder_;
     std::optional<Inflater> inflater_;
     std::string body_;
@@ -256,6 +269,8 @@ class Connection {
     bool head_started_ = false;
     std::int64_t read_deadline_us_ = INT64_MAX, write_deadline_us_ = INT64_MAX;
     std::int64_t now_us_ = 0;
+    bool now_is_now_ = false;  // nothing has taken time since
+    bool may_wait_ = false;
 
     std::string peer_address_;
     std::vector<std::string> certificate_names_;

@@ -30,7 +30,8 @@ void KeptExchange::handle(Handler& handler) {
     slot->deferred = false;
     auto const size = body_.size();
     body_.append(64, '\0');  // readable behind a body, as handlers expect
-    Exchange exchange(connection, held.sequence_, head_, std::string_view(body_).substr(0, size), peer_, tls_, held.io_thread());
+    Exchange exchange(connection, held.sequence_, head_, std::string_view(body_).substr(0, size), peer_, tls_, held.io_thread(),
+                      steady_now_us());
     exchange.kept_ = true;
     try {
         handler.handle(exchange);

@@ -66,11 +66,6 @@ bool is_below_localhost(std::string_view host) {
 
 }  // namespace
 
-std::string_view method_name(Method m) {
-    static constexpr std::array<std::string_view, 7> names = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-    return names[std::size_t(m)];
-}
-
 std::string_view reason_phrase(int status) {
     switch (status) {
         case 100: return "Continue";
@@ -138,6 +133,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 Header const* RequestHead::find(std::string_view name) const {
+    if (!(name_sizes & size_bit(name.size()))) return nullptr;
     for (auto const& h : headers)
         if (h.name.size() == name.size() && equals_ignoring_case(h.name, name)) return &h;
     return nullptr;

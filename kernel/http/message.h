@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -13,7 +14,8 @@
 namespace gantry::http {
 
 enum class Method : std::uint8_t { Get, Head, Post, Put, Patch, Delete, Options };
-std::string_view method_name(Method m);
+inline constexpr std::array<std::string_view, 7> method_names = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+constexpr std::string_view method_name(Method m) { return method_names[std::size_t(m)]; }
 std::string_view reason_phrase(int status);  // "Not Found"; "Unknown" for a code without a registered phrase
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
@@ -34,11 +36,14 @@ struct RequestHead {
     std::string_view mount = {};  // what was put in front; empty: nothing
     std::string_view host;        // authority: of an absolute-form target, else of Host; with its port; may be empty in HTTP/1.0
     std::span<Header const> headers;
+    std::uint64_t name_sizes = ~std::uint64_t(0);  // of the names of headers, a bit each (size_bit); more bits do no harm
     std::optional<std::uint64_t> content_length;
     bool chunked = false;
     bool keep_alive = true;
     bool expect_continue = false;
+    std::uint64_t headers_id = 0;  // two heads of one connection with the same one show the same header lines, at the same place; 0: none
 
+    static constexpr std::uint64_t size_bit(std::size_t size) { return std::uint64_t(1) << (size < 63 ? size : 63); }
     // The first header of that name (any case), or nothing / an empty view.
     Header const* find(std::string_view name) const;
     std::string_view header(std::string_view name) const;

@@ -194,7 +194,7 @@ TEST(Message, AHeadSurvivesTheMoveOfItsBuffer) {
         std::string from = request;
         ASSERT_FALSE(parse_head(from, {}, headers, head));
         std::string const to = from;
-        rebase(head, headers, from.data(), to.data());
+        rebase(head, headers, from, to.data());
         std::string const path(head.path);
         std::fill(from.begin(), from.end(), '#');
         EXPECT_EQ(head.path, path);

@@ -2,6 +2,7 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstring>
+#include <functional>
 
 namespace gantry::http {
 namespace {
@@ -209,7 +210,8 @@ Refusal parse_head(std::string_view bytes, Limits const& limits, std::vector<Hea
     if (ec) return translate(ec, bytes);
     if (!parser.is_header_done()) return bad_request("The request is malformed.");
     if (head.target.size() > limits.target_bytes) return {414, "uri_too_long", "The target is too long."};
-    head.headers = headers;
+    head.headers = headers, head.name_sizes = 0;
+    for (auto const& h : headers) head.name_sizes |= RequestHead::size_bit(h.name.size());
     head.keep_alive = parser.keep_alive();
     if (auto refused = set_framing(parser, head)) return refused;
     if (!set_method(parser.verb, head)) return {501, "method_unknown", "This server does not know the method."};
@@ -223,9 +225,11 @@ Refusal parse_head(std::string_view bytes, Limits const& limits, std::vector<Hea
     return {};
 }
 
-void rebase(RequestHead& head, std::vector<Header>& headers, char const* from, char const* to) {
+void rebase(RequestHead& head, std::vector<Header>& headers, std::string_view from, char const* to) {
+    std::less_equal<char const*> const before;
     auto move = [&](std::string_view& v) {
-        if (!v.empty() && v.data() != root_path.data()) v = {to + (v.data() - from), v.size()};
+        bool const inside = before(from.data(), v.data()) && before(v.data() + v.size(), from.data() + from.size());
+        if (!v.empty() && inside) v = {to + (v.data() - from.data()), v.size()};
     };
     for (auto& h : headers) move(h.name), move(h.value);
     move(head.target), move(head.path), move(head.query), move(head.host);

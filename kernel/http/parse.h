@@ -26,6 +26,7 @@ class HeadScanner {
     // Head lines begin after this many bytes: an empty line before a request is forgiven.
     std::size_t leading() const { return leading_; }
     void reset() { *this = {}; }
+    bool is_fresh() const { return scanned_ == 0; }
 
    private:
     std::size_t end_of_line(std::string_view bytes, std::size_t lf, Limits const& limits);
@@ -39,8 +40,8 @@ class HeadScanner {
 // Parses a complete head into views of it. `headers` is the storage behind `head.headers`.
 Refusal parse_head(std::string_view bytes, Limits const& limits, std::vector<Header>& headers, RequestHead& head);
 
-// Moves all views of a head when its buffer has moved.
-void rebase(RequestHead& head, std::vector<Header>& headers, char const* from, char const* to);
+// Moves the views of a head that lie in `from` when these bytes have moved.
+void rebase(RequestHead& head, std::vector<Header>& headers, std::string_view from, char const* to);
 
 // "host", "host:port", "[v6]", "[v6]:port" with the characters that RFC 3986 allows.
 bool is_valid_authority(std::string_view authority);

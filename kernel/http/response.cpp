@@ -203,6 +203,7 @@ void Response::prepared(std::string_view rest) {
     connection_->end_headers(*s, out);
     out.append(rest);
     connection_->finish(sequence_);
+    connection_->let_wait();
 }
 
 void Response::problem(Problem const& problem) {
@@ -261,6 +262,8 @@ void Exchange::add_header(std::string_view name, std::string_view value) {
     append_clean(s->added, value);
     s->added.append("\r\n");
 }
+
+void Exchange::send_waiting() { connection_->shard().flush_dirty(); }
 
 std::int64_t Arrival::arrived_us() const { return connection_->slot(sequence_)->arrived_us; }
 std::shared_ptr<void>& Arrival::seat() { return connection_->seat(); }
@@ -367,6 +370,10 @@ void Deferred::on_cancel(std::function<void()> callback) {
 Ticket* Deferred::ticket() const {
     Slot* s = connection_->slot(sequence_);
     return s ? s->ticket : nullptr;
+}
+std::int64_t Deferred::turn_us() const {
+    auto const& shard = connection_->shard();
+    return shard.batching ? shard.turn_us : steady_now_us();
 }
 Response Deferred::response() { return Response(connection_, sequence_); }
 

@@ -174,7 +174,8 @@ void Server::Impl::adopt(int fd, Listener const& listener) {
 void Server::post(int io_thread, net::Task task) {
     impl_->core->threads.post(io_thread, [core = impl_->core, io_thread, task = std::move(task)]() mutable {
         Shard& shard = *core->shards[std::size_t(io_thread)];
-        shard.refresh_date(steady_now_us());
+        shard.turn_us = steady_now_us();
+        shard.refresh_date(shard.turn_us);
         shard.batching = true;
         task();
         task = nullptr;

@@ -119,7 +119,7 @@ class Response {
     // Ready bytes from the status line to the end of the body, framing included. The caller answers for HEAD; Date is not added.
     void raw(std::string_view complete_answer);
     // A 200 whose headers and body were put together before: `rest` starts behind the Date, has Content-Length, and is not compressed.
-    // The caller answers for HEAD.
+    // The caller answers for HEAD. It is sent at the end of this turn of the loop, with those of other connections.
     void prepared(std::string_view rest);
     void problem(Problem const& problem);  // application/problem+json, with Retry-After when it says so
 
@@ -170,7 +170,8 @@ class Deferred {
     int io_thread() const;
     bool cancelled() const;  // the client has gone: the answer will most likely reach nobody (a half-closed client still gets it)
     void resume_body();
-    Ticket* ticket() const;  // on the IO thread
+    Ticket* ticket() const;        // on the IO thread
+    std::int64_t turn_us() const;  // the same: the steady clock, within Server::post when its function began
     // Answers from any thread: runs `answer` on the IO thread and gives up this handle. For many answers prefer Server::post.
     void complete(std::move_only_function<void(Response&)> answer) &&;
 
@@ -272,8 +273,11 @@ class Exchange {
     Peer const& peer() const { return peer_; }
     bool tls() const { return tls_; }
     int io_thread() const { return io_thread_; }
+    std::int64_t now_us() const { return now_us_; }  // the steady clock when it was handed over
 
     Ticket* ticket() const;
+    // Before what may take its time: what was answered to others in this turn is sent now (Response::prepared).
+    void send_waiting();
     // A header of the answer, whoever gives it; before it is begun.
     void add_header(std::string_view name, std::string_view value);
 
@@ -288,8 +292,15 @@ class Exchange {
     friend class Connection;
     friend class KeptExchange;
     Exchange(Connection* connection, std::uint64_t sequence, RequestHead const& head, std::string_view body, Peer const& peer, bool tls,
-             int io_thread)
-        : connection_(connection), sequence_(sequence), head_(head), body_(body), peer_(peer), tls_(tls), io_thread_(io_thread) {}
+             int io_thread, std::int64_t now_us)
+        : connection_(connection),
+          sequence_(sequence),
+          head_(head),
+          body_(body),
+          peer_(peer),
+          tls_(tls),
+          io_thread_(io_thread),
+          now_us_(now_us) {}
     Connection* connection_;
     std::uint64_t sequence_;
     RequestHead const& head_;
@@ -297,6 +308,7 @@ class Exchange {
     Peer const& peer_;
     bool tls_;
     int io_thread_;
+    std::int64_t now_us_;
     bool kept_ = false;  // its body is here in whole, whatever was planned
 };
 

@@ -150,15 +150,9 @@ class Pen {
     char* at_;
 };
 
-void append_json_access(std::string& out, AccessRecord const& r, std::string_view target, Stamps& stamps) {
-    out.append(R"({"time":")");
-    stamps.append(out, r.at);
-    constexpr std::size_t names_and_numbers = 384, escaped_bytes_max = 6;  // \u0000
-    std::size_t const shown = r.client.size() + r.caller.size() + target.size() + r.request_id.size() + r.user_agent.size();
-    std::size_t const ours = r.method.size() + r.trace_id.size() + r.service.size() + r.route.size() + r.site.size() + r.refused.size();
-    auto const begun = out.size();
-    out.resize(begun + names_and_numbers + shown * escaped_bytes_max + ours);
-    Pen pen(out.data() + begun);
+// Behind the time; says where it ends.
+char* write_json_access(char* to, AccessRecord const& r, std::string_view target) {
+    Pen pen(to);
     pen.put(R"(","level":"info","module":"access","message":"request")");
     pen.field(R"(,"client":")", r.client);
     pen.field(R"(,"caller":")", r.caller);
@@ -173,7 +167,18 @@ void append_json_access(std::string& out, AccessRecord const& r, std::string_vie
     pen.field(R"(,"user_agent":")", r.user_agent);
     pen.plain_field(R"(,"refused":")", r.refused);
     pen.put(r.tls ? ",\"tls\":true}\n" : "}\n");
-    out.resize(std::size_t(pen.end() - out.data()));
+    return pen.end();
+}
+
+void append_json_access(std::string& out, AccessRecord const& r, std::string_view target, Stamps& stamps) {
+    out.append(R"({"time":")");
+    stamps.append(out, r.at);
+    constexpr std::size_t names_and_numbers = 384, escaped_bytes_max = 6;  // \u0000
+    std::size_t const shown = r.client.size() + r.caller.size() + target.size() + r.request_id.size() + r.user_agent.size();
+    std::size_t const ours = r.method.size() + r.trace_id.size() + r.service.size() + r.route.size() + r.site.size() + r.refused.size();
+    auto const begun = out.size();
+    out.resize_and_overwrite(begun + names_and_numbers + shown * escaped_bytes_max + ours,
+                             [&](char* all, std::size_t) { return std::size_t(write_json_access(all + begun, r, target) - all); });
 }
 
 void append_combined_access(std::string& out, AccessRecord const& r, std::string_view target, Stamps& stamps) {

@@ -203,7 +203,7 @@ class BulkArray final : public Bulk {
 void Edge::start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form) {
     if (form == BulkForm::lines) return exchange.receive(std::make_shared<BulkLines>(*this, asked, exchange.defer()));
     auto items = codec::split_json_array(asked.body, options_.bulk_items_max);
-    if (!items) return write_problem(exchange.response(), items.error(), asked.request_id, {});
+    if (!items) return write_problem(exchange.response(), items.error(), asked.known_id(), {});
     std::make_shared<BulkArray>(*this, asked, exchange.defer())->run(*items);
 }
 

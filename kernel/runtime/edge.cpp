@@ -202,6 +202,7 @@ void Edge::answer(http::Exchange& exchange) {
     EdgeCallerRef room;
     auto const caller = caller_of(exchange, room);
     if (caller && answer_from_cache(exchange, ***caller, ticket_of(exchange))) return;
+    exchange.send_waiting();
     if (options_.admin && Admin::is_mine(head.path))
         return caller ? options_.admin->handle(exchange, ***caller)
                       : write_problem(exchange.response(), caller.error(), id_of(exchange), {});
@@ -240,20 +241,13 @@ bool Edge::is_anonymous(http::RequestHead const& head) const {
 bool Edge::answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket) {
     auto const& head = exchange.head();
     if (head.method != http::Method::Get) return false;
-    std::string_view if_none_match;
-    bool accepts_gzip = false;
-    for (auto const& header : head.headers) {
-        if (header.name.size() == 12 && http::equals_ignoring_case(header.name, "Gantry-After")) return false;
-        if (header.name.size() == 6 && http::equals_ignoring_case(header.name, "Accept") && header.value.starts_with("text/event-stream"))
-            return false;
-        if (header.name.size() == 13 && http::equals_ignoring_case(header.name, "If-None-Match")) if_none_match = header.value;
-        if (header.name.size() == 15 && http::equals_ignoring_case(header.name, "Accept-Encoding"))
-            accepts_gzip = http::accepts_gzip(header.value);
-    }
-    auto const* entry = lane(exchange.io_thread()).cache.find(caller.view, head.target, options_.clock->steady_ns());
+    if (head.find("Gantry-After") || head.header("Accept").starts_with("text/event-stream")) return false;
+    auto const if_none_match = head.header("If-None-Match");
+    auto const now_ns = options_.clock == &system_clock() ? exchange.now_us() * 1000 : options_.clock->steady_ns();
+    auto const* entry = lane(exchange.io_thread()).cache.find(caller.view, head.target, now_ns);
     if (!entry || !caller.allows(entry->route->scope)) return false;
     if (ticket) ticket->host = entry->host, ticket->route = entry->route;
-    bool const packed = accepts_gzip && entry->body.size() >= http::compress_from_bytes;
+    bool const packed = entry->body.size() >= http::compress_from_bytes && http::accepts_gzip(head.header("Accept-Encoding"));
     if (if_none_match.empty() && !packed && !entry->prepared.empty())
         exchange.response().prepared(entry->prepared);
     else
@@ -350,13 +344,17 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
                 .body = exchange.body(),
                 .io_thread = exchange.io_thread(),
                 .ticket = ticket,
-                .query = head.query};
+                .query = head.query,
+                .now_us = exchange.now_us()};
     if (ticket) asked.deadline_us = ticket->deadline_us;
     if (ticket && ticket->trace) asked.trace = ticket->trace->id().bytes();
     asked.tls = exchange.tls();
     if (target.route->foreign) asked.client = ticket ? std::string(ticket->client()) : exchange.peer().address;
     // A read says its id only with a problem.
-    if (target.route->command) asked.request_id = id_of(asked), asked.trace_state = trace_state_of(asked);
+    if (target.route->command) {
+        if (!ticket) asked.request_id = id_of(asked);
+        asked.trace_state = trace_state_of(asked);
+    }
     auto refuse = [&](Problem const& problem) { write_failure(exchange.response(), *target.host, *target.route, problem, id_of(asked)); };
     if (!caller->allows(target.route->scope)) {
         if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
@@ -441,7 +439,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     if (asked.live != LiveForm::none) return open_live(asked, defer());
     Seen seen;
     Request request{
-        .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.request_id, .trace_id = asked.trace_id()};
+        .route = *target.route, .viewer = asked.caller->viewer, .bind = bind, .request_id = asked.said_id(), .trace_id = asked.trace_id()};
     request.trace_state = asked.trace_state;
     request.scheme = asked.tls ? "https" : "http", request.host = asked.head.host;
     request.lane = options_.threads ? asked.io_thread : -1;
@@ -469,17 +467,20 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                std::string(target.route->command ? std::string_view() : asked.head.header("If-None-Match")),
                {}};
     auto* const trace = asked.ticket ? asked.ticket->trace : nullptr;
-    auto const began_ns = trace ? system_clock().steady_ns() : 0;
+    auto const began_ns = !trace ? 0 : asked.now_us != 0 ? asked.now_us * 1000 : system_clock().steady_ns();
     std::int64_t decided_ns = 0;
     auto const facts = asked.facts(to.oops_id);
     request.facts = &facts;
     auto outcome = host.call(request, [&]() -> Done {
-        if (asked.deadline_us != 0 && request.lane >= 0) return answer_timely(asked, to, defer());
-        if (trace) decided_ns = system_clock().steady_ns();
-        return [to = std::move(to), direct = request.lane >= 0, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
-            if (auto* later = direct && decided_ns ? static_cast<Ticket*>(deferred.ticket()) : nullptr; later && later->trace)
-                later->trace->add("durable", decided_ns, system_clock().steady_ns());
-            if (direct) return write_outcome(deferred.response(), to, answer);
+        bool const direct = request.lane >= 0, timely = asked.deadline_us != 0 && direct;
+        if (trace && !timely) decided_ns = asked.ticket->decided_ns = system_clock().steady_ns();
+        // On the thread of the connection the ticket is there to ask.
+        if (!direct || timely) to.request_id = asked.said_id();
+        if (timely) return answer_timely(asked, to, defer());
+        return [to = std::move(to), direct, decided_ns, deferred = defer()](Result<Answer> answer) mutable {
+            auto* const ticket = direct ? static_cast<Ticket*>(deferred.ticket()) : nullptr;
+            if (ticket && ticket->trace && decided_ns) ticket->trace->add("durable", decided_ns, deferred.turn_us() * 1000);
+            if (direct) return write_outcome(deferred.response(), to, answer, ticket ? ticket->request_id() : to.request_id);
             std::move(deferred).complete(
                 [to, answer = std::move(answer)](http::Response& response) { write_outcome(response, to, answer); });
         };
@@ -492,7 +493,8 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     }
     if (!outcome) return;
     if (!*outcome && to.request_id.empty()) to.request_id = id_of(asked);
-    if (!*outcome || target.route->command || target.route->foreign) return write_outcome(respond(), to, *outcome);
+    if (!*outcome || target.route->command || target.route->foreign)
+        return write_outcome(respond(), to, *outcome, to.request_id.empty() ? asked.said_id() : to.request_id);
     auto etag = etag_of(*target.route, (*outcome)->body);
     auto position = host.position_text((*outcome)->position);
     EdgeCallerRef const caller = asked.caller;  // once it is answered, the ticket that holds it is another's

@@ -18,10 +18,11 @@ struct Edge::Asked {
     EdgeCallerRef const& caller;
     std::string_view body;
     int io_thread = 0;
-    Ticket const* ticket = nullptr;  // null: it came through no gate, or is owned (AskedLater)
-    std::string_view query = {};     // the service's part of it
+    Ticket* ticket = nullptr;     // null: it came through no gate, or is owned (AskedLater)
+    std::string_view query = {};  // the service's part of it
     std::string_view as_of = {};
     LiveForm live = LiveForm::none;
+    std::int64_t now_us = 0;       // of the steady clock, when it was asked; 0: that was before
     std::string request_id = {};   // empty: not asked for yet (Edge::id_of)
     std::int64_t deadline_us = 0;  // of the steady clock; 0: none
     std::array<char, 16> trace = {};
@@ -31,10 +32,13 @@ struct Edge::Asked {
     Searched const* searched = nullptr;  // of a search: what was found
     Parked* parked = nullptr;            // of a command that waited
     std::string_view trace_id() const { return trace == std::array<char, 16>{} ? std::string_view() : std::string_view(trace.data(), 16); }
+    std::string_view known_id() const { return ticket ? ticket->request_id() : std::string_view(request_id); }
+    // Of a read only when it was asked for.
+    std::string_view said_id() const { return match.target->route->command ? known_id() : std::string_view(request_id); }
     std::string_view key() const { return head.header("Idempotency-Key"); }
     // For reports; `oops_id` gets the id of one.
     RequestFacts facts(std::string& oops_id) const {
-        return {&head, caller.get(), ticket ? ticket->trace : nullptr, tls, ticket ? ticket->request_id() : request_id, &oops_id};
+        return {&head, caller.get(), ticket ? ticket->trace : nullptr, tls, known_id(), &oops_id};
     }
 };
 
@@ -58,7 +62,7 @@ struct Edge::AskedLater {
         head_.headers = headers_;
         match_ = table.match(http::method_name(head_.method), path_);
         view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
-                            as_of_, asked.live, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
+                            as_of_, asked.live, 0, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
                             asked.deadline_us, asked.trace, asked.trace_state, asked.tls, asked.client});
     }
     AskedLater(AskedLater const&) = delete;

@@ -24,6 +24,7 @@ constexpr std::size_t callers_a_lane = 4096;  // whose views are kept ready
 constexpr std::size_t values_max = 16;        // headers of one name that a proxy may have added to
 constexpr std::size_t target_bytes_max = 1024, agent_bytes_max = 256;  // that are logged
 constexpr std::size_t timing_bytes_max = 512;
+constexpr std::int64_t wall_asked_every_us = 100'000;  // it may be set meanwhile
 constexpr Duration timeout_max = Duration::hours(24);
 constexpr std::uint64_t retry_after_s_max = 3;
 constexpr std::string_view session_path = "/_gantry/v1/session", sessions_path = "/_gantry/v1/sessions",
@@ -85,11 +86,8 @@ void add_challenges(http::Exchange& exchange, std::string_view error) {
 struct Gate::Shown {
     std::string_view authorization, cookies, request_id, timeout, timing, agent, traceparent, sentry_trace, code;
     bool authorized_twice = false;
-    std::array<std::string_view, values_max> addresses, callers;
-    std::size_t address_count = 0, caller_count = 0;
 
-    Shown(http::RequestHead const& head, auth::OriginRules const& rules) {
-        std::string_view const address_header = rules.address_header(), caller_header = rules.caller_header();
+    explicit Shown(http::RequestHead const& head) {
         for (auto const& h : head.headers) {
             auto const is = [&](std::string_view name) { return http::equals_ignoring_case(h.name, name); };
             switch (h.name.size()) {
@@ -116,18 +114,25 @@ struct Gate::Shown {
                     break;
                 default: break;
             }
-            if (!address_header.empty() && h.name.size() == address_header.size() && is(address_header))
-                addresses[std::min(address_count++, values_max - 1)] = h.value;
-            if (!caller_header.empty() && h.name.size() == caller_header.size() && is(caller_header))
-                callers[std::min(caller_count++, values_max - 1)] = h.value;
         }
     }
-    Result<auth::Origin> origin_of(auth::OriginRules const& rules, auth::IpAddress const& peer) const {
-        if (std::max(address_count, caller_count) > values_max)
-            return fail(400, "forwarding_invalid", fmt::format("more than {} headers of one name", values_max));
-        return rules.of(peer, std::span(addresses).first(address_count), std::span(callers).first(caller_count));
-    }
 };
+
+// From where it comes, by the headers of proxies that may have added to them.
+Result<auth::Origin> Gate::origin_of(http::RequestHead const& head, auth::OriginRules const& rules, auth::IpAddress const& peer) {
+    std::string_view const address_header = rules.address_header(), caller_header = rules.caller_header();
+    if (address_header.empty() && caller_header.empty()) return rules.of(peer, {}, {});
+    std::array<std::string_view, values_max> addresses, callers;
+    std::size_t address_count = 0, caller_count = 0;
+    for (auto const& h : head.headers) {
+        auto const is = [&](std::string_view name) { return !name.empty() && http::equals_ignoring_case(h.name, name); };
+        if (is(address_header)) addresses[std::min(address_count++, values_max - 1)] = h.value;
+        if (is(caller_header)) callers[std::min(caller_count++, values_max - 1)] = h.value;
+    }
+    if (std::max(address_count, caller_count) > values_max)
+        return fail(400, "forwarding_invalid", fmt::format("more than {} headers of one name", values_max));
+    return rules.of(peer, std::span(addresses).first(address_count), std::span(callers).first(caller_count));
+}
 
 // A password that is being verified, and what came of it. Written before its connection goes on.
 struct Gate::Verdict {
@@ -144,6 +149,10 @@ struct Gate::Verdict {
 // What is kept with a connection: what it showed last is most likely what it shows next.
 struct Gate::Seat {
     auth::IpAddress peer;
+    std::optional<Shown> shown;  // by the last request, whose head may be gone
+    std::uint64_t shown_by = 0;  // its RequestHead::headers_id
+    std::shared_ptr<GateRules const> origin_by;
+    auth::Origin origin;  // of what was shown, by these rules
     GateSite const* site = nullptr;
     std::string authorization;  // of `identity`
     auth::Identity identity;
@@ -195,6 +204,15 @@ struct Gate::Lane {
         return known = std::make_shared<EdgeCaller const>(std::move(made));
     }
 
+    // The wall time at a moment of the steady clock that is now.
+    Time wall_at(std::int64_t now_us) {
+        auto const& clock = *gate.options_.clock;
+        if (&clock != &system_clock()) return clock.wall();
+        if (now_us - wall_asked_us >= wall_asked_every_us)
+            wall_asked_us = now_us, wall_offset_us = clock.wall().us - system_clock().steady_ns() / 1000;
+        return {now_us + wall_offset_us};
+    }
+
     observe::RequestTrace* take_trace() {
         if (free_traces.empty()) return traces.emplace_back(std::make_unique<observe::RequestTrace>()).get();
         auto* trace = free_traces.back();
@@ -211,6 +229,7 @@ struct Gate::Lane {
     std::vector<std::unique_ptr<observe::RequestTrace>> traces;
     std::vector<observe::RequestTrace*> free_traces;
     std::unordered_map<auth::Caller const*, EdgeCallerRef> callers;
+    std::int64_t wall_asked_us = INT64_MIN / 2, wall_offset_us = 0;
     Host const* finished_for = nullptr;  // of the last one that ended
     std::int64_t finished_us = 0;        // and when
 };
@@ -306,6 +325,7 @@ void Gate::drop_ended() {
 bool Gate::operates(Pass const& pass) const { return pass.caller->operates || pass.site == &sites_.front(); }
 
 void Gate::answer_metrics(http::Exchange& exchange, Pass& pass) {
+    exchange.send_waiting();
     if (!pass.caller->allows("gantry:metrics")) return refuse_caller(exchange, *pass.caller, "gantry:metrics", pass.request_id());
     if (!operates(pass)) return write_problem(exchange.response(), of_another_site(), pass.request_id(), {});
     options_.metrics(exchange);
@@ -325,7 +345,10 @@ http::BodyPlan Gate::plan(http::RequestHead const& head) {
 
 http::BodyPlan Gate::arrive(http::Arrival& arrival) {
     auto& here = lane(arrival.io_thread());
-    Shown const shown(arrival.head(), here.rules->origin);
+    auto& seat = seat_of(arrival);
+    if (auto const id = arrival.head().headers_id; !seat.shown || id == 0 || id != seat.shown_by)
+        seat.shown.emplace(arrival.head()), seat.shown_by = id, seat.origin_by = nullptr;
+    Shown const& shown = *seat.shown;
     auto* pass = static_cast<Pass*>(arrival.ticket());
     if (!pass) {
         pass = &here.take();
@@ -365,13 +388,13 @@ void Gate::handle(http::Exchange& exchange) {
 
 void Gate::serve(http::Exchange& exchange, Pass& pass) {
     auto& here = lane(exchange.io_thread());
-    // Without a body it is served as soon as its head is read: asking for the time again would cost a hundredth of it.
-    auto const waited_us = pass.waited_us, began_us = exchange.head().has_body() ? steady_now_us() : pass.arrived_us;
-    here.finished_for = nullptr, here.finished_us = 0;
+    auto const waited_us = pass.waited_us, began_us = exchange.now_us();
+    here.finished_for = nullptr, here.finished_us = 0, pass.decided_ns = 0;
     pass.site->edge->handle(exchange);
     // It may have ended, and its ticket be another one's.
-    auto const* const host = here.finished_for ? here.finished_for : pass.host;
-    load_.served(exchange.io_thread(), began_us, here.finished_us != 0 ? here.finished_us : steady_now_us(), host, waited_us);
+    auto const* const host = here.finished_us != 0 ? here.finished_for : pass.host;
+    auto const ended_us = here.finished_us != 0 ? here.finished_us : pass.decided_ns != 0 ? pass.decided_ns / 1000 : steady_now_us();
+    load_.served(exchange.io_thread(), began_us, ended_us, host, waited_us);
 }
 
 // From the head alone. What waited in its socket waited for its answer, too.
@@ -409,7 +432,7 @@ void Gate::refuse_for_load(Pass& pass) {
 void Gate::note(http::Arrival& arrival, Pass& pass, Shown const& shown) {
     auto& here = lane(arrival.io_thread());
     auto const& head = arrival.head();
-    pass.arrived = options_.clock->wall();
+    pass.arrived = here.wall_at(arrival.arrived_us());
     pass.method = head.method, pass.http_minor = std::uint8_t(head.version_minor), pass.tls = arrival.tls();
     auto const target = head.target.substr(0, target_bytes_max), agent = shown.agent.substr(0, agent_bytes_max);
     pass.text.assign(target).append(agent).append(arrival.peer().address);
@@ -427,15 +450,20 @@ void Gate::note(http::Arrival& arrival, Pass& pass, Shown const& shown) {
     if (!caller) caller = observe::parse_sentry_trace(shown.sentry_trace);
     pass.trace = here.take_trace();
     pass.trace->begin("request", observe::SpanKind::server, caller, pass.arrived, arrival.arrived_us() * 1000, here.random);
+}
+
+Gate::Seat& Gate::seat_of(http::Arrival& arrival) {
     auto& seat = arrival.seat();
-    if (seat) return;
-    auto made = std::make_shared<Seat>();
-    made->peer = auth::parse_address(arrival.peer().address).value_or(auth::IpAddress{});
-    seat = std::move(made);
+    if (!seat) {
+        auto made = std::make_shared<Seat>();
+        made->peer = auth::parse_address(arrival.peer().address).value_or(auth::IpAddress{});
+        seat = std::move(made);
+    }
+    return *static_cast<Seat*>(seat.get());
 }
 
 Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown) {
-    auto const rules = lane(arrival.io_thread()).rules;
+    auto const& rules = lane(arrival.io_thread()).rules;
     pass.deadline_us = 0;
     if (!shown.timeout.empty()) {
         std::int64_t ms = 0;
@@ -447,7 +475,12 @@ Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown)
     TRY_ASSIGN(pass.site, choose_site(arrival.head()));
     if (pass.quiet) return {};
     TRY_VOID(check_load(arrival, pass));
-    TRY_ASSIGN(auto const origin, shown.origin_of(rules->origin, static_cast<Seat const*>(arrival.seat().get())->peer));
+    auto& seat = seat_of(arrival);
+    if (seat.origin_by != rules) {
+        TRY_ASSIGN(seat.origin, origin_of(arrival.head(), rules->origin, seat.peer));
+        seat.origin_by = rules;
+    }
+    auto const& origin = seat.origin;
     if (origin.by_proxy) {
         pass.text.resize(pass.target_size + pass.agent_size);
         pass.text += auth::format_address(origin.client);
@@ -499,10 +532,9 @@ Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown c
     if (shown.authorized_twice) return unauthorized("authorization_malformed", "there are two Authorization headers: send one");
     auto& seat = *static_cast<Seat*>(arrival.seat().get());
     // What counts once is not kept.
+    bool const kept = !shown.authorization.empty() && seat.authorization == shown.authorization && shown.code.empty();
+    if (kept && seat.caller && seat.site == pass.site && seat.identity.holds(pass.arrived)) return seat.caller;
     bool const counts_once = !shown.code.empty() || auth::passkey_authorization(shown.authorization);
-    bool const shows_kept = !shown.authorization.empty() && !counts_once && seat.authorization == shown.authorization;
-    bool const kept = seat.caller && seat.site == pass.site && shows_kept;
-    if (kept && seat.identity.holds(pass.arrived)) return seat.caller;
     TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
     if (!identity.caller) return nobody_;
     auto view = identity.caller == operator_.caller ? operator_view_ : lane(arrival.io_thread()).view_of(identity.caller);

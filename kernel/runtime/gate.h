@@ -89,6 +89,8 @@ class Gate final : public http::Handler {
     struct Verdict;
     class Pass;
     Lane& lane(int io_thread);
+    static Seat& seat_of(http::Arrival& arrival);
+    static Result<auth::Origin> origin_of(http::RequestHead const& head, auth::OriginRules const& rules, auth::IpAddress const& peer);
     GateSite const* site_of(std::string_view authority) const;
     static Result<void> check_open(GateSite const& site, http::RequestHead const& head);
     Result<GateSite const*> choose_site(http::RequestHead const& head) const;

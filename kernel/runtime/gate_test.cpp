@@ -160,6 +160,21 @@ TEST_F(GateTest, ATokenSaysWhoCallsAndItsScopesWhatThatOneMay) {
     EXPECT_NE(callers.find("u_writer"), callers.npos) << "the caller is in the log: " << callers;
 }
 
+TEST_F(GateTest, EachRequestOfAConnectionIsItsOwnCallers) {
+    auto const ada = add("ada", {"*"}), bob = add("bob", {"notes:none"});
+    start();
+    http::RawClient c(port_);
+    ASSERT_EQ(status_of(c.exchange(post("/notes/v1", R"({"title":"t"})", std::string(json) + bearer(ada)))), 200);
+    for (int round = 0; round < 3; ++round)
+        for (int again = 0; again < 2; ++again) {
+            EXPECT_EQ(status_of(c.exchange(get("/notes/v1", bearer(ada)))), 200);
+            EXPECT_EQ(status_of(c.exchange(get("/notes/v1", bearer(bob)))), 403);
+            EXPECT_EQ(status_of(c.exchange(get("/notes/v1", bearer(ada) + "Gantry-Timeout: x\r\n"))), 400);
+            EXPECT_EQ(status_of(c.exchange(get("/notes/v1"))), 401);
+            EXPECT_EQ(status_of(c.exchange(get("/notes/v1", bearer("gnt_wrong")))), 401);
+        }
+}
+
 TEST_F(GateTest, ACachedAnswerIsForThoseWhoMay) {
     auto const may = add("may", {"notes:*"}), may_not = add("maynot", {"tracker:*"});
     start();

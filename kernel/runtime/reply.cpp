@@ -98,10 +98,10 @@ void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::stri
     write_problem(exchange.response(), problem, request_id, {});
 }
 
-void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
+void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome, std::string_view request_id) {
     if (!outcome) {
-        auto const id = to.oops_id.empty() ? report_of(*to.host, *to.route, outcome.error(), to.request_id) : to.oops_id;
-        return write_refusal(response, *to.route, outcome.error(), to.request_id, id, to.host->position_text(to.host->durable()));
+        auto const id = to.oops_id.empty() ? report_of(*to.host, *to.route, outcome.error(), request_id) : to.oops_id;
+        return write_refusal(response, *to.route, outcome.error(), request_id, id, to.host->position_text(to.host->durable()));
     }
     if (to.route->foreign) {
         auto const reply = codec::from_json<ForeignReply>(outcome->body);
@@ -111,7 +111,7 @@ void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> co
     auto const position = to.host->position_text(outcome->position);
     if (!to.route->command)
         return write_read(response, *to.route, outcome->body, etag_of(*to.route, outcome->body), position, to.if_none_match);
-    response.begin(outcome->status).header("Gantry-Position", position).header("X-Request-Id", to.request_id);
+    response.begin(outcome->status).header("Gantry-Position", position).header("X-Request-Id", request_id);
     if (outcome->replayed) response.header("Gantry-Replayed", "true");
     if (outcome->idempotency_until.us != 0) response.header("Gantry-Idempotency-Until", format_time(outcome->idempotency_until));
     deprecation(response, *to.route);

@@ -31,7 +31,10 @@ void write_refusal(http::Response response, RouteDecl const& route, Problem cons
                    std::string_view oops_id, std::string_view position = {});
 // A caller who may not: 401 with the challenges, or 403.
 void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id);
-void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome);
+void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome, std::string_view request_id);
+inline void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome) {
+    write_outcome(response, to, outcome, to.request_id);
+}
 
 // "rejected" lines and elements of a bulk: {"line":3,"status":409,"problem":{…}}, {"index":0,"status":200,"reply":{…}}.
 void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome);

@@ -31,9 +31,14 @@ RequestBook::RequestBook(Parts parts) : parts_(std::move(parts)) {
     }
 }
 
-std::size_t RequestBook::row_of(std::size_t site, Ticket const& ticket) const {
-    auto const found = ticket.route ? row_by_route_.find(ticket.route) : row_by_route_.end();
-    return found == row_by_route_.end() ? site : found->second;
+std::size_t RequestBook::row_of(ThreadCells& cells, std::size_t site, Ticket const& ticket) const {
+    if (!ticket.route) return site;
+    if (cells.last_route != ticket.route) {
+        auto const found = row_by_route_.find(ticket.route);
+        if (found == row_by_route_.end()) return site;
+        cells.last_route = ticket.route, cells.last_row = found->second;
+    }
+    return cells.last_row;
 }
 
 void RequestBook::count_refusal(ThreadCells& cells, std::string const& code, int status) {
@@ -55,7 +60,7 @@ void RequestBook::count_deprecated(ThreadCells& cells, std::size_t row, std::str
 
 void RequestBook::ended(int io_thread, std::size_t site, Ticket& ticket, http::Ended const& ended) {
     auto& cells = *cells_[std::size_t(io_thread)];
-    auto const& row = rows_[row_of(site, ticket)];
+    auto const& row = rows_[row_of(cells, site, ticket)];
     auto& counted = counted_->at(std::size_t(io_thread), std::size_t(&row - rows_.data()));
     auto const duration_us = std::max<std::int64_t>(ended.ended_us - ended.arrived_us, 0);
     cells.ended.add();

@@ -68,13 +68,15 @@ class RequestBook {
         std::unordered_map<std::string, std::uint64_t> unrecognised;              // those with 401 and the waits after them
         std::map<std::pair<std::size_t, std::string>, std::uint64_t> deprecated;  // by row and caller
         observe::AccessRing* ring = nullptr;
+        RouteDecl const* last_route = nullptr;  // of which `last_row` is the row: requests of a route come one after another
+        std::size_t last_row = 0;
     };
     void write_codes(observe::MetricsWriter& writer, std::unordered_map<std::string, std::uint64_t> ThreadCells::* counted,
                      std::string_view family, std::string_view label, std::string_view help) const;
     void write_deprecated(observe::MetricsWriter& writer) const;
     void count_deprecated(ThreadCells& cells, std::size_t row, std::string_view caller);
     void count_refusal(ThreadCells& cells, std::string const& code, int status);
-    std::size_t row_of(std::size_t site, Ticket const& ticket) const;
+    std::size_t row_of(ThreadCells& cells, std::size_t site, Ticket const& ticket) const;
 
     Parts parts_;
     std::vector<Row> rows_;  // first one for each site, of what is no route of a service

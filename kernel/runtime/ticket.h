@@ -20,6 +20,7 @@ struct Ticket : http::Ticket {
     EdgeCallerRef caller;
     std::array<char, 64> id{};
     std::uint8_t id_size = 0;
+    std::int64_t decided_ns = 0;   // when its answer was handed to what waits for it to be durable: of the steady clock; 0: it wasn't
     std::int64_t deadline_us = 0;  // of the steady clock, beyond which nobody waits for the answer; 0: none
     Time arrived{};
     std::string text;  // target, user agent and client address, one after another

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "kernel/base/assert.h"
+#include "kernel/http/head_reader.h"
 #include "kernel/http/parse.h"
 
 // Law: however a connection's bytes are cut into pieces, the parser sees the same requests, one behind the other, or the same refusal, and
@@ -53,8 +54,28 @@ void note(RequestHead const& head, Seen& seen) {
     (void)accepts_gzip(accept);
 }
 
+// A head whose header lines are known means what it means to the parser.
+void check_repeats(HeadReader& reader, std::string const& bytes, Limits const& limits, RequestHead const* parsed) {
+    auto const check = [&] {
+        RequestHead head;
+        auto const size = reader.repeat(bytes, limits, head);
+        if (size == 0) return;
+        GANTRY_ASSERT(parsed && size == bytes.size(), "a refused head, or another one, was taken for one that is known");
+        Seen one, other;
+        note(head, one), note(*parsed, other);
+        GANTRY_ASSERT(one == other && head.method == parsed->method && head.content_length == parsed->content_length &&
+                          head.chunked == parsed->chunked && head.keep_alive == parsed->keep_alive &&
+                          head.expect_continue == parsed->expect_continue && head.version_minor == parsed->version_minor,
+                      "a head that is known means something else");
+    };
+    check();
+    RequestHead head;
+    GANTRY_ASSERT(bool(reader.parse(bytes, limits, head)) == !parsed, "one parser, two opinions");
+    check();
+}
+
 // One request from where the wire stands; false at the end of the bytes or at a refusal.
-bool read_one(Wire& wire, Limits const& limits, Seen& seen) {
+bool read_one(Wire& wire, HeadReader& reader, Limits const& limits, Seen& seen) {
     HeadScanner scanner;
     std::size_t head_size = 0;
     while (head_size == 0 && !scanner.refusal()) {
@@ -66,9 +87,10 @@ bool read_one(Wire& wire, Limits const& limits, Seen& seen) {
     RequestHead head;
     std::string const bytes(wire.arrived().substr(scanner.leading(), head_size - scanner.leading()));
     seen.refusal = parse_head(bytes, limits, headers, head);
+    check_repeats(reader, bytes, limits, seen.refusal ? nullptr : &head);
     if (seen.refusal) return false;
     std::string const moved = bytes;
-    rebase(head, headers, bytes.data(), moved.data());
+    rebase(head, headers, bytes, moved.data());
     note(head, seen);
     wire.take(head_size);
     BodyDecoder decoder;
@@ -88,7 +110,8 @@ Seen read(std::string_view bytes, std::size_t piece) {
     Seen seen;
     Wire wire(bytes, piece);
     auto const limits = small_limits();
-    while (read_one(wire, limits, seen)) continue;
+    HeadReader reader;
+    while (read_one(wire, reader, limits, seen)) continue;
     return seen;
 }
 
