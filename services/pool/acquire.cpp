@@ -86,11 +86,14 @@ Acquired place_view(State const& s, Ctx const& cx, Ticket const& ticket, TicketR
 Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire const& in, Ctx const& cx, Over over) {
     using Met = std::optional<Emit<Acquired, Event>>;
     auto const* row = s.tickets.find(in.ticket);
-    if (!row || (row->state == TicketState::over && over == Over::anew)) return Met{};
+    bool const is_over = row && (row->state == TicketState::over || row->state == TicketState::withdrawn);
+    if (!row || (is_over && over == Over::anew)) return Met{};
     if (row->alike != 0 && row->alike != alike_of(in.wants))
         return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
     if (row->state == TicketState::over)
         return fail(410, "ticket_over", fmt::format("this ticket had lease ls_{}, which is over: use another ticket", row->lease));
+    if (row->state == TicketState::withdrawn)
+        return fail(410, "ticket_withdrawn", "this ticket was withdrawn from the line: use another ticket");
     if (row->state == TicketState::held)
         return Met{Emit<Acquired, Event>{
             {}, {.ticket = in.ticket, .outcome = Outcome::held, .lease = view_of(s, row->lease, *s.leases.find(row->lease))}}};
@@ -98,6 +101,9 @@ Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire c
     // Asked after again before it would have left.
     if (in.stay_ms && row->until && cx.now + Duration::millis(*in.stay_ms) > *row->until + Duration::seconds(1))
         out.events.push_back(Stayed{in.ticket, cx.now + Duration::millis(*in.stay_ms)});
+    // Who asks again waits for its turn; the first answer was its place.
+    if (cx.may_wait && in.wait_ms && *in.wait_ms > 0 && out.events.empty())
+        out.wait = Wait{{s.tickets.key_of(in.ticket)}, cx.now + Duration::millis(*in.wait_ms)};
     return Met{std::move(out)};
 }
 
@@ -195,14 +201,15 @@ Result<Emit<Acquired, Event>> acquire(State const& s, Acquire const& in, Ctx con
 
 Result<Emit<Acquired, Event>> withdraw(State const& s, ByTicket const& in, Ctx const& cx) {
     auto const* row = s.tickets.find(in.ticket);
-    if (!row) return fail(404, "ticket_not_found", "there is no such ticket, or it was withdrawn");
+    if (!row) return fail(404, "ticket_not_found", "there is no such ticket, or it was over long ago");
+    if (row->state == TicketState::withdrawn) return Emit<Acquired, Event>{{}, {.ticket = in.ticket, .outcome = Outcome::withdrawn}};
     if (row->state == TicketState::held || row->state == TicketState::over)
         return fail(409, "ticket_served", fmt::format("this ticket has lease ls_{}: release that", row->lease));
     Desk desk(s, cx);
     desk.record(Withdrawn{in.ticket, "by its owner"});
     desk.left_line(row->seq);
     for (auto type : types_of(s, row->wants)) desk.match(type);
-    return Emit<Acquired, Event>{desk.take_events(), {.ticket = in.ticket, .outcome = row->from ? Outcome::ahead : Outcome::waiting}};
+    return Emit<Acquired, Event>{desk.take_events(), {.ticket = in.ticket, .outcome = Outcome::withdrawn}};
 }
 
 void ticket_due(Desk& desk, std::uint64_t seq) {

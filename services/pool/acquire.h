@@ -18,8 +18,8 @@ struct Acquire {
 };
 RECORD(Acquire, ticket, owner, wants, wait_ms, priority, queue, stay_ms, from, until, lease_ms, reason);
 
-enum class Outcome { held, waiting, ahead };
-ENUM(Outcome, held, waiting, ahead);
+enum class Outcome { held, waiting, ahead, withdrawn };
+ENUM(Outcome, held, waiting, ahead, withdrawn);
 // `place`: how many are served before it, as things stand; `estimate_ms`: how long that took of late.
 struct Acquired {
     Ticket ticket;

@@ -186,24 +186,16 @@ RECORD(NewTask, payload, key, unique, delay_ms);
 
 }  // namespace
 
-// The queue of a type is made with its first task.
+// The first task makes its queue.
 Result<TaskPut> put_clean_task(PutCleanTask const& args, Outside& outside) {
     NewTask task{{args.resource, args.type, args.fence, {}},
                  args.resource,
                  {fmt::format("{}/{}", args.resource.view(), args.fence), "single_flight"},
                  args.delay_ms};
     if (!args.data.empty()) task.payload.data = codec::RawJson{args.data};
-    auto const queue = "/queue/v1/queues/" + escaped(args.queue);
-    auto put = [&] { return outside.call(json_request("POST", queue + "/tasks", codec::to_json(task))); };
-    auto reply = put();
-    if (!reply && reply.error().status == 404) {
-        auto make = json_request("PUT", queue, "{}");
-        make.headers.emplace_back("Idempotency-Key", outside.id.str() + "-queue");
-        TRY_VOID(outside.call(std::move(make)));
-        reply = put();
-    }
-    if (!reply) return std::unexpected(std::move(reply.error()));
-    auto const tree = codec::JsonTree::read(reply->body);
+    TRY_ASSIGN(auto const reply,
+               outside.call(json_request("POST", "/queue/v1/queues/" + escaped(args.queue) + "/tasks", codec::to_json(task))));
+    auto const tree = codec::JsonTree::read(reply.body);
     return TaskPut{tree ? std::string(tree->root()["id"].text()) : std::string()};
 }
 

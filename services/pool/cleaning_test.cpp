@@ -28,19 +28,6 @@ TEST_F(CleaningBench, ATaskIsPutOnceWithAKeyOfTheFence) {
     b.get("/pool/v1/resources/p1").ok().has(R"("clean_task":"t_1")");
 }
 
-TEST_F(CleaningBench, TheQueueIsMadeWithItsFirstTask) {
-    bool there = false;
-    b.hook = [&](client::Request const& request) -> client::Reply {
-        if (request.method == "PUT") there = true;
-        return {.status = there ? 200 : 404, .body = R"({"id":"t_9"})"};
-    };
-    make_dirty(R"({"clean_queue":"wash/up"})");
-    ASSERT_EQ(b.calls.size(), 3u);
-    EXPECT_EQ(b.calls[1].method + b.calls[1].target, "PUT/queue/v1/queues/wash%2Fup");
-    EXPECT_EQ(b.calls[2].target, "/queue/v1/queues/wash%2Fup/tasks");
-    EXPECT_EQ(b.resource("p1").task, "t_9");
-}
-
 TEST_F(CleaningBench, AQueueThatRefusesIsTold) {
     b.hook = [](client::Request const&) { return client::Reply{.status = 422, .body = "{}"}; };
     make_dirty();

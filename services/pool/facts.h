@@ -6,7 +6,7 @@
 // What the pool writes to its log: resources of a type, who holds which, who waits, and how they are cleaned.
 namespace gantry::pool {
 
-using Name = Text<1, 200>;      // of a resource
+using Name = Text<1, 160>;      // of a resource
 using TypeName = Text<1, 100>;  // of a type
 using Word = Text<1, 64>;       // of a state
 using Owner = Text<1, 200>;     // who holds or waits, in the caller's own words

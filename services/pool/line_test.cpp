@@ -101,12 +101,33 @@ TEST_F(Line, IsLeftByWordOrByTime) {
     b.acquire("t2", "vm").ok(202);
     b.acquire("t3", "vm", "", R"("stay_ms":5000)").ok(202).has(R"("place":1)");
     b.call("DELETE", "/pool/v1/tickets/t2").ok().wrote(Withdrawn{"t2", "by its owner"});
-    b.call("DELETE", "/pool/v1/tickets/t2").fails(404, "ticket_not_found");
+    b.call("DELETE", "/pool/v1/tickets/t2").ok().wrote_nothing();
+    b.call("DELETE", "/pool/v1/tickets/none").fails(404, "ticket_not_found");
+    b.acquire("t2", "vm").fails(410, "ticket_withdrawn");
     b.call("DELETE", "/pool/v1/tickets/t1").fails(409, "ticket_served");
     b.get("/pool/v1/tickets?type=vm").ok().has("t3").lacks("t2");
     b.pass(Duration::seconds(5));
-    b.get("/pool/v1/tickets/t3").fails(404, "ticket_not_found");
+    b.get("/pool/v1/tickets/t3").ok().has(R"("state":"withdrawn")");
     b.acquire("t4", "vm", "", R"("queue":false)").fails(409, "none_free");
+}
+
+TEST_F(Line, WhoAsksAgainWaitsForTheTurn) {
+    make(1);
+    auto const lease = b.held("t1", "vm");
+    auto const wish = R"({"ticket":"t2","wants":[{"type":"vm"}],"wait_ms":5000})";
+    b.post("/pool/v1/acquire", wish).ok(202).has(R"("place":0)");
+    auto waiter = b.waits("POST", "/pool/v1/acquire", wish);
+    waiter.still_waits();
+    b.acquire("t3", "vm").ok(202);
+    waiter.still_waits();
+    b.release(lease).ok();
+    waiter.answered().ok().has(R"("outcome":"held")");
+    auto late = b.waits("POST", "/pool/v1/acquire", R"({"ticket":"t3","wants":[{"type":"vm"}],"wait_ms":5000})");
+    b.pass(Duration::seconds(5));
+    late.answered().ok(202).has(R"("outcome":"waiting")");
+    auto gone = b.waits("POST", "/pool/v1/acquire", R"({"ticket":"t3","wants":[{"type":"vm"}],"wait_ms":5000})");
+    b.call("DELETE", "/pool/v1/tickets/t3").ok();
+    gone.answered().fails(410, "ticket_withdrawn");
 }
 
 TEST_F(Line, IsServedByWhatIsAddedFreedOrNoLongerDrained) {

@@ -54,13 +54,13 @@ TicketView view_of(State const& s, Ctx const& cx, Ticket const& ticket, TicketRo
     TicketView out{.ticket = ticket, .state = row.state, .owner = row.owner, .reason = row.reason, .wants = row.wants};
     out.priority = row.priority, out.asked_at = row.asked_at, out.from = row.from, out.until = row.until;
     if (row.lease != 0) out.lease = LeaseId{row.lease};
-    if (row.state == TicketState::held || row.state == TicketState::over) return out;
+    if (row.seq == 0) return out;
     out.firm_at = row.firm_at, out.place = Desk(s, cx).place_of(row);
     if (!row.from) out.estimate_ms = estimate_ms(s, row.wants, *out.place);
     return out;
 }
 
-Problem no_ticket() { return {404, "ticket_not_found", "there is no such ticket, or it was withdrawn"}; }
+Problem no_ticket() { return {404, "ticket_not_found", "there is no such ticket, or it was over long ago"}; }
 
 WantView look_at(State const& s, Want const& want) {
     WantView out{.type = want.type.str(), .count = std::uint64_t(std::int64_t(want.count))};
@@ -91,6 +91,7 @@ WantView look_at(State const& s, Want const& want) {
 std::string why_of(State const& s, TicketRow const& row, std::vector<WantView> const& wants, std::uint64_t place) {
     if (row.state == TicketState::held) return "it holds what it wants";
     if (row.state == TicketState::over) return "its lease is over";
+    if (row.state == TicketState::withdrawn) return fmt::format("it was withdrawn: {}", row.reason);
     if (row.from) return fmt::format("it is reserved for {}", format_time(*row.from));
     for (auto const& want : wants) {
         auto const* type = s.type(want.type);

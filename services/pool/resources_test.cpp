@@ -40,6 +40,7 @@ TEST(Types, SettingsThatDontGoTogetherAreRefused) {
         {R"({"states":[{"name":"a","to":["b"]}]})", 422, "type_invalid"},
         {R"({"states":[{"name":"a","to":["free"]}]})", 422, "type_invalid"},
         {R"({"states":[{"name":"a","to":[]},{"name":"a","to":[]}]})", 422, "type_invalid"},
+        {R"({"clean_queue":"wash up"})", 422, "type_invalid"},
         {R"({"lease":1})", 400, "body_invalid"},
     };
     for (auto const& row : rows) b.call("PUT", "/pool/v1/types/vm", row.body).fails(row.status, row.code);

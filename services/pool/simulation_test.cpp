@@ -16,12 +16,10 @@ struct Seen {
 class World {
    public:
     explicit World(std::uint64_t seed) : random_(seed) {
+        b_.put_type("vm", R"({"lease_ms":60000,"heartbeat_ms":20000,"clean_ms":30000,"verification":"worker","clean_attempts":100,)"
+                          R"("patience_ms":30000,"quota":5})");
         b_.put_type(
-            "vm",
-            R"({"lease_ms":60000,"heartbeat_ms":20000,"clean_ms":30000,"verification":"worker","clean_attempts":1000,"patience_ms":30000,"quota":5})");
-        b_.put_type(
-            "ppa",
-            R"({"lease_ms":60000,"clean_ms":30000,"verification":"worker","clean_attempts":1000,"patience_ms":0,"prefer":"rested"})");
+            "ppa", R"({"lease_ms":60000,"clean_ms":30000,"verification":"worker","clean_attempts":100,"patience_ms":0,"prefer":"rested"})");
         for (auto const* type : {"vm", "ppa"})
             for (int i = 1; i <= 4; ++i)
                 b_.add(fmt::format("{}-{}", type, i), type, R"("verified":true)").ok(201), names_.push_back(fmt::format("{}-{}", type, i));

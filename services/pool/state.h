@@ -56,8 +56,8 @@ RECORD(TypeRow, settings, removed, drained, drain_reason, counts, stuck, waiting
        expired, broken, clean_failures, inventory_at, inventory_code, inventory_detail, make_trouble, inventory_told, inventory_taken,
        inventory_differ, inventory_missing, make_again_at);
 
-enum class TicketState { waiting, ahead, held, over };
-ENUM(TicketState, waiting, ahead, held, over);
+enum class TicketState { waiting, ahead, held, over, withdrawn };
+ENUM(TicketState, waiting, ahead, held, over, withdrawn);
 struct TicketRow {
     TicketState state = TicketState::waiting;
     std::uint64_t seq = 0;  // position of the event that queued it; 0: it was served at once
@@ -153,14 +153,15 @@ struct State {
     Table<std::uint64_t, InLine> line;  // tickets that wait, by age
     state::Ordered<WaitKey> waiting;    // for each type of their wants
     Table<std::uint64_t, Lease> leases;
-    state::Ordered<EndedKey> ended;      // leases that are over, by their end
-    Table<std::uint64_t, Counted> held;  // by held_key: how many an owner has of a type
-    state::Pool<Step> steps;             // of histories
-    Table<std::uint64_t, Hour> hours;    // by hour_key
-    Table<EffectId, Making> making;      // what the hook is asked to make
-    Due<std::uint64_t> lease_due;        // by lease
-    Due<std::uint64_t> due;              // by alarm
-    state::Tally totals;                 // by Total
+    state::Ordered<EndedKey> ended;          // leases that are over, and tickets that were withdrawn (lease 0), by their end
+    Table<std::uint64_t, InLine> withdrawn;  // by that position
+    Table<std::uint64_t, Counted> held;      // by held_key: how many an owner has of a type
+    state::Pool<Step> steps;                 // of histories
+    Table<std::uint64_t, Hour> hours;        // by hour_key
+    Table<EffectId, Making> making;          // what the hook is asked to make
+    Due<std::uint64_t> lease_due;            // by lease
+    Due<std::uint64_t> due;                  // by alarm
+    state::Tally totals;                     // by Total
     Outbox outbox;
 
     enum Total : std::uint64_t { fence_base, mixed };  // mixed: tickets in line that want more than one type
@@ -174,7 +175,7 @@ struct State {
     void apply(Drained const& e, At const& at);
     void apply(Queued const& e, At const& at);
     void apply(Came const& e);
-    void apply(Withdrawn const& e);
+    void apply(Withdrawn const& e, At const& at);
     void apply(Stayed const& e);
     void apply(Leased const& e, At const& at);
     void apply(Extended const& e, At const& at);
@@ -225,8 +226,8 @@ struct State {
     std::vector<WaitKey> wait_keys(TicketRow const& row) const;
     std::uint32_t state_for(std::string_view name);
 };
-STATE(State, marks, names, type_names, words, resources, types, members, free, tickets, line, waiting, leases, ended, held, steps, hours,
-      making, lease_due, due, totals, outbox);
+STATE(State, marks, names, type_names, words, resources, types, members, free, tickets, line, waiting, leases, ended, withdrawn, held,
+      steps, hours, making, lease_due, due, totals, outbox);
 
 // Of an owner by the hash of its name.
 constexpr std::uint64_t held_key(std::uint64_t type, std::uint64_t owner) { return mix64(owner ^ mix64(type)); }

@@ -76,11 +76,17 @@ void State::apply(Stayed const& e) {
         if (!row.from && row.seq != 0 && line.contains(row.seq)) due.set(alarm(Alarm::ticket, row.seq), e.until);
     });
 }
-void State::apply(Withdrawn const& e) {
+void State::apply(Withdrawn const& e, At const& at) {
     auto const* row = tickets.find(e.ticket);
     if (!row || row->seq == 0 || !line.contains(row->seq)) return;
     leave_line(e.ticket);
-    tickets.erase(e.ticket);
+    tickets.change(e.ticket, [&](TicketRow& ticket) {
+        ticket.state = TicketState::withdrawn, ticket.seq = 0, ticket.from.reset(), ticket.until.reset(), ticket.reason = e.reason.str();
+        ticket.wants.clear();
+    });
+    withdrawn.put(at.position, {e.ticket.str()});
+    ended.insert({at.position, 0});
+    forget_ended();
 }
 
 void State::hold(std::uint32_t type, std::string_view owner, std::int64_t by) {
@@ -191,6 +197,11 @@ void State::forget_ended() {
     while (ended.size() > ended_max) {
         auto const oldest = *ended.first();
         ended.erase(oldest);
+        if (auto const* gone = oldest.lease == 0 ? withdrawn.find(oldest.position) : nullptr) {
+            Ticket const ticket(gone->ticket);
+            if (auto const* row = tickets.find(ticket); row && row->state == TicketState::withdrawn) tickets.erase(ticket);
+            withdrawn.erase(oldest.position);
+        }
         if (auto const* lease = leases.find(oldest.lease)) {
             Ticket const ticket(lease->ticket);
             auto const* row = tickets.find(ticket);

@@ -40,8 +40,18 @@ Result<void> check_states(TypeSettings const& settings) {
     return {};
 }
 
-Result<void> check(TypeSettings const& settings) {
+bool is_queue_name(std::string_view name) {
+    return std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("-+/;.$_():").find(c) != std::string_view::npos;
+    });
+}
+
+Result<void> check(std::string_view type, TypeSettings const& settings) {
     TRY_VOID(check_states(settings));
+    if (settings.clean_queue.view().starts_with("-")) return invalid("/clean_queue", "expected a name that does not begin with -");
+    if (settings.cleaning == Cleaning::queue && !is_queue_name(settings.clean_queue.empty() ? type : settings.clean_queue.view()))
+        return invalid("/clean_queue", "expected the name of a queue: letters, digits, - + / ; . $ _ ( ) :");
     TRY_VOID(check_url("/verify_url", settings.verify_url));
     TRY_VOID(check_url("/make_url", settings.make_url));
     TRY_VOID(check_url("/destroy_url", settings.destroy_url));
@@ -100,7 +110,7 @@ TypeView view_of(State const& s, std::uint32_t number, TypeRow const& row) {
 Result<Emit<TypeView, Event>> put_type(State const& s, TypePut const& in, Ctx const&) {
     auto const* row = s.type(in.type);
     auto const settings = settings_of(in, row ? row->settings : TypeSettings{});
-    TRY_VOID(check(settings));
+    TRY_VOID(check(in.type, settings));
     TypeView reply{.type = in.type.str(), .settings = settings};
     if (row) reply = view_of(s, s.type_number(in.type), *row), reply.settings = settings;
     if (row && row->settings == settings) return Emit<TypeView, Event>{{}, std::move(reply)};
