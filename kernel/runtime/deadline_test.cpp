@@ -68,7 +68,7 @@ TEST_F(Deadlines, ACommandThatWaitsIsAnsweredBeforeIt) {
     start();
     http::RawClient client(port_);
     auto const answer =
-        client.exchange(head("POST", "/shelf/v1/take", "Gantry-Timeout: 300\r\n", R"({"shelf":"a","by":"ann","wait_ms":600000})"));
+        client.exchange(head("POST", "/shelf/v1/take", "Gantry-Timeout: 1000\r\n", R"({"shelf":"a","by":"ann","wait_ms":600000})"));
     EXPECT_EQ(http::status_of(answer), 200) << answer;
     EXPECT_NE(answer.find(R"("what":"nothing")"), answer.npos) << answer;
     EXPECT_EQ(world_->host().waiting().asked(), 1u);

@@ -107,14 +107,6 @@ TEST_F(WaitingEdge, AClientThatHasGoneGetsNothing) {
     EXPECT_EQ(send("GET", "/shelf/v1/a").body, R"({"things":0,"taken":1})");
 }
 
-TEST_F(WaitingEdge, ADeadlineIsMet) {
-    Asker ann(url_, "/shelf/v1/take", wants("ann"), "Gantry-Timeout: 200\r\n");
-    wait_for([&] { return host_->waiting().count() == 1; });
-    // Without a gate nobody reads Gantry-Timeout: see waiting_gate below.
-    host_->hurry_all();
-    EXPECT_EQ(ann.body(), R"({"by":"ann","what":"nothing","noted":""})");
-}
-
 TEST_F(WaitingEdge, APlannedStopAnswersAllAndLetsNobodyWaitUntilItIsTakenBack) {
     auto ann = want("ann"), bob = want("bob");
     edge_->announce_stop();
@@ -125,12 +117,6 @@ TEST_F(WaitingEdge, APlannedStopAnswersAllAndLetsNobodyWaitUntilItIsTakenBack) {
     auto dan = want("dan");
     put("one");
     EXPECT_EQ(dan.status(), 200);
-}
-
-TEST_F(WaitingEdge, WhoeverWaitsWhenTheEdgeEndsIsToldSo) {
-    auto ann = want("ann");
-    std::jthread ends([&] { edge_->announce_stop(); });
-    EXPECT_EQ(ann.status(), 200);
 }
 
 TEST_F(WaitingEdge, LogTimeEndsTheWait) {

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <deque>
+#include <map>
 
 #include "kernel/base/slowed_for_test.h"
 #include "kernel/codec/json.h"
@@ -23,6 +26,7 @@ class WaitingTest : public ::testing::Test {
         std::uint64_t number = 0;
         std::optional<Result<Answer>> answer = {};
         int asked = 0;
+        Time until{};  // told by the test that asks for it
         std::string got() const { return answer && *answer ? codec::from_json<shelf::Got>((*answer)->body)->what : ""; }
     };
     WaitingTest() { restart(); }
@@ -271,6 +275,65 @@ TEST_F(WaitingTest, WhoMayNotWaitAndDoesIsAFaultOfTheService) {
     auto& taker = takers_.emplace_back(wants("B"));
     ask(taker, never_waits);
     EXPECT_TRUE(taker.answer && *taker.answer) << "its route doesn't say Waits";
+}
+
+// Whatever happens in whatever order: once all who are to be asked were, nobody waits for what is there, and of those who want the same
+// whoever came first got it first.
+TEST_F(WaitingTest, NobodyIsForgottenAndNobodyOvertakes) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        to_ask_.clear(), takers_.clear();
+        store_ = std::make_shared<log::MemoryStore>();
+        restart();
+        SeededRandom random(seed);
+        std::map<std::uint64_t, std::vector<std::uint64_t>> got_by_kind;  // numbers, as they got something
+        auto ask_one = [&] {
+            auto& taker = *to_ask_.front();
+            to_ask_.pop_front();
+            auto const wanted = *codec::from_json<shelf::Wanted>(taker.body);
+            ask(taker);
+            // Who answers because time is up takes what there is just then.
+            if (taker.answer && taker.got() != "nothing" && wanted.alike != 0 && clock_.wall() < taker.until)
+                got_by_kind[std::uint64_t(std::int64_t(wanted.alike))].push_back(taker.number);
+        };
+        for (int step = 0; step < 150; ++step) {
+            auto const dice = random.below(100);
+            if (dice < 35) {
+                auto const first = random.below(2), both = random.below(2), least = 1 + random.below(3);
+                auto const kind = random.below(3) == 0 ? 0 : 1 + first + 2 * both + 4 * least;
+                auto const wait_ms = 1 + random.below(1000);
+                auto& taker = want(fmt::format(R"({{"shelf":"{}",{}"by":"x","wait_ms":{},"alike":{},"at_least":{}}})",
+                                               first == 0 ? "a" : "b", both == 0 ? "" : R"("or_shelf":"c",)", wait_ms, kind, least));
+                taker.until = clock_.wall() + Duration::millis(std::int64_t(wait_ms));
+            } else if (dice < 60) {
+                put(std::array{"a", "b", "c"}[random.below(3)], "thing");
+            } else if (dice < 68 && !takers_.empty()) {
+                auto& taker = takers_[random.below(takers_.size())];
+                if (taker.number == 0 || taker.answer) continue;
+                host_->leave(taker.number);
+                std::erase(to_ask_, &taker);
+                taker.answer = fail(499, "gone");
+            } else if (dice < 72) {
+                clock_.advance(Duration::millis(std::int64_t(random.below(100))));
+                ASSERT_TRUE(host_->tick());
+            } else if (!to_ask_.empty()) {
+                ask_one();
+            }
+        }
+        while (!to_ask_.empty()) ask_one();
+        auto const& state = *static_cast<shelf::State const*>(host_->state_for_tools());
+        std::size_t waiting = 0;
+        for (auto const& taker : takers_) {
+            if (taker.answer) continue;
+            ++waiting;
+            auto const wanted = *codec::from_json<shelf::Wanted>(taker.body);
+            for (auto const& name : {wanted.shelf, wanted.or_shelf.value_or(wanted.shelf)})
+                if (auto const* shelf = state.shelves.find(name))
+                    EXPECT_LT(shelf->things.size(), std::size_t(std::int64_t(wanted.at_least))) << "seed " << seed << ": " << taker.body;
+        }
+        EXPECT_EQ(host_->waiting().count(), waiting) << seed;
+        EXPECT_EQ(room_.taken, waiting) << seed;
+        for (auto const& [kind, numbers] : got_by_kind) EXPECT_TRUE(std::ranges::is_sorted(numbers)) << "seed " << seed;
+    }
 }
 
 TEST_F(WaitingTest, AToldCommandShowsEventsOfItsOwnBatchAndBefore) {
