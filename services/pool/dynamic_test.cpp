@@ -4,9 +4,8 @@
 namespace gantry::pool {
 namespace {
 
-class DynamicBench : public ::testing::Test {
-   protected:
-    DynamicBench() {
+struct Hooks {
+    Hooks() {
         b.hook = [this](client::Request const& request) -> client::Reply {
             if (request.target == "http://make.example/")
                 return {.status = make_status,
@@ -29,6 +28,7 @@ class DynamicBench : public ::testing::Test {
     std::string answer;
     Bench b;
 };
+class DynamicBench : public ::testing::Test, protected Hooks {};
 
 TEST_F(DynamicBench, HasItsMinimumAndMakesMoreForThoseWhoWait) {
     make(R"("min":2,"max":3)");
@@ -59,10 +59,10 @@ TEST_F(DynamicBench, WhatHasLivedIsDestroyedOnceItIsBack) {
     EXPECT_FALSE(b.state().resource("m1") || b.state().resource("m2"));
 }
 
-TEST_F(DynamicBench, AHookThatLiesIsToldOfAndAskedAgainLater) {
+TEST(Dynamic, AHookThatLiesIsToldOfAndAskedAgainLater) {
     for (auto const* lie :
          {"<html>sorry</html>", "[]", R"({"name":""})", R"({"name":"x","labels":{"a":1}})", R"({"name":"x","numbers":{"a":"1"}})"}) {
-        DynamicBench other;
+        Hooks other;
         other.answer = lie;
         other.make(R"("min":1,"max":1)");
         other.b.get("/pool/v1/types/vm").ok().has("hook_answer_invalid");

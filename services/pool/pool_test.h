@@ -17,6 +17,8 @@ class Bench : public Harness<Service> {
         outside([this](client::Request request) { return answer(std::move(request)); });
     }
 
+    Bench& as(std::string_view caller) { return Harness::as(caller), *this; }
+
     // What was asked of the outside, and what it answers: a queue that takes tasks, until a test says otherwise.
     std::vector<client::Request> calls;
     std::function<client::Reply(client::Request const&)> hook;
