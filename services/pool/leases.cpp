@@ -80,20 +80,21 @@ LeaseView view_of(State const& s, Leased const& e, Ctx const& cx) {
     return out;
 }
 
+std::string whose_now(State const& s, std::uint32_t number) {
+    auto const* r = s.resources.find(number);
+    auto const* lease = r && r->lease != 0 ? s.leases.find(r->lease) : nullptr;
+    if (lease) return fmt::format("is held by {} (ls_{}, fence {})", lease->owner, r->lease, r->fence);
+    return r ? fmt::format("is {} (fence {})", s.state_name(r->state), r->fence) : "is no longer in the pool";
+}
+
 Problem lost(State const& s, LeaseId const& id, Lease const& lease) {
-    auto text = fmt::format("lease ls_{} is over since {} ({})", id.n, format_time(lease.ended),
-                            codec::encode_scalar(codec::type_of<Ended>(), &lease.how));
+    auto const how = codec::encode_scalar(codec::type_of<Ended>(), &lease.how);
+    auto text = fmt::format("lease ls_{} is over since {} ({})", id.n, format_time(lease.ended), how);
     Problem out{409, "lease_lost", {}};
     for (auto number : lease.resources) {
-        auto const* r = s.resources.find(number);
         std::string const name(s.names.text(number));
-        std::string now = "is no longer in the pool";
-        if (auto const* other = r && r->lease != 0 ? s.leases.find(r->lease) : nullptr)
-            now = fmt::format("is held by {} (ls_{}, fence {})", other->owner, r->lease, r->fence);
-        else if (r)
-            now = fmt::format("is {} (fence {})", s.state_name(r->state), r->fence);
-        if (out.faults.size() < 20) out.faults.push_back({name, now});
-        if (out.faults.size() == 1) text += fmt::format(": {} {}", name, now);
+        if (out.faults.size() < 20) out.faults.push_back({name, whose_now(s, number)});
+        if (out.faults.size() == 1) text += fmt::format(": {} {}", name, whose_now(s, number));
     }
     out.detail = std::move(text);
     return out;
@@ -186,7 +187,7 @@ Result<Emit<LeaseView, Event>> release(State const& s, Release const& in, Ctx co
             if (std::ranges::find(lease->resources, number) == lease->resources.end())
                 return fail({409,
                              "resource_not_held",
-                             fmt::format("ls_{} does not hold {}", in.lease.n, in.resources[i].view()),
+                             fmt::format("ls_{} does not hold {}, which {}", in.lease.n, in.resources[i].view(), whose_now(s, number)),
                              {{fmt::format("/resources/{}", i), "expected one that the lease holds"}}});
             if (std::ranges::find(what.resources, number) == what.resources.end()) what.resources.push_back(number);
         }

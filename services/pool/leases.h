@@ -62,6 +62,8 @@ LeaseView view_of(State const& s, Leased const& e, Ctx const& cx);
 
 // The lease that is held by whoever speaks: its caller, or who names its owner. 404, 403, or 409 "lease_lost" which names who has it now.
 Result<Lease const*> held_lease(State const& s, LeaseId const& id, std::optional<Owner> const& owner, Ctx const& cx);
+// "is held by bob (ls_9, fence 9)"
+std::string whose_now(State const& s, std::uint32_t number);
 Problem lost(State const& s, LeaseId const& id, Lease const& lease);
 // Gives resources of a lease back: into `to`, or where the type says; what becomes of them after that follows.
 struct Return {

@@ -114,7 +114,8 @@ TEST(Leases, APartComesBackAloneAndToAChosenState) {
     b.release(lease, R"({"resources":["vm-1"],"to":"parked"})").ok().has(R"("over":false)").lacks("vm-1");
     b.release(lease, R"({"resources":["vm-2"],"to":"free"})").fails(422, "release_unclean");
     b.release(lease, R"({"resources":["vm-2"],"to":"nowhere"})").fails(422, "state_unknown");
-    b.release(lease, R"({"resources":["vm-1"]})").fails(409, "resource_not_held");
+    b.release(lease, R"({"resources":["vm-1"]})").fails(409, "resource_not_held").has("which is parked");
+    b.release(lease, R"({"resources":["none"]})").fails(409, "resource_not_held").has("which is no longer in the pool");
     b.release(lease, R"({"resources":["vm-2"],"broken":true,"reason":"no disk"})").ok();
     EXPECT_EQ(b.state_of("vm-1"), "parked");
     EXPECT_EQ(b.state_of("vm-2"), "quarantined");

@@ -22,12 +22,12 @@ TEST_F(Line, GoesByPriorityThenByWhoHoldsLeastThenByAge) {
     b.acquire("u1", "vm", "", R"("owner":"ann","priority":0)").ok(202).has(R"("place":0)");
     b.get("/pool/v1/tickets/c1").ok().has(R"("place":1)");
     b.release(two).ok();
-    EXPECT_EQ(b.given("u1"), Names{"vm-2"}) << "the most urgent";
+    EXPECT_EQ(b.given("u1"), Names{"vm-1"}) << "the most urgent";
     b.release(one).ok();
-    EXPECT_EQ(b.given("c1"), Names{"vm-1"}) << "who holds nothing";
+    EXPECT_EQ(b.given("c1"), Names{"vm-2"}) << "who holds nothing";
     auto const urgent = b.held("u1", "vm", "", R"("owner":"ann","priority":0)");
     b.release(urgent).ok();
-    EXPECT_EQ(b.given("a2"), Names{"vm-2"}) << "the older one";
+    EXPECT_EQ(b.given("a2"), Names{"vm-1"}) << "the older one";
 }
 
 TEST_F(Line, ALargeSetIsPassedOverForAWhileAndNotForEver) {
@@ -80,15 +80,16 @@ TEST_F(Line, WhoIsAboveTheQuotaWaitsAndHoldsNobodyUp) {
 }
 
 TEST_F(Line, AReservationGetsItsSetAtItsTime) {
-    make(2, R"({"cleaning":"none","lease_ms":600000})");
-    b.acquire("ahead", "vm", R"("count":2)", R"("from":"2026-01-01T13:00:00Z","until":"2026-01-01T14:00:00Z")")
+    make(2);
+    b.acquire("ahead", "vm", R"("count":2)", R"("from":"2026-01-01T13:30:00Z","until":"2026-01-01T14:00:00Z")")
         .ok(202)
         .has(R"("outcome":"ahead")");
+    b.pass(Duration::seconds(3599));
     b.release(b.held("now", "vm")).ok();
-    b.pass(Duration::seconds(1));  // an hour before: what is free is its own
+    b.pass(Duration::seconds(1));  // from one lease before its time on what is free is its own
     b.acquire("late", "vm").ok(202);
-    b.get("/pool/v1/tickets/ahead/why").ok().has("it is reserved for 2026-01-01T13:00:00Z");
-    b.pass(Duration::seconds(3598));
+    b.get("/pool/v1/tickets/ahead/why").ok().has("it is reserved for 2026-01-01T13:30:00Z");
+    b.pass(Duration::seconds(1799));
     EXPECT_TRUE(b.given("ahead").empty());
     b.pass(Duration::seconds(1));
     EXPECT_EQ(b.given("ahead").size(), 2u);

@@ -31,8 +31,9 @@ std::vector<Timer> Service::timers() {
 }
 
 std::vector<EffectKind> Service::effects() {
-    return {effect<Service>(&put_clean_task, &clean_task_put), effect<Service>(&ask_verification, &verification_told, of_hooks),
-            effect<Service>(&make_one, &one_made, of_hooks), effect<Service>(&destroy_one, &one_destroyed, of_hooks)};
+    return {effect<Service>(&put_clean_task, &clean_task_put), effect<Service>(&ask_inventory, &inventory_told, of_hooks),
+            effect<Service>(&ask_verification, &verification_told, of_hooks), effect<Service>(&make_one, &one_made, of_hooks),
+            effect<Service>(&destroy_one, &one_destroyed, of_hooks)};
 }
 
 namespace {

@@ -54,7 +54,7 @@ TEST(Resources, AreAddedOnceChangedAndRemoved) {
     b.add("v1", "vm").fails(409, "resource_exists");
     b.call("PATCH", "/pool/v1/resources/v1", R"({"labels":{"a":"c"}})").ok().has(R"("a":"c")").has(R"("n":1.5)");
     b.call("PATCH", "/pool/v1/resources/v1", R"({"labels":{"a":"c"}})").ok().wrote_nothing();
-    b.call("PATCH", "/pool/v1/resources/v1", R"({"data":null})").ok().lacks("[1,2]");
+    b.call("PATCH", "/pool/v1/resources/v1", R"({"data":{}})").ok().lacks("[1,2]");
     b.add("x", "none").fails(404, "type_not_found");
     b.add("x", "vm", R"("state":"in_use")").fails(422, "state_unknown");
     b.add("x", "vm", R"("state":"lost")").fails(422, "state_unknown");
