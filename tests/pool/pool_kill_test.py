@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Callers, and workers that clean by tasks of the queue, while the server is killed with SIGKILL again and again. In the end the log says that no
-resource was given twice at a time, nor without having been cleaned and verified since it was held, that fences only grew, and that every
-ticket had exactly what it wanted. pool_kill_test.py GANTRY [--kills N] [--tickets N] [--seed N]"""
+"""Callers, and workers that clean by tasks of the queue, while the server is killed with SIGKILL again and again. In the end the log says
+that no resource was given twice at a time, nor without having been cleaned and verified since it was held, that fences only grew, and that
+every ticket had exactly what it wanted. pool_kill_test.py GANTRY [--kills N] [--tickets N] [--seed N]"""
 import argparse
 import json
 import pathlib
