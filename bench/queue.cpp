@@ -23,6 +23,7 @@ using Open = std::unique_ptr<QueueCaller> (*)(QueuePlace const&);
 
 Open kind(std::string const& name) {
     if (name == "gantry") return &call_gantry;
+    if (name == "pool") return &call_pool;
 #ifdef GANTRY_BENCH_PEERS
     if (name == "beanstalkd") return &call_beanstalkd;
     if (name == "redis") return &call_redis;
@@ -81,7 +82,7 @@ class Crew {
         // What is under way at the end stays so: others may hold what it waits for.
         for (auto now = now_ns(); now < plan_.end_ns; now = now_ns()) {
             begin_due(now);
-            int const n = epoll_wait(poll_, events, 256, plan_.put_every_ns ? 1 : 100);
+            int const n = epoll_wait(poll_, events, 256, plan_.put_every_ns || plan_.cycle_every_ns ? 1 : 100);
             for (int i = 0; i < n; ++i) ready(*static_cast<Member*>(events[i].data.ptr));
         }
     }
@@ -213,7 +214,7 @@ int main(int argc, char** argv) {
     auto const seconds = flags.number("seconds", 2);
     Plan plan{.measure_from_ns = from_ns, .end_ns = from_ns + std::int64_t(seconds * 1e9), .batch = batch};
     if (wake) plan.put_every_ns = std::int64_t(flags.number("every_us", 2000) * 1e3);
-    if (auto const rate = flags.number("rate"); wake && rate > 0) plan.cycle_every_ns = std::int64_t(1e9 / rate);
+    if (auto const rate = flags.number("rate"); rate > 0) plan.cycle_every_ns = std::int64_t(1e9 / rate);
     print(drive(std::move(crews), plan), seconds);
     std::exit(0);  // nobody is asked to close his connection
 }

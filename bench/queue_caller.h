@@ -35,6 +35,7 @@ class QueueCaller {
 };
 
 std::unique_ptr<QueueCaller> call_gantry(QueuePlace const& place);
+std::unique_ptr<QueueCaller> call_pool(QueuePlace const& place);
 std::unique_ptr<QueueCaller> call_beanstalkd(QueuePlace const& place);
 std::unique_ptr<QueueCaller> call_redis(QueuePlace const& place);
 std::unique_ptr<QueueCaller> call_rabbitmq(QueuePlace const& place);

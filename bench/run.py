@@ -24,6 +24,7 @@ import rows_oops  # noqa: E402
 import rows_overload  # noqa: E402
 import rows_past  # noqa: E402
 import rows_peers  # noqa: E402
+import rows_pool  # noqa: E402
 import rows_price  # noqa: E402
 import rows_queue  # noqa: E402
 import rows_replay  # noqa: E402
@@ -56,6 +57,7 @@ MEASUREMENTS = [
     ("timers", rows_timers.timers, None, True),
     ("queue", rows_queue.cycles, "peers", True),
     ("queue-wake", rows_queue.wake, None, True),
+    ("pool", rows_pool.pool, None, True),
     ("queue-waiting", rows_queue.waiting, None, True),
     ("feed", rows_feed.feed, "peers", True),
     ("replay-peers", rows_peers.replay, "peers", True),

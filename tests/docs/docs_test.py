@@ -4,6 +4,7 @@
   blocks                               the C++ of docs/writing-a-service.md stands in the example, word for word
   tests                                each test that docs/security.md names exists
   commands GANTRY                      docs/operations.md names every subcommand
+  workers GANTRY                       the workers of docs/services/queue.md work
   sessions GANTRY GANTRY_REMINDERS     what the pages show of commands is what they print; with --update: make it so
 """
 import pathlib
@@ -13,6 +14,7 @@ import sys
 import textwrap
 
 import sessions
+import workers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKIPPED = re.compile(r"(^|/)(build[^/]*|node_modules|\.git|data)(/|$)")
@@ -108,7 +110,7 @@ def check_commands(gantry):
 
 def check_sessions(gantry, with_reminders, update=False):
     gantry, with_reminders = pathlib.Path(gantry).resolve(), pathlib.Path(with_reminders).resolve()
-    for page in sorted((ROOT / "docs").glob("*.md")):
+    for page in sorted((ROOT / "docs").glob("**/*.md")):
         text = page.read_text()
         for line, command, expected, found in sessions.run_page(page, gantry, with_reminders):
             if sessions.same(expected, found):
@@ -141,12 +143,20 @@ def folded(line, width=132):
     return [piece.rstrip() for piece in pieces]
 
 
+def check_workers(gantry):
+    found = workers.workers_of(ROOT / "docs/services/queue.md")
+    if len(found) < 3:
+        yield f"queue.md: there are workers {', '.join(found)}"
+    for name, source in found.items():
+        yield from workers.findings(pathlib.Path(gantry).resolve(), name, source)
+
+
 def main(check, *arguments):
     if "--update" in arguments:
         list(check_sessions(*[a for a in arguments if a != "--update"], update=True))
         return 0
     findings = list({"links": check_links, "blocks": check_blocks, "tests": check_tests, "commands": check_commands,
-                     "sessions": check_sessions}[check](*arguments))
+                     "workers": check_workers, "sessions": check_sessions}[check](*arguments))
     print("\n".join(findings) or f"docs: {check}: all is well")
     return 1 if findings else 0
 

@@ -181,7 +181,7 @@ class Moves(Peers):
         self.assertEqual(self.moved("there", "in")["moved"], 2)
         listed = [t["id"] for t in self.gantry.call("GET", "/queue/v1/tasks?queue=there")["items"]]
         tasks = {t["headers"]["amqp-message-id"]: t for t in (self.gantry.call("GET", f"/queue/v1/tasks/{id}") for id in listed)}
-        self.assertEqual(tasks["m-1"]["priority"], 993)
+        self.assertEqual(tasks["m-1"]["task"]["priority"], 993)
         self.assertEqual(self.moved("back", "out", "--queue", "there")["moved"], 2)
         got = {p.message_id: (p, body) for p, body in self.get_all("back")}
         self.assertEqual(got["m-2"][1], b"\xff\x00")

@@ -1,0 +1,84 @@
+#pragma once
+#include <strings.h>
+
+#include <charconv>
+
+#include "bench/queue_socket.h"
+
+namespace gantry::bench {
+
+// A connection for one request at a time; the answer comes with Content-Length or in chunks.
+class QueueHttp {
+   public:
+    explicit QueueHttp(int port) : socket_(port), head_(fmt::format(" HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", port)) {}
+    int fd() const { return socket_.fd(); }
+    // `body` that ends in a new line is NDJSON.
+    std::string request(std::string_view target, std::string_view body) const {
+        auto const* type = body.ends_with('\n') ? "application/x-ndjson" : "application/json";
+        return fmt::format("POST {}{}Content-Type: {}\r\nContent-Length: {}\r\n\r\n{}", target, head_, type, body.size(), body);
+    }
+    void send(std::string_view request) {
+        in_.clear(), body_.clear(), chunks_from_ = 0;
+        socket_.send(request);
+    }
+    // True: the answer is whole, and a success.
+    bool ready() {
+        if (!socket_.receive(in_) || !whole()) return false;
+        if (!std::string_view(in_).substr(9, 3).starts_with('2')) die(fmt::format("gantry: {}", in_));
+        return true;
+    }
+    std::string const& body() const { return body_; }
+
+   private:
+    static std::string_view field(std::string_view head, std::string_view name) {
+        for (auto at = head.find("\r\n"); at != head.npos && at + 2 + name.size() < head.size(); at = head.find("\r\n", at + 2)) {
+            if (strncasecmp(head.data() + at + 2, name.data(), name.size()) != 0) continue;
+            auto const from = head.find_first_not_of(' ', at + 2 + name.size());
+            return head.substr(from, head.find("\r\n", from) - from);
+        }
+        return {};
+    }
+    // Moves the body of an answer that came whole into body_.
+    bool whole() {
+        auto const end = in_.find("\r\n\r\n");
+        if (end == in_.npos) return false;
+        auto const head = std::string_view(in_).substr(0, end + 2);
+        if (auto const length = field(head, "content-length:"); !length.empty()) {
+            std::size_t bytes = 0;
+            std::from_chars(length.data(), length.data() + length.size(), bytes);
+            if (in_.size() < end + 4 + bytes) return false;
+            body_.assign(in_, end + 4, bytes);
+            return true;
+        }
+        if (field(head, "transfer-encoding:") != "chunked") die("an answer without a length");
+        if (chunks_from_ == 0) chunks_from_ = end + 4;
+        return all_chunks();
+    }
+    bool all_chunks() {
+        for (;;) {
+            auto const line = in_.find("\r\n", chunks_from_);
+            if (line == in_.npos) return false;
+            std::size_t bytes = 0;
+            std::from_chars(in_.data() + chunks_from_, in_.data() + line, bytes, 16);
+            if (in_.size() < line + 2 + bytes + 2) return false;
+            body_.append(in_, line + 2, bytes);
+            chunks_from_ = line + 2 + bytes + 2;
+            if (bytes == 0) return true;
+        }
+    }
+
+    QueueSocket socket_;
+    std::string head_, in_, body_;
+    std::size_t chunks_from_ = 0;
+};
+
+// What stands in `json` behind each `"name":"`, up to the next quote.
+template <class Visit>
+void each_text(std::string_view json, std::string_view start, Visit&& visit) {
+    for (auto at = json.find(start); at != json.npos; at = json.find(start, at)) {
+        at += start.size();
+        visit(json.substr(at, json.find('"', at) - at));
+    }
+}
+
+}  // namespace gantry::bench
