@@ -227,33 +227,46 @@ export function useSearch(path, parameters) {
 }
 
 // { items, next, complete, why, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
-// moved or came since the answer before, so that the page can point at them. `idOf` tells one item from another.
-export function useLiveList(path, parameters, idOf = ({ id }) => id) {
+// moved or came since the answer before, so that the page can point at them. `idOf` tells one item from another. The first page tells that
+// something changed; where later ones may change without it, `also` is what changes then.
+export function useLiveList(path, parameters, { idOf = ({ id }) => id, also } = {}) {
   const first = address(path, parameters);
   const [pages, setPages] = useState({ first, count: 1 });
   const [answer, setAnswer] = useState({ first });
   const seen = useRef(new Map());
+  const again = useRef();
   const count = pages.first === first ? pages.count : 1;
   useEffect(() => {
     seen.current = new Map();
   }, [first]);
   useEffect(() => {
-    const away = (error, isAway) => setAnswer((was) => (isAway && was.first === first && was.items ? was : { first, error }));
-    let turn = 0;
-    // The first page tells that something changed; the others are asked for then.
-    const walk = async (page) => {
-      const mine = ++turn;
-      const walked = [page];
+    const failed = (error, isAway) => setAnswer((was) => (isAway && was.first === first && was.items ? was : { first, error }));
+    let stopped = false;
+    let newest, walking;
+    const walk = async () => {
+      const walked = [newest];
       while (walked.length < count && walked[walked.length - 1].next)
         walked.push(await get(address(path, { ...parameters, cursor: walked[walked.length - 1].next })));
-      if (mine === turn) setAnswer({ first, ...join(walked, seen.current, idOf) });
+      if (!stopped) setAnswer({ first, ...join(walked, seen.current, idOf) });
     };
-    const stop = follow(first, (page) => walk(page).catch((error) => away(error, !error.status || error.status >= 500)), away);
+    // One walk at a time; what comes meanwhile is seen by the one after it.
+    const told = async (page = newest) => {
+      newest = page;
+      if (walking || !page) return void (walking &&= "again");
+      do {
+        walking = "once";
+        await walk().catch((error) => stopped || failed(error, !error.status || error.status >= 500));
+      } while (walking === "again" && !stopped);
+      walking = undefined;
+    };
+    again.current = told;
+    const stop = follow(first, told, failed);
     return () => {
-      turn = -1;
+      stopped = true;
       stop();
     };
   }, [first, count]);
+  useEffect(() => void (count > 1 && again.current()), [also]);
   const more = () => setPages({ first, count: count + 1 });
   return answer.first === first ? { ...answer, more } : { more };
 }

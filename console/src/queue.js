@@ -61,7 +61,7 @@ function ById({ query }) {
 
 function Queues({ query }) {
   const prefix = isTaskId(query) ? "" : query;
-  const list = useLiveList(`${API}/queues`, { prefix, limit: PAGE }, ({ queue }) => queue);
+  const list = useLiveList(`${API}/queues`, { prefix, limit: PAGE }, { idOf: ({ queue }) => queue });
   const taken = useMemo(() => Date.now(), [list.items]);
   const mayOperate = useMay(OPERATE);
   return html`

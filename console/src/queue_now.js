@@ -15,8 +15,8 @@ export function QueueNow({ queue }) {
     <${Figures} queue=${queue} />
     <${Operate} queue=${queue} />
     <div class="columns">
-      <div><${Next} name=${queue.queue} /><${Workers} name=${queue.queue} /></div>
-      <div><${Keys} name=${queue.queue} /></div>
+      <div><${Next} name=${queue.queue} /><${Workers} queue=${queue} /></div>
+      <div><${Keys} queue=${queue} /></div>
     </div>`;
 }
 
@@ -67,8 +67,8 @@ function Next({ name }) {
     </section>`;
 }
 
-function Workers({ name }) {
-  const list = useLiveList(ofQueue(name, "workers"), { limit: LISTED }, ({ worker }) => worker);
+function Workers({ queue }) {
+  const list = useLiveList(ofQueue(queue.queue, "workers"), { limit: LISTED }, { idOf: ({ worker }) => worker, also: queue });
   return html`
     <section aria-labelledby="workers">
       <h3 id="workers">Workers</h3>
@@ -85,8 +85,8 @@ function Workers({ name }) {
     </section>`;
 }
 
-function Keys({ name }) {
-  const list = useLiveList(ofQueue(name, "keys"), { limit: LISTED }, ({ key }) => key);
+function Keys({ queue }) {
+  const list = useLiveList(ofQueue(queue.queue, "keys"), { limit: LISTED }, { idOf: ({ key }) => key, also: queue });
   return html`
     <section aria-labelledby="keys">
       <h3 id="keys">Keys</h3>
@@ -96,7 +96,7 @@ function Keys({ name }) {
         <table class="runs keys">
           <thead><tr><th scope="col">key</th><th scope="col" class="count">tasks</th><th scope="col" class="count">ready</th>
             <th scope="col" class="count">running</th><th scope="col" class="count wide">weight</th></tr></thead>
-          <tbody>${list.items.map((one) => html`<${Key} key=${one.key} queue=${name} one=${one} />`)}</tbody>
+          <tbody>${list.items.map((one) => html`<${Key} key=${one.key} queue=${queue.queue} one=${one} />`)}</tbody>
         </table>`}
       <${More} list=${list} noun="keys" />
     </section>`;

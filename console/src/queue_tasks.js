@@ -13,7 +13,8 @@ export function Tasks({ queue, filters, above, bare = false }) {
   useEffect(() => void (above && (above.tasks = location.hash)), [name, JSON.stringify(filters)]);
   return html`
     ${!bare && html`<${Filters} key=${JSON.stringify(filters)} queue=${name} filters=${filters} />`}
-    ${filters.text ? html`<${Searched} parameters=${parameters} />` : html`<${Listed} parameters=${parameters} filters=${filters} />`}`;
+    ${filters.text ? html`<${Searched} parameters=${parameters} />`
+      : html`<${Listed} parameters=${parameters} filters=${filters} queue=${queue} />`}`;
 }
 
 function Filters({ queue, filters }) {
@@ -42,8 +43,8 @@ function Filters({ queue, filters }) {
     </form>`;
 }
 
-function Listed({ parameters, filters }) {
-  const list = useLiveList(`${API}/tasks`, parameters);
+function Listed({ parameters, filters, queue }) {
+  const list = useLiveList(`${API}/tasks`, parameters, { also: queue });
   const fresh = useFresh(list);
   const empty = Object.keys(filters).length > 0 ? "No task is like this." : "There is no task.";
   return html`<${Table} list=${list} fresh=${fresh} several=${!parameters.queue} empty=${empty} />`;
