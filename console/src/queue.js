@@ -3,12 +3,14 @@ import { useMemo, useRef } from "preact/hooks";
 import { get, tell, useLiveList } from "./api.js";
 import { keepEscape, useCommand } from "./form.js";
 import { QueueNow } from "./queue_now.js";
-import { API, isTaskId, measured, OPERATE, ofQueue, PAGE, queueLink, filtersOf, taskLink, tasksLink, useMay } from "./queue_parts.js";
-import { Put } from "./queue_put.js";
 import { QueueFrame } from "./queue_one.js";
+import { API, filtersOf, isTaskId, ofQueue, OPERATE, PAGE, queueLink, taskLink, tasksLink } from "./queue_parts.js";
+import { Put } from "./queue_put.js";
 import { Settings } from "./queue_settings.js";
 import { Task } from "./queue_task.js";
 import { Tasks } from "./queue_tasks.js";
+import { useMay } from "./rights.js";
+import { measured } from "./times.js";
 import { Age, count, html, More, Problem, Told } from "./ui.js";
 
 // Where the reader came from: a list with its filters, a queue. Escape and the links back lead there.

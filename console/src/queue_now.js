@@ -2,8 +2,9 @@
 // workers and its keys.
 import { useMemo } from "preact/hooks";
 import { address, useLive, useLiveList } from "./api.js";
-import { KeyName, measured, ofQueue, STATES, taskLink, tasksLink } from "./queue_parts.js";
+import { KeyName, ofQueue, STATES, taskLink, tasksLink } from "./queue_parts.js";
 import { Operate } from "./queue_sweeps.js";
+import { measured } from "./times.js";
 import { Age, count, html, More, Problem, Told } from "./ui.js";
 
 const NEXT = 10;

@@ -1,6 +1,7 @@
 // What the pages of one queue share: the way up, its name, whether it is paused, and the ways between them.
 import { useLive } from "./api.js";
-import { ofQueue, queueLink, Till } from "./queue_parts.js";
+import { ofQueue, queueLink } from "./queue_parts.js";
+import { Till } from "./times.js";
 import { Absent, html, Problem, Told } from "./ui.js";
 
 const PARTS = [["", "Now"], ["tasks", "Tasks"], ["put", "Put a task"], ["settings", "Settings"]];

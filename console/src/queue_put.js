@@ -2,7 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tellText } from "./api.js";
 import { Field, keepEscape, linesIn, numberIn, useCommand } from "./form.js";
-import { durationIn, LookOnly, ofQueue, PUT, taskLink, useMay } from "./queue_parts.js";
+import { ofQueue, PUT, taskLink } from "./queue_parts.js";
+import { LookOnly, useMay } from "./rights.js";
+import { durationIn } from "./times.js";
 import { html, Problem } from "./ui.js";
 
 const KINDS = [["payload", "JSON"], ["text", "text"], ["payload_base64", "base64"], ["payload_url", "an address"]];

@@ -3,7 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell } from "./api.js";
 import { answering, Questions } from "./form.js";
-import { LookOnly, ofQueue, OPERATE, STATES, tasks, useMay } from "./queue_parts.js";
+import { ofQueue, OPERATE, STATES, tasks } from "./queue_parts.js";
+import { LookOnly, useMay } from "./rights.js";
 import { count, html } from "./ui.js";
 
 const A_CALL = 1000;

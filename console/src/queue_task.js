@@ -2,9 +2,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { tell, tellText, useLive } from "./api.js";
 import { answering, Field, numberIn, Questions } from "./form.js";
+import { KeyName, ofTask, OPERATE, queueLink, State, taskLink, tasksLink } from "./queue_parts.js";
 import { bodyOf, PayloadFields, payloadIn } from "./queue_put.js";
-import { durationIn, KeyName, LookOnly, OPERATE, ofTask, queueLink, State, taskLink, tasksLink, Till, useMay } from "./queue_parts.js";
 import { memberOf, pretty } from "./raw_json.js";
+import { LookOnly, useMay } from "./rights.js";
+import { durationIn, Till } from "./times.js";
 import { Absent, Age, count, Facts, html, Moment, Problem, Told } from "./ui.js";
 
 export function Task({ id, above }) {

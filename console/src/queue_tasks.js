@@ -3,7 +3,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useLiveList, useSearch } from "./api.js";
 import { keepEscape } from "./form.js";
-import { API, durationIn, durationText, KeyName, PAGE, State, STATES, taskLink, tasksLink, Till } from "./queue_parts.js";
+import { API, KeyName, PAGE, State, STATES, taskLink, tasksLink } from "./queue_parts.js";
+import { durationIn, durationText, Till } from "./times.js";
 import { Age, count, html, More, Problem, Told, useFresh } from "./ui.js";
 
 // `bare`: a list alone, without the form of its filters.

@@ -75,7 +75,8 @@ export const unnamed = (page) =>
     const named = (control) =>
       [control.getAttribute("aria-label"), ...[...(control.labels ?? [])].map((label) => label.textContent), control.textContent]
         .some((text) => text?.trim());
-    const nameless = [...document.querySelectorAll("a[href], button, input, select, textarea, progress")].filter((control) => !named(control));
+    const controls = [...document.querySelectorAll("a[href], button, input, select, textarea, progress")];
+    const nameless = controls.filter((control) => !named(control));
     const told = [...document.querySelectorAll("[aria-labelledby], [aria-describedby]")].flatMap((one) =>
       ["aria-labelledby", "aria-describedby"].flatMap((name) => (one.getAttribute(name) ?? "").split(" ").filter(Boolean)));
     const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
