@@ -83,7 +83,7 @@ function Row({ task, several, fresh }) {
       <td class="state"><${State} state=${task.state} /></td>
       ${several && html`<td title=${task.queue}><${Told} text=${task.queue} /></td>`}
       <td>${(task.key || task.tags.length === 0) && html`<${KeyName} name=${task.key} />`}${task.tags.map((tag) => html`
-        <span class="badge plain" key=${tag}><${Told} text=${tag} /></span>`)}</td>
+        ${" "}<span class="badge plain" key=${tag}><${Told} text=${tag} /></span>`)}</td>
       <td class="count wide">${count(task.priority)}</td><td class="count wide">${count(task.attempts)}</td>
       <td class="note wide">${lease && html`<${Told} text=${lease.worker} />${Number.isFinite(lease.progress_permille)
         && html`, ${Math.round(lease.progress_permille / 10)} %`}${lease.cancel && ", to stop"}`}

@@ -113,7 +113,6 @@ describe("the pages of pool", { timeout: 180000 }, () => {
     await page.getByText("No resource is like this.").waitFor();
     assert.match(decodeURIComponent(decodeURIComponent(page.url())), /state=quarantined&label=parity=even/);
     await page.keyboard.press("Escape");
-    await page.keyboard.press("Escape");
     await rows.nth(49).waitFor();
     await page.keyboard.press("j");
     assert.ok(await page.evaluate(() => document.activeElement.matches("[data-row]")));
@@ -175,10 +174,14 @@ describe("the pages of pool", { timeout: 180000 }, () => {
     assert.match(told, /broken.*eve.*stolen.*ann.*leased.*ann/s);
     assert.match(await page.locator("[aria-label=Health]").innerText(), /last broken by\s+eve/);
     await keep("pool-resource");
+    await eventually("h2", /quarantined/);
+    await button("Free").click();
+    await button("Free it").click();
+    await eventually("h2", /free/);
     await button("Quarantine").click();
     await page.getByLabel("Why").fill("smoke");
     await page.keyboard.press("Enter");
-    await eventually("h2", /quarantined/);
+    await said("Nobody gets it until it is freed.");
     await button("Remove").click();
     await button("Remove box-1").click();
     await page.getByText("There is no resource of this type.").waitFor();
@@ -285,6 +288,12 @@ describe("the pages of pool", { timeout: 180000 }, () => {
     for (const [n, hash] of pages.entries()) {
       await open(hash);
       await page.locator("main .pool :is(table, dl)").first().waitFor();
+      const questions = page.locator("main .buttons .button[aria-expanded]");
+      for (let asked = 0; asked < (await questions.count()); ++asked) {
+        await questions.nth(asked).click();
+        await page.locator(".question").waitFor();
+        assert.equal(await isTooWide(page), false, `no sideways scrolling by a question at ${hash}`);
+      }
       await keep(`pool-narrow-${n}`);
       assert.equal(await isTooWide(page), false, `no sideways scrolling at ${hash}`);
     }
