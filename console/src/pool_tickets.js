@@ -1,5 +1,5 @@
 // Tickets: who waits for what, where they stand, and what would end their wait.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get, tell, useLive, useLiveList } from "./api.js";
 import { answering, Questions } from "./form.js";
 import { API, leaseLink, of, PAGE, resourceLink, some, ticketLink, typeLink, Wants, WRITE } from "./pool_parts.js";
@@ -8,17 +8,31 @@ import { Till } from "./times.js";
 import { Absent, Age, count, Facts, html, More, Problem, Told, words } from "./ui.js";
 
 const PLACES = 20;
+const PLACES_MS = 1000;
 
-// Where the first tickets of a list stand: the list doesn't say, each ticket does.
+// Where the first tickets of a list stand, by ticket: the list doesn't say, each ticket does. Asked at most once a second.
 function usePlaces(items) {
   const [places, setPlaces] = useState({});
+  const newest = useRef();
+  newest.current = items;
   useEffect(() => {
-    const absent = new AbortController();
-    const asked = (items ?? []).slice(0, PLACES).map(({ ticket }) => get(of("tickets", ticket), absent.signal).catch(() => undefined));
-    Promise.all(asked).then((told) => absent.signal.aborted
-      || setPlaces(Object.fromEntries(told.filter(Boolean).map((one) => [one.ticket, one]))));
-    return () => absent.abort();
-  }, [items]);
+    let stopped = false;
+    let asked, timer;
+    const look = async () => {
+      if (asked !== newest.current) {
+        asked = newest.current;
+        const told = await Promise.all(asked.slice(0, PLACES).map(({ ticket }) => get(of("tickets", ticket)).catch(() => undefined)));
+        if (stopped) return;
+        setPlaces(Object.fromEntries(told.filter(Boolean).map((one) => [one.ticket, one])));
+      }
+      timer = setTimeout(look, PLACES_MS);
+    };
+    look();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [items === undefined]);
   return places;
 }
 

@@ -37,7 +37,7 @@ function Figures({ queue }) {
       <dl>${rows.map(([name, value]) => html`<div key=${name} data-figure=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
       <table class="told-table times">
         <caption class="quiet">In this hour and the one before</caption>
-        <thead><tr><th scope="col"></th><th scope="col" class="number">tasks</th><th scope="col" class="number">half within</th>
+        <thead><tr><td></td><th scope="col" class="number">tasks</th><th scope="col" class="number">half within</th>
           <th scope="col" class="number">95 %</th><th scope="col" class="number">99 %</th></tr></thead>
         <tbody><${Times} name="waited" times=${queue.wait} /><${Times} name="ran" times=${queue.run} /></tbody>
       </table>
