@@ -43,9 +43,11 @@ function refused({ detail, title, status, code, errors }, wait_s) {
 }
 
 // One command: what the server replied, or its refusal as an error.
-export async function tell(method, url, body) {
+export const tell = (method, url, body) => tellText(method, url, JSON.stringify(body));
+// The same of a body that is JSON already, with numbers that a script can't hold.
+export async function tellText(method, url, body) {
   const headers = { accept: "application/json", "content-type": "application/json" };
-  const reply = await fetch(url, { method, headers, body: JSON.stringify(body), cache: "no-store" }).catch(() => {
+  const reply = await fetch(url, { method, headers, body, cache: "no-store" }).catch(() => {
     throw new Error("The server doesn't answer.");
   });
   if (reply.ok) return reply.json();
@@ -205,41 +207,73 @@ export function useOnce(url) {
   return answer.url === url ? { ...answer, again } : { again };
 }
 
+// { items, next, complete, why, more(), error, busy } of a list that costs the server much: each page is asked for once.
+export function useSearch(path, parameters) {
+  const first = address(path, parameters);
+  const [answer, setAnswer] = useState({ first });
+  const ask = (before, signal) => {
+    const url = before ? address(path, { ...parameters, cursor: before.next }) : first;
+    setAnswer({ ...before, first, busy: true });
+    const told = (next) => setAnswer((was) => (was.first === first ? { first, ...next } : was));
+    const failed = (error) => told({ ...before, error: error.status ? error : new Error("The server doesn't answer.") });
+    get(url, signal).then((page) => told({ ...page, items: [...(before?.items ?? []), ...page.items] }), failed);
+  };
+  useEffect(() => {
+    const absent = new AbortController();
+    ask(undefined, absent.signal);
+    return () => absent.abort();
+  }, [first]);
+  return answer.first === first ? { ...answer, more: () => ask(answer) } : {};
+}
+
 // { items, next, complete, why, more(), error, changed } of a list, live over every page that was opened. `changed` holds the ids that
-// moved or came since the answer before, so that the page can point at them.
-export function useLiveList(path, parameters) {
+// moved or came since the answer before, so that the page can point at them. `idOf` tells one item from another. The first page tells that
+// something changed; where later ones may change without it, `also` is what changes then.
+export function useLiveList(path, parameters, { idOf = ({ id }) => id, also } = {}) {
   const first = address(path, parameters);
   const [pages, setPages] = useState({ first, count: 1 });
   const [answer, setAnswer] = useState({ first });
   const seen = useRef(new Map());
+  const again = useRef();
   const count = pages.first === first ? pages.count : 1;
   useEffect(() => {
     seen.current = new Map();
   }, [first]);
   useEffect(() => {
-    const away = (error, isAway) => setAnswer((was) => (isAway && was.first === first && was.items ? was : { first, error }));
-    let turn = 0;
-    // The first page tells that something changed; the others are asked for then.
-    const walk = async (page) => {
-      const mine = ++turn;
-      const walked = [page];
+    const failed = (error, isAway) => setAnswer((was) => (isAway && was.first === first && was.items ? was : { first, error }));
+    let stopped = false;
+    let newest, walking;
+    const walk = async () => {
+      const walked = [newest];
       while (walked.length < count && walked[walked.length - 1].next)
         walked.push(await get(address(path, { ...parameters, cursor: walked[walked.length - 1].next })));
-      if (mine === turn) setAnswer({ first, ...join(walked, seen.current) });
+      if (!stopped) setAnswer({ first, ...join(walked, seen.current, idOf) });
     };
-    const stop = follow(first, (page) => walk(page).catch((error) => away(error, !error.status || error.status >= 500)), away);
+    // One walk at a time; what comes meanwhile is seen by the one after it.
+    const told = async (page = newest) => {
+      newest = page;
+      if (walking || !page) return void (walking &&= "again");
+      do {
+        walking = "once";
+        await walk().catch((error) => stopped || failed(error, !error.status || error.status >= 500));
+      } while (walking === "again" && !stopped);
+      walking = undefined;
+    };
+    again.current = told;
+    const stop = follow(first, told, failed);
     return () => {
-      turn = -1;
+      stopped = true;
       stop();
     };
   }, [first, count]);
+  useEffect(() => void (count > 1 && again.current()), [also]);
   const more = () => setPages({ first, count: count + 1 });
   return answer.first === first ? { ...answer, more } : { more };
 }
 
 // One list of several pages, each item once; `seen` remembers what each was in the answer before.
-function join(pages, seen) {
-  const items = new Map(pages.flatMap((page) => page.items).map((item) => [item.id, item]));
+function join(pages, seen, idOf) {
+  const items = new Map(pages.flatMap((page) => page.items).map((item) => [idOf(item), item]));
   const now = new Map([...items].map(([id, item]) => [id, JSON.stringify(item)]));
   const changed = new Set(seen.size ? [...now].filter(([id, told]) => seen.get(id) !== told).map(([id]) => id) : []);
   for (const [id, told] of now) seen.set(id, told);

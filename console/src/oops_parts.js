@@ -1,8 +1,10 @@
 // What the pages of oops share: where each page is, and how words of reports are drawn. Reports hold what strangers wrote: it is drawn as
 // text, within its own direction of writing, and only addresses of the web become links.
-import { useState } from "preact/hooks";
 import { address } from "./api.js";
-import { html, Problem } from "./ui.js";
+import { html, Told, words } from "./ui.js";
+
+export { keepEscape, useCommand } from "./form.js";
+export { Absent, count, Facts, Moment, Told, words } from "./ui.js";
 
 export const API = "oops/v1";
 export const PAGE = 50;
@@ -12,7 +14,6 @@ export const STATUSES = ["open", "regressed", "resolved", "ignored"];
 export const LEVELS = ["fatal", "error", "warning", "info", "debug"];
 export const KINDS = ["error", "timeout", "soft_timeout", "not_found", "unauthorised", "user_generated", "remote_error", "remote_warning",
   "informational", "message", "csp", "feedback"];
-export const words = (name) => name.replaceAll("_", " ");
 
 // `filters` is one part of the hash: what a list is narrowed to can be sent to somebody.
 export function projectLink(project, filters = {}) {
@@ -35,52 +36,14 @@ export const StatusBadge = ({ status }) => html`<span class=${`badge ${STATUS_TO
 // An error is what is expected here: only other kinds are worth a word.
 export const Kind = ({ kind }) => (kind === "error" ? null : html` <span class="badge plain">${words(kind)}</span>`);
 
-export const Told = ({ text }) => html`<bdi>${text}</bdi>`;
 export const Title = ({ of }) => html`<${Told} text=${of.title || "(no title)"} />`;
-// A page that isn't there yet, or won't be.
-export function Absent({ error, up, upName }) {
-  return html`<p><a href=${up}>← ${upName}</a></p>${error ? html`<${Problem} error=${error} />` : html`<p class="empty">Loading…</p>`}`;
-}
 export function Web({ url }) {
   return /^https?:\/\//i.test(url) ? html`<a href=${url} rel="noopener noreferrer"><bdi>${url}</bdi></a>` : html`<bdi>${url}</bdi>`;
 }
-export const Moment = ({ at }) => html`<time datetime=${at}>${new Date(at).toLocaleString()}</time>`;
-export const count = (n) => n.toLocaleString("en");
 
 export function Releases({ group }) {
   const { first_release: first, last_release: last } = group;
   if (!first && !last) return html`<span class="quiet">–</span>`;
   if (first === last) return html`<${Told} text=${first} />`;
   return html`<${Told} text=${first || "–"} /> … <${Told} text=${last || "–"} />`;
-}
-
-// A list of figures or facts: what isn't known isn't listed.
-export function Facts({ facts, label }) {
-  const known = facts.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);
-  return html`<dl class="facts-of" aria-label=${label}>${known.map(([name, value]) => html`
-    <div key=${name}><dt>${name}</dt><dd>${typeof value === "string" ? html`<${Told} text=${value} />` : value}</dd></div>`)}</dl>`;
-}
-
-// Commands of one form: { run(act, saying), busy, error, said }.
-export function useCommand() {
-  const [state, setState] = useState({});
-  const run = async (act, saying) => {
-    setState({ busy: true });
-    try {
-      const reply = await act();
-      setState({ said: typeof saying === "function" ? saying(reply) : saying });
-      return true;
-    } catch (error) {
-      setState({ error });
-      return false;
-    }
-  };
-  return { ...state, run };
-}
-
-// Escape in a form is for the form: it doesn't leave the page.
-export function keepEscape(event) {
-  if (event.key !== "Escape") return;
-  event.stopPropagation();
-  event.target.blur();
 }

@@ -1,7 +1,7 @@
 // Reports of a project that are grouped anew, and what people merged and split: how far it is, and the way back.
 import { useRef } from "preact/hooks";
 import { tell, useLiveList } from "./api.js";
-import { numberIn } from "./oops_form.js";
+import { numberIn } from "./form.js";
 import { API, count, groupLink, keepEscape, Moment, PAGE, Told, useCommand } from "./oops_parts.js";
 import { Age, html, More, Problem } from "./ui.js";
 

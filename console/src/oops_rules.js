@@ -1,7 +1,7 @@
 // The rules of a project on how its reports are grouped: written, tried, set, and used for what came before.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell, useLive } from "./api.js";
-import { numberIn } from "./oops_form.js";
+import { numberIn } from "./form.js";
 import { API, count, groupLink, keepEscape, Told, useCommand } from "./oops_parts.js";
 import { Moves, Regroups } from "./oops_regroups.js";
 import { html, Problem } from "./ui.js";

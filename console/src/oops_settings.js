@@ -1,7 +1,7 @@
 // The settings of a project: its name, what it takes, and who is told of what.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { tell } from "./api.js";
-import { Field, linesIn, numberIn, Tick } from "./oops_form.js";
+import { Field, linesIn, numberIn, Tick } from "./form.js";
 import { API, count, Facts, keepEscape, Moment, useCommand } from "./oops_parts.js";
 import { Copyable, dsnOf } from "./oops_setup.js";
 import { html, Problem } from "./ui.js";

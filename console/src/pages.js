@@ -5,7 +5,9 @@
 import { page as homePage } from "./home.js";
 import { page as mePage } from "./me.js";
 import { page as oopsPage } from "./oops.js";
+import { page as poolPage } from "./pool.js";
 import { page as portalPage } from "./portal.js";
+import { page as queuePage } from "./queue.js";
 import { page as trackerPage } from "./tracker.js";
 
-export const pages = [homePage, trackerPage, oopsPage, portalPage, mePage];
+export const pages = [homePage, trackerPage, oopsPage, queuePage, poolPage, portalPage, mePage];

@@ -69,3 +69,20 @@ export function Problem({ error }) {
     ${error.code ? html` <code>${error.code}</code>` : ""}
     ${error.code === "scope_missing" && " Who runs the server can give you this scope."}</p>`;
 }
+
+// Words that somebody wrote: as text, within their own direction of writing.
+export const Told = ({ text }) => html`<bdi>${text}</bdi>`;
+export const Moment = ({ at }) => html`<time datetime=${at}>${new Date(at).toLocaleString()}</time>`;
+export const count = (n) => n.toLocaleString("en");
+export const words = (name) => name.replaceAll("_", " ");
+
+// A page that isn't there yet, or won't be.
+export function Absent({ error, up, upName }) {
+  return html`<p><a href=${up}>← ${upName}</a></p>${error ? html`<${Problem} error=${error} />` : html`<p class="empty">Loading…</p>`}`;
+}
+// A list of figures or facts: what isn't known isn't listed.
+export function Facts({ facts, label }) {
+  const known = facts.filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false);
+  return html`<dl class="facts-of" aria-label=${label}>${known.map(([name, value]) => html`
+    <div key=${name}><dt>${name}</dt><dd>${typeof value === "string" ? html`<${Told} text=${value} />` : value}</dd></div>`)}</dl>`;
+}

@@ -381,10 +381,10 @@ void State::drop_tags(std::uint32_t slot) {
     tag_sets.release(std::exchange(tasks.mut(slot).tags, 0));
 }
 
-void State::trace(std::uint32_t slot, Position position) {
+void State::trace(std::uint32_t slot, At const& at) {
     TaskRow& t = tasks.mut(slot);
     if (t.traces == 0xffff) return;  // the log has the others
-    traces.put(t.number << trace_bits | ++t.traces, {position});
+    traces.put(t.number << trace_bits | ++t.traces, {at.position, at.time});
     if (t.traces > traces_max) traces.erase(t.number << trace_bits | (t.traces - traces_max));
 }
 void State::drop_traces(TaskRow const& t) {
@@ -504,7 +504,7 @@ void State::apply(Extended const& e, At const& at) {
         if (e.progress_permille) lease.progress_permille = std::uint32_t(std::int64_t(*e.progress_permille));
         if (!e.message.empty()) lease.message = e.message;
     });
-    if (!e.log.empty()) trace(slot, at.position);
+    if (!e.log.empty()) trace(slot, at);
     changed(tasks[slot]);
 }
 void State::apply(Completed const& e, At const& at) {
@@ -516,7 +516,7 @@ void State::apply(Completed const& e, At const& at) {
     if (e.until) {
         end_lease(slot);
         set_state(slot, TaskState::done, at.time.us);
-        trace(slot, at.position);
+        trace(slot, at);
         leave_group(slot, at.time);
         let_unique(slot, at.time);
         kept.set(e.id.n, *e.until);
@@ -531,7 +531,7 @@ void State::apply(Failed const& e, At const& at) {
     auto const number = tasks[slot].queue;
     if (auto const* lease = leases.find(e.id.n)) count_time(number, true, at.time.us - lease->since.us, at.time);
     end_lease(slot);
-    trace(slot, at.position);
+    trace(slot, at);
     if (tasks[slot].attempts < 0xffff) ++tasks.mut(slot).attempts;
     change_queue(number, [&](QueueRow& q) { ++(e.ending == Ending::expired ? q.expired : q.failed); });
     if (e.retry_at) {
@@ -566,7 +566,7 @@ void State::apply(Buried const& e, At const& at) {
     end_lease(slot);
     if (e.priority) apply(Edited{.id = e.id, .priority = e.priority}, at);
     set_state(slot, TaskState::buried, at.time.us);
-    trace(slot, at.position);
+    trace(slot, at);
     leave_group(slot, at.time);
     offer(number);
 }

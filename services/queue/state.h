@@ -48,11 +48,12 @@ struct LeaseRow {
 };
 RECORD(LeaseRow, fence, worker, since, progress_permille, message, cancel_reason);
 
-// One attempt that ended, or log lines of one: the position of the event that tells.
+// One attempt that ended, or log lines of one: the position of the event that tells, and its time.
 struct TraceRow {
     std::uint64_t position = 0;
+    Time at;
 };
-RECORD(TraceRow, position);
+RECORD(TraceRow, position, at);
 inline constexpr std::uint64_t trace_bits = 16;
 inline constexpr std::uint32_t traces_max = 200;  // of a task; older ones are left to the log
 
@@ -257,7 +258,7 @@ struct State {
     void drop_unique(std::uint32_t unique);
     void set_tags(std::uint32_t slot, std::vector<Tag> const& tags);
     void drop_tags(std::uint32_t slot);
-    void trace(std::uint32_t slot, Position position);
+    void trace(std::uint32_t slot, At const& at);
     void drop_traces(TaskRow const& task);
     void count_time(std::uint32_t queue, bool run, std::int64_t us, Time now);
     void changed(TaskRow const& task);

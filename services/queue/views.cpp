@@ -168,7 +168,7 @@ Result<FoundTask> find_task(State const& s, ById const& in, Ctx const&) {
     TRY_ASSIGN(auto const* task, task_of(s, in.id));
     FoundTask out{view_of(s, s.slot_of(in.id.n)), task->content, {}};
     for (std::uint32_t n = task->traces > traces_max ? task->traces - traces_max : 0; n < task->traces; ++n)
-        if (auto const* trace = s.traces.find(task->number << trace_bits | (n + 1))) out.traces.push_back(trace->position);
+        if (auto const* trace = s.traces.find(task->number << trace_bits | (n + 1))) out.traces.push_back(*trace);
     return out;
 }
 
@@ -180,10 +180,10 @@ Result<WholeTask> tell_task(FoundTask const& found, Events<Event>& events, Ctx c
         out.content_type = content->type.str(), out.headers = content->headers;
         show_content(*content, out.payload, out.payload_base64, out.payload_url, out.payload_digest);
     }
-    for (auto position : found.traces) {
-        TRY_ASSIGN(auto const* trace, events.at(position));
+    for (auto const& one : found.traces) {
+        TRY_ASSIGN(auto const* trace, events.at(one.position));
         if (!trace) continue;
-        AttemptView view;
+        AttemptView view{.at = one.at};
         if (auto const* failed = std::get_if<Failed>(trace)) {
             view.what = failed->ending == Ending::expired ? "expired" : "failed";
             view.worker = failed->worker.str(), view.reason = failed->reason.str(), view.retry_at = failed->retry_at;
@@ -226,7 +226,11 @@ struct Listing {
 
     bool fits(TaskRow const& t) const {
         return (!in.state || t.is() == *in.state) && (!in.older_than_ms || now.us - t.made_us >= in.older_than_ms->value * 1000) &&
-               (!in.attempts_min || t.attempts >= in.attempts_min->value);
+               (!in.attempts_min || t.attempts >= in.attempts_min->value) && (!in.key || s.key_of(t) == std::string_view(*in.key)) &&
+               (!in.group || is_of(t, *in.group));
+    }
+    bool is_of(TaskRow const& t, std::string_view group) const {
+        return t.group != 0 && s.group_names.text(s.group_rows[t.group - 1].name) == group;
     }
     // False: the page is full, and begins again with this one.
     bool take(std::uint32_t slot, TaskCursor const& here) {

@@ -119,7 +119,7 @@ RECORD(WholeTask, task, payload, payload_base64, payload_url, payload_digest, co
 struct FoundTask {
     TaskView view;
     std::uint64_t content = 0;
-    std::vector<std::uint64_t> traces;
+    std::vector<TraceRow> traces;
 };
 Result<FoundTask> find_task(State const& s, ById const& in, Ctx const& cx);
 Result<WholeTask> tell_task(FoundTask const& found, Events<Event>& events, Ctx const& cx);

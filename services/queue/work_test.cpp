@@ -76,6 +76,8 @@ TEST(Work, AnAttemptThatFailedIsTriedAgainLaterAndLater) {
     auto const whole = q.show(1).as<WholeTask>();
     EXPECT_EQ(whole.task.attempts, 4u);
     ASSERT_EQ(whole.history.size(), 4u);
+    EXPECT_EQ(whole.history[0].at, noon);
+    EXPECT_EQ(whole.history[3].at, q.clock().wall());
     EXPECT_EQ(whole.history[3].detail, "line 1");
     EXPECT_EQ(whole.history[3].worker, "w1");
     EXPECT_EQ(q.taken(), Ids{});

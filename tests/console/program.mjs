@@ -14,13 +14,14 @@ const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const browserFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
-// A server on a data directory: start() resolves with its address once it says that it listens.
+// A server on a data directory: start() resolves with its address once it says that it listens. `services`: none for all.
 export class Program {
-  constructor(data) {
+  constructor(data, ...services) {
     this.data = data;
+    this.services = services;
   }
   start(listen = "127.0.0.1:0") {
-    const words = ["serve", "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"];
+    const words = ["serve", ...this.services, "--listen", listen, "--data", this.data, "--observe.access-log-to", "none"];
     this.process = spawn(gantry, words, { stdio: ["ignore", "pipe", "inherit"] });
     return new Promise((ready, failed) => {
       this.text = "";
@@ -67,6 +68,22 @@ export class Program {
     if (!reply.ok) throw new Error(`${reply.status} ${await reply.text()}`);
   }
 }
+
+// What a reader of the screen can't be told of, and ids that are there twice: of the page as it stands.
+export const unnamed = (page) =>
+  page.evaluate(() => {
+    const named = (control) =>
+      [control.getAttribute("aria-label"), ...[...(control.labels ?? [])].map((label) => label.textContent), control.textContent]
+        .some((text) => text?.trim());
+    const controls = [...document.querySelectorAll("a[href], button, input, select, textarea, progress")];
+    const nameless = controls.filter((control) => !named(control));
+    const told = [...document.querySelectorAll("[aria-labelledby], [aria-describedby]")].flatMap((one) =>
+      ["aria-labelledby", "aria-describedby"].flatMap((name) => (one.getAttribute(name) ?? "").split(" ").filter(Boolean)));
+    const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+    return [...nameless.map((control) => control.outerHTML), ...told.filter((id) => !ids.includes(id)).map((id) => `no #${id}`),
+      ...ids.filter((id, n) => ids.indexOf(id) !== n).map((id) => `two #${id}`)];
+  });
+export const isTooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
 
 export const scratchDirectory = () => mkdtempSync(join(tmpdir(), "gantry-console-"));
 
