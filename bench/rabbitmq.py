@@ -24,14 +24,14 @@ def listens(port):
 
 
 class RabbitMq:
-    """Runs in `directory`, which survives `kill` and `stop`: `start` again finds its queues. On its port with guest:guest."""
+    """Runs in `directory`, which outlives `end`: `start` again finds its queues. On its port with guest:guest. `settings`: more lines."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, settings=""):
         self.directory = pathlib.Path(directory)
         self.port, self.node_port, self.epmd_port = free_port(), free_port(), free_port()
         self.process = self.epmd = None
         (self.directory / "home").mkdir(parents=True, exist_ok=True)
-        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n")
+        (self.directory / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n{settings}")
         (self.directory / "plugins").write_text("[].\n")
 
     @staticmethod

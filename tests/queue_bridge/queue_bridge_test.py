@@ -94,7 +94,7 @@ class Peers(unittest.TestCase):
     def setUpClass(cls):
         cls.place = tempfile.TemporaryDirectory()
         root = pathlib.Path(cls.place.name)
-        cls.broker = rabbitmq.RabbitMq(root / "rabbitmq")
+        cls.broker = rabbitmq.RabbitMq(root / "rabbitmq", cls.settings(root))
         cls.addClassCleanup(cls.place.cleanup)
         cls.addClassCleanup(cls.broker.__exit__)
         cls.broker.start()
@@ -102,6 +102,10 @@ class Peers(unittest.TestCase):
         cls.gantry = Gantry(root / "gantry")
         cls.addClassCleanup(lambda: cls.gantry.kill())
         cls.gantry.start()
+
+    @classmethod
+    def settings(cls, root):
+        return ""
 
     def connect(self):
         """A channel with confirms; a RabbitMQ that has just started may not let anyone in yet."""
@@ -259,6 +263,44 @@ class Moves(Peers):
             if said:
                 self.assertIn(said, got.stderr)
             self.assertNotIn("hidden", got.stderr)
+
+
+class Tls(Peers):
+    """A broker whose certificate was signed by an authority that only --ca-file names."""
+
+    @classmethod
+    def settings(cls, root):
+        cls.certificates, cls.port = root / "tls", rabbitmq.free_port()
+        cls.certificates.mkdir()
+
+        def openssl(*words):
+            subprocess.run(["openssl", *words], cwd=cls.certificates, check=True, capture_output=True)
+
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        openssl("req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Bridge CA", "-days", "2")
+        openssl("req", *new, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=localhost")
+        (cls.certificates / "names").write_text("subjectAltName=DNS:localhost")
+        signed = ["-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"]
+        openssl("x509", "-req", *signed, "-out", "cert.pem", "-days", "2")
+        files = "".join(f"ssl_options.{key} = {cls.certificates}/{name}.pem\n"
+                        for key, name in (("cacertfile", "ca"), ("certfile", "cert"), ("keyfile", "key")))
+        return f"listeners.ssl.1 = 127.0.0.1:{cls.port}\n{files}"
+
+    def test_only_a_broker_with_a_known_certificate_and_name_is_trusted(self):
+        self.queue("secret")
+        self.publish("secret", [b"{}"] * 3)
+        ca = ["--ca-file", str(self.certificates / "ca.pem")]
+        rows = [("localhost", [], 5, "cert verification"), ("127.0.0.1", ca, 5, "hostname"),
+                ("localhost", ["--ca-file", "/nowhere"], 1, "/nowhere"), ("localhost", ca, 0, None)]
+        for host, flags, code, said in rows:
+            url = f"amqps://guest:guest@{host}:{self.port}/%2F/secret"
+            command = [OPTIONS.gantry, "queue", "bridge", url, "--direction", "in", "--server", self.gantry.url, "--until-idle", "2"]
+            command += flags
+            got = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual(got.returncode, code, (host, flags, got.stderr))
+            if said:
+                self.assertIn(said, got.stderr)
+        self.assertEqual(len(self.gantry.take_all("secret")), 3)
 
 
 class Killed(Peers):
