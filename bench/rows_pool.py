@@ -4,7 +4,7 @@ import urllib.request
 
 from measure import LOAD_CPU, Server, median, ratio, rounds, row
 from rows_http import post
-from rows_queue import CALLERS
+from rows_queue import CALLERS, at_pace
 
 SECONDS = 2
 CLEAN_RATE, CLEAN_SECONDS = 200, 4
@@ -41,8 +41,8 @@ def hanging(lab, server, number):
     """(p99 where what is released waits to be cleaned for ever, p99 where it is free at once), at a pace that both bear."""
     name = f"dirty{number}"
     make_type(server, name, "queue", DIRTY)
-    return tuple(lab.run("queue", do="cycles", queue="pool", label=label, port=server.port, connections=CALLERS, rate=CLEAN_RATE,
-                         seconds=CLEAN_SECONDS, cpu=LOAD_CPU)["cycle_p99_us"] for label in (name, "plain"))
+    flags = {"do": "cycles", "queue": "pool", "port": server.port, "connections": CALLERS, "rate": CLEAN_RATE, "seconds": CLEAN_SECONDS}
+    return tuple(at_pace(lab.run("queue", **flags, label=label, cpu=LOAD_CPU), CLEAN_RATE)["cycle_p99_us"] for label in (name, "plain"))
 
 
 def make_type(server, name, cleaning, count):

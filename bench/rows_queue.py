@@ -77,6 +77,13 @@ def not_idle(got):
     return got
 
 
+def at_pace(got, rate):
+    """A load that fell behind measures something else."""
+    if got["cycles_per_s"] < 0.9 * rate:
+        raise RuntimeError(f"{got['cycles_per_s']} cycles a second, where {rate} were asked for")
+    return got
+
+
 def judge(batch, got):
     name = f"durable put + reserve + complete, 64 callers, {BATCHES[batch]}"
     speed = {store: [g["cycles_per_s"] for g in results] for store, results in got.items()}
@@ -101,7 +108,10 @@ def wake(lab, count=5):
         load = {"do": "wake", "queue": OURS, "port": port, **WAKE_LOAD}
 
         def woken():
-            return lab.run("queue", **load, cpu=LOAD_CPU)
+            got = at_pace(lab.run("queue", **load, cpu=LOAD_CPU), WAKE_LOAD["rate"])
+            if got["wakes"] < 0.3 * WAKE_LOAD["seconds"] * 1e6 / WAKE_LOAD["every_us"]:
+                raise RuntimeError(f"only {got['wakes']} tasks were put for those who wait")
+            return got
 
         def synced():
             flags = [word for key, value in load.items() for word in (f"--{key}", str(value))]
