@@ -1,4 +1,5 @@
 """The pool: acquire + release beside bare durable commands of the kernel, and whether a caller feels cleaners that hang."""
+import itertools
 import json
 import urllib.request
 
@@ -16,10 +17,11 @@ def pool(lab, count=3):
     services = ["tracker", "queue", "pool"]
     command = [lab.program("gantry"), "serve", *services, "--data", lab.fresh("pool"), "--listen", "127.0.0.1:0"]
     with Server(lab, command, "listening http://", name="pool") as server:
-        make_type(server, "plain", "none", 2 * CALLERS)
+        fresh = itertools.count()  # a ticket is for one lease alone, and is named after its type
 
         def cycles():
-            return lab.run("queue", do="cycles", queue="pool", label="plain", port=server.port, connections=CALLERS, seconds=SECONDS,
+            label = make_type(server, f"plain{next(fresh)}", "none", 2 * CALLERS)
+            return lab.run("queue", do="cycles", queue="pool", label=label, port=server.port, connections=CALLERS, seconds=SECONDS,
                            cpu=LOAD_CPU)
 
         def commands():
@@ -39,10 +41,9 @@ def pool(lab, count=3):
 
 def hanging(lab, server, number):
     """(p99 where what is released waits to be cleaned for ever, p99 where it is free at once), at a pace that both bear."""
-    name = f"dirty{number}"
-    make_type(server, name, "queue", DIRTY)
+    labels = make_type(server, f"dirty{number}", "queue", DIRTY), make_type(server, f"clean{number}", "none", 2 * CALLERS)
     flags = {"do": "cycles", "queue": "pool", "port": server.port, "connections": CALLERS, "rate": CLEAN_RATE, "seconds": CLEAN_SECONDS}
-    return tuple(at_pace(lab.run("queue", **flags, label=label, cpu=LOAD_CPU), CLEAN_RATE)["cycle_p99_us"] for label in (name, "plain"))
+    return tuple(at_pace(lab.run("queue", **flags, label=label, cpu=LOAD_CPU), CLEAN_RATE)["cycle_p99_us"] for label in labels)
 
 
 def make_type(server, name, cleaning, count):
@@ -52,6 +53,7 @@ def make_type(server, name, cleaning, count):
                                                            for i in range(start, min(count, start + 1000))])
         if any(m["status"] // 100 != 2 for m in made):
             raise RuntimeError(f"not all resources were made: {made[0]}")
+    return name
 
 
 def call(server, method, path, body):
