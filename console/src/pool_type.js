@@ -137,7 +137,7 @@ function Resources({ type, filters }) {
         ? "No resource is like this." : "There is no resource of this type."}</p>`}
       ${list.items?.length > 0 && html`
         <table class="runs resources">
-          <thead><tr><th scope="col">resource</th><th scope="col" class="phase">state</th><th scope="col">held by</th>
+          <thead><tr><th scope="col">resource</th><th scope="col" class="phase">state</th><th scope="col">who</th>
             <th scope="col" class="wide">labels</th><th scope="col" class="count wide">health</th>
             <th scope="col" class="age">since</th></tr></thead>
           <tbody>${list.items.map((one) => html`<${Row} key=${one.name} one=${one} fresh=${fresh.has(one.name)} />`)}</tbody>

@@ -26,7 +26,7 @@ export function Task({ id, above }) {
       ${error && html`<${Problem} error=${error} />`}
       <${About} task=${task} />
       ${task.lease && html`<${Lease} task=${task} />`}
-      <${Why} why=${why} error=${why_error} />
+      <${Why} state=${task.state} why=${why} error=${why_error} />
       <${Acts} whole=${data} up=${up} />
       <${Content} whole=${data} />
       <${History} history=${data.history} />
@@ -68,9 +68,10 @@ function Lease({ task }) {
     </section>`;
 }
 
-function Why({ why, error }) {
+// It comes by a stream of its own: what it says of another state than the task's is old, or early.
+function Why({ state, why, error }) {
   if (error && error.status !== 410) return html`<${Problem} error=${error} />`;
-  if (!why || ["done", "leased"].includes(why.task.state)) return null;
+  if (why?.task.state !== state || ["done", "leased"].includes(state)) return null;
   return html`
     <section class="why" aria-labelledby="why">
       <h3 id="why">Why it waits</h3>

@@ -122,6 +122,22 @@ describe("the pages of pool", { timeout: 180000 }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it("draw when a type will be exhausted, by what the hours before were like", async () => {
+    const start = Date.parse("2026-01-01T12:00:00Z");
+    const hours = Array.from({ length: 24 }, (_, n) => ({ hour: new Date(start + n * 3600000).toISOString(), given: 1, freed: 0,
+      free: Math.max(0, 5 - n) }));
+    const told = { type: "arm", free: 5, days: 7, hours };
+    await page.route(/\/forecast\/arm/, (route) =>
+      (route.request().url().includes("live=") ? route.abort() : route.fulfill({ json: told })));
+    await open("/types/arm");
+    await page.getByText("It suffices for the next 24 hours, by the hours of the last 7 days.").waitFor();
+    assert.equal(await page.locator(".chart canvas").count(), 1);
+    assert.equal(await page.getByRole("img").getAttribute("aria-label"), "Free resources expected over the next 24 hours.");
+    told.exhausted_at = hours[5].hour;
+    await page.getByText(/Nothing will be left at \d\d:00/).waitFor();
+    await keep("pool-forecast");
+  });
+
   it("hold, free, quarantine, drain and steal a resource, and tell its history", async () => {
     await makeType("box");
     await add("box", "box-1", { data: { "serial": "x1" } });

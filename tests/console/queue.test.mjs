@@ -23,6 +23,7 @@ const alert = () => page.getByRole("alert");
 const said = (text) => page.locator(".outcome", { hasText: text }).waitFor();
 const main = () => page.locator("main").innerText();
 const field = (name) => page.locator(`[data-field=${name}]`);
+const onRow = () => page.waitForFunction(() => document.activeElement.matches("[data-row]"));
 const eventually = (what, pattern) => page.waitForFunction(([css, source]) =>
   new RegExp(source, "s").test(document.querySelector(css)?.innerText ?? ""), [what, pattern.source]);
 
@@ -86,12 +87,14 @@ describe("the pages of queue", { timeout: 180000 }, () => {
     await page.keyboard.type("po");
     await row("mail").waitFor({ state: "detached" });
     await page.keyboard.press("Enter");
+    await onRow();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 2, name: "post" }).waitFor();
     assert.equal(await page.title(), "post · Queues · Gantry");
     await page.getByRole("navigation", { name: "Of this queue" }).getByRole("link", { name: "Tasks" }).press("Enter");
     await task("t_4").waitFor();
     await page.keyboard.press("j");
+    await onRow();
     await page.keyboard.press("Enter");
     await page.locator(".payload").waitFor();
     assert.match(page.url(), /tasks\/t_4$/);
@@ -432,7 +435,7 @@ describe("the pages of tasks", { timeout: 180000 }, () => {
     assert.ok(Math.abs(new Date(year) - Date.now()) < 60000, `the time of the attempt is ${year}`);
     await say((await reserve("one", "w8")).lease, "fail", { reason: "again" });
     await eventually("h2", /dead/);
-    assert.match(await page.locator(".why").innerText(), /it is dead after 2 attempts/);
+    await eventually(".why", /it is dead after 2 attempts/);
     await button("Kick").click();
     await eventually("h2", /ready/);
     await call("DELETE", `tasks/${id}`);
