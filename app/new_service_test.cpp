@@ -46,13 +46,13 @@ TEST_F(NewServiceTest, WritesTheFilesAndTheLines) {
     EXPECT_NE(text("console/src/pages.js").find("import { page as thingsPage } from \"./things.js\";\n"), std::string::npos);
     EXPECT_NE(text("console/src/pages.js").find(", thingsPage];"), std::string::npos);
     EXPECT_NE(text("services/README.md").find("| `things` |"), std::string::npos);
-    ASSERT_TRUE(new_service(root_.string(), "others")) << "a second one finds its places, too";
+    ASSERT_TRUE(new_service(root_.string(), "shelves")) << "a second one finds its places, too";
     ASSERT_TRUE(new_service(root_.string(), "zoo"));
     EXPECT_NE(text("app/services.cpp")
-                  .find("others.h\"\n#include \"services/things/things.h\"\n#include \"services/tracker/tracker.h\"\n"
+                  .find("shelves.h\"\n#include \"services/things/things.h\"\n#include \"services/tracker/tracker.h\"\n"
                         "#include \"services/zoo/zoo.h\"\n\n"),
               std::string::npos);
-    EXPECT_NE(text("console/src/pages.js").find(", thingsPage, othersPage, zooPage];"), std::string::npos);
+    EXPECT_NE(text("console/src/pages.js").find(", thingsPage, shelvesPage, zooPage];"), std::string::npos);
 }
 
 TEST_F(NewServiceTest, OverwritesNothing) {
