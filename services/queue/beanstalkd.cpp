@@ -36,6 +36,21 @@ std::optional<std::uint64_t> only_id(std::string_view rest) {
     return rest.empty() ? id : std::nullopt;
 }
 
+// As C's strtol and strtoul read a number: after white space, with a sign; where there is none, it is 0.
+struct Signed {
+    std::uint64_t value = 0;
+    bool negative = false, is_there = false, overflows = false;
+};
+Signed take_signed(std::string_view rest) {
+    Signed out;
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t\v\f\r"), rest.size()));
+    bool const negative = rest.starts_with('-');
+    if (negative || rest.starts_with('+')) rest.remove_prefix(1);
+    auto const [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), out.value);
+    out.is_there = end != rest.data(), out.overflows = error == std::errc::result_out_of_range, out.negative = out.is_there && negative;
+    return out;
+}
+
 using Body = std::optional<std::string_view>;
 
 LineSaid parse_put(Talk& talk, std::string_view rest, Body body) {
@@ -67,10 +82,14 @@ LineSaid parse_reserve(Talk& talk, std::string_view rest, Body) {
     if (!rest.empty()) return bad_format();
     return counted(Verb::reserve, parse_any_reserve(talk, "reserve", {}));
 }
+// beanstalkd reads it with strtol into an int: what is no number is 0, a negative one is no limit, and what follows it is nothing to it.
 LineSaid parse_reserve_with_timeout(Talk& talk, std::string_view rest, Body) {
-    auto const timeout_s = take_number(rest, std::numeric_limits<std::int32_t>::max());  // beanstalkd doesn't look at what follows it
-    if (!timeout_s) return bad_format();
-    return counted(Verb::reserve_with_timeout, parse_any_reserve(talk, "reserve-with-timeout", std::uint32_t(*timeout_s)));
+    auto const number = take_signed(rest);
+    auto const limit = std::uint64_t(std::numeric_limits<std::int64_t>::max()) + number.negative;
+    if (number.overflows || number.value > limit) return bad_format();
+    auto const timeout_s = std::int32_t(std::uint32_t(number.negative ? 0 - number.value : number.value));
+    return counted(Verb::reserve_with_timeout,
+                   parse_any_reserve(talk, "reserve-with-timeout", timeout_s < 0 ? std::nullopt : std::optional(std::uint32_t(timeout_s))));
 }
 LineSaid parse_reserve_job(Talk& talk, std::string_view rest, Body) {
     auto const id = only_id(rest);
@@ -103,14 +122,12 @@ LineSaid parse_kick_job(Talk& talk, std::string_view rest, Body) {
     auto const id = only_id(rest);
     return id ? LineSaid::call("kick-job", HeldJob{*id, talk.worker}) : bad_format();
 }
-// beanstalkd reads it with strtoul: a sign is allowed, a negative number is a great one, and what follows it is nothing to it.
+// beanstalkd reads it with strtoul: a negative number is a great one, and what follows it is nothing to it.
 LineSaid parse_kick(Talk& talk, std::string_view rest, Body) {
-    rest.remove_prefix(std::min(rest.find_first_not_of(" \t\v\f"), rest.size()));
-    bool const negative = rest.starts_with('-');
-    if (negative || rest.starts_with('+')) rest.remove_prefix(1);
-    auto const bound = rest.starts_with(' ') ? std::nullopt : take_id(rest);
-    if (!bound) return bad_format();
-    return counted(Verb::kick, LineSaid::call("kick", KickTube{Str(talk.used), std::uint32_t(negative ? 0 - *bound : *bound)}));
+    auto const number = take_signed(rest);
+    if (!number.is_there || number.overflows) return bad_format();
+    auto const bound = std::uint32_t(number.negative ? 0 - number.value : number.value);
+    return counted(Verb::kick, LineSaid::call("kick", KickTube{Str(talk.used), bound}));
 }
 
 LineSaid parse_use(Talk& talk, std::string_view name, Body) {

@@ -90,8 +90,8 @@ TEST(Beanstalkd, WhatIsNoLine) {
                                "reserve ",
                                "reserves",
                                "reserve-with-timeout",
-                               "reserve-with-timeout -1",
-                               "reserve-with-timeout 2147483648",
+                               "reserve-with-timeout 9223372036854775808",
+                               "reserve-with-timeout -9223372036854775809",
                                "reserve-job",
                                "reserve-job x",
                                "delete x",
@@ -148,6 +148,21 @@ TEST(Beanstalkd, BodiesEndWithTheEndOfALine) {
     EXPECT_EQ(input.tube, "default");
     EXPECT_EQ(input.body.data, "a\r\n");
     EXPECT_EQ(std::tuple(input.priority, input.delay_s, input.ttr_s), std::tuple(7u, 8u, 1u));
+}
+
+TEST(Beanstalkd, ATimeIsReadAsCReadsNumbers) {
+    std::vector<std::pair<std::string, std::optional<std::uint32_t>>> const rows{
+        {"5", 5},           {"", 0},           {" x", 0},         {"-", 0}, {"+7x", 7}, {"-1", {}}, {"2147483647", 2147483647},
+        {"2147483648", {}}, {"4294967296", 0}, {"4294967297", 1},
+    };
+    for (auto const& [text, timeout_s] : rows) {
+        Talk talk(LinePeer{"c1", "127.0.0.1"});
+        auto const said = parse(talk, {"reserve-with-timeout " + text});
+        ASSERT_EQ(int(said.kind()), int(Kind::call)) << text;
+        ReserveJob input;
+        said.copy_input(&input);
+        EXPECT_EQ(input.timeout_s, timeout_s) << text;
+    }
 }
 
 // Commands, decided upon the state and recorded.

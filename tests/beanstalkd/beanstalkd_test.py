@@ -149,10 +149,18 @@ class Side:
         text = re.sub(r"^(age|time-left|pause-time-left): \d+$", r"\1: *", text, flags=re.M)
         return text, seconds
 
+    def own_tubes(self, text):
+        """Of a list of all tubes: in no order, and those of other cases may be gone or not."""
+        return sorted(line for line in text.split("\n") if not line.startswith("- ") or line.startswith(("- default", "- " + self.tube)))
+
     def close(self, who=None):
         for name in [who] if who else list(self.connections):
             if name in self.connections:
                 self.connections.pop(name).close()
+
+
+class Overslept(Exception):
+    """beanstalkd 1.12 forgets now and then, a fresh one one time in five, that a ttr ends while somebody waits."""
 
 
 STEP = re.compile(r"(\w)(\*\d+|[!?~#$]*):(?: (.*))?", re.S)
@@ -171,14 +179,24 @@ class SideBySide(unittest.TestCase):
     def same(self, real, ours, who, step):
         expected, found = real.answer(who), ours.answer(who)
         (expected, expected_s), (found, found_s) = real.normal(expected), ours.normal(found)
-        if expected.startswith("OK\r\n---\n- ") and "watched" not in step:  # the order of tubes is nobody's
-            expected, found = sorted(expected.split("\n")), sorted(found.split("\n"))
+        if expected.startswith("OK\r\n---\n- ") and "watched" not in step:
+            expected, found = real.own_tubes(expected), ours.own_tubes(found)
+        if expected == "TIMED_OUT\r\n" and found.startswith("RESERVED ") and step.endswith(" 5"):
+            raise Overslept(step)
         self.assertEqual(expected, found, step[:200])
         for a, b in zip(expected_s, found_s):
             self.assertLessEqual(abs(a - b), 1, step)
 
-    def run_case(self, number, steps, keep=()):
-        real, ours = Side(self.real.port, f"t{number}"), Side(self.ours.port, f"t{number}")
+    def run_case(self, number, steps):
+        for attempt in range(8):
+            try:
+                return self.attempt(f"case{number}.{attempt}.", steps)
+            except Overslept:
+                continue
+        self.fail("the real one overslept eight times: is that so?")
+
+    def attempt(self, tube, steps):
+        real, ours = Side(self.real.port, tube), Side(self.ours.port, tube)
         try:
             for step in steps:
                 who, how, text = STEP.fullmatch(step).groups()

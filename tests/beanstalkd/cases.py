@@ -6,15 +6,16 @@ the case's own, {1} the id of the first job that it put, | the end of a line.
 MIB = 1 << 20
 MINE = ["a*2: use {t}|watch {t}", "a: ignore default"]  # a uses and watches the case's tube alone
 ALSO = ["b*2: use {t}|watch {t}", "b: ignore default"]
-LONG = "stats-tube " + "a" * 199
+LONG = "delete " + " " * 207
 
 CASES = {
     "names": ["a: use {t}", "a: list-tube-used", "a: use a(b)c-d+e/f;g.h$i_j", "a: use -a", "a: use a:b", "a: use a,b", "a: use  a",
               "a: use ", "a: use", "a: use a b", "a: use é", "a: use " + "n" * 200, "a: use " + "n" * 201],
     "unknown": ["a: ", "a:  ", "a: hello", "a: PUT 0 0 1 1", "a: put", "a: peek", "a: delete", "a: release", "a: bury", "a: touch",
                 "a: kick", "a: kick-job", "a: use", "a: watch", "a: ignore", "a: stat", "a: reserv", "a:  stats"],
-    "a line of 224 bytes": ["a: " + LONG + "x" * 12, "a: list-tube-used"],
-    "a line of 225 bytes": ["a: " + LONG + "x" * 13, "a: list-tube-used"],
+    "a line of 224 bytes": ["a: " + LONG + "99999999", "a: list-tube-used"],
+    # One of 225 bytes makes the real one take the next line for its end.
+    "a line of 226 bytes": ["a: " + LONG + "9999999999", "a: list-tube-used"],
     "a line of 1,000 bytes": ["a: " + "x" * 998, "a: list-tube-used"],
     "NUL": ["a: stats\0", "a: use \0", "a: list-tube-used"],
     "put": [*MINE, "a: put 0 0 100 3|abc", "a: peek {1}", "a: stats-job {1}", "a: stats-tube {t}"],
@@ -41,9 +42,12 @@ CASES = {
     "pipelined put and reserve": [*MINE, "a*5: put 0 0 100 1|x|reserve|put 0 0 100 1|y|reserve|list-tube-used"],
     "reserve by priority": [*MINE, "a*3: put 9000000 0 100 1|x|put 5 0 100 1|y|put 5000000 0 100 1|z", *["a: reserve"] * 3],
     "reserve in order": [*MINE, "a*3: put 5 0 100 1|x|put 5 0 100 1|y|put 5 0 100 1|z", *["a: reserve"] * 3],
-    "reserve malformed": ["a: reserve ", "a: reserves", "a: reserve 1", "a: reserve-with-timeout", "a: reserve-with-timeout ",
-                          "a: reserve-with-timeout -1", "a: reserve-with-timeout x", "a: reserve-with-timeout 2147483648",
-                          "a: reserve-with-timeout 4294967296"],
+    "reserve malformed": ["a: reserve ", "a: reserves", "a: reserve 1", "a: reserve-with-timeout",
+                          "a: reserve-with-timeout 9223372036854775808", "a: reserve-with-timeout -9223372036854775809"],
+    "reserve with no time": [*MINE, "a: reserve-with-timeout ", "a: reserve-with-timeout x", "a: reserve-with-timeout 4294967296",
+                             "a: reserve-with-timeout -4294967296", "a: reserve-with-timeout -", "a: reserve-with-timeout  +0"],
+    "reserve with a negative time": [*MINE, *ALSO, "b!: reserve-with-timeout -1", "a: put 0 0 100 1|x", "b?:",
+                                     "b!: reserve-with-timeout 2147483648", "a: put 0 0 100 1|y", "b?:"],
     "reserve with something behind": [*MINE, "a: reserve-with-timeout 0 x", "a: reserve-with-timeout 0"],
     "reserve times out": [*MINE, "a: reserve-with-timeout 1"],
     "reserve waits": [*MINE, *ALSO, "b!: reserve", "a: put 0 0 100 1|x", "b?:", "a: stats-job {1}"],
@@ -52,9 +56,9 @@ CASES = {
                      "a: reserve-with-timeout 0", "a#:"],
     "reserve of several": [*MINE, "a: watch {t}2", "b: use {t}2", "b: put 7000000 0 100 1|x", "a: put 9000000 0 100 1|y", "a: reserve",
                            "a: reserve"],
-    "reserve waits for what is delayed": [*MINE, "a: put 0 1 100 1|x", "a: reserve-with-timeout 10"],
+    "reserve waits for what is delayed": [*MINE, "a: put 0 1 100 1|x", "a: reserve-with-timeout 5"],
     "reserve waits for what is released": [*MINE, *ALSO, "a*2: put 0 0 100 1|x|reserve", "b!: reserve", "a: release {1} 5 0", "b?:"],
-    "reserve what is too old": [*MINE, *ALSO, "a*2: put 0 0 1 1|x|reserve", "b: reserve-with-timeout 10", "a: delete {1}",
+    "reserve what is too old": [*MINE, *ALSO, "a*2: put 0 0 1 1|x|reserve", "b: reserve-with-timeout 5", "a: delete {1}",
                                 "b: stats-job {1}"],
     "deadline soon at once": [*MINE, "a*2: put 0 0 1 1|x|reserve", "a: reserve", "a: reserve-with-timeout 100"],
     "deadline soon later": [*MINE, "a*2: put 0 0 2 1|x|reserve", "a: reserve", "a: delete {1}"],
@@ -65,7 +69,7 @@ CASES = {
                               "a: reserve-job 18446744073709551616", "a: reserve-job 18446744073709551615"],
     "delete": [*MINE, "a*3: put 0 0 100 1|x|put 0 60 100 1|y|put 0 0 100 1|z", "a: delete {2}", "a: delete {2}", "a: reserve",
                "a: delete {1}", "a: peek {1}", "a: delete {3}", "a: stats-tube {t}"],
-    "delete what is buried": [*MINE, "a*3: put 0 0 100 1|x|reserve|bury {1} 0", "a: delete {1}", "a: delete {1}"],
+    "delete what is buried": [*MINE, "a*2: put 0 0 100 1|x|reserve", "a: bury {1} 0", "a: delete {1}", "a: delete {1}"],
     "delete malformed": ["a: delete", "a: delete ", "a: delete x", "a: delete -1", "a: delete 1 ", "a: delete 1 2", "a: delete 0",
                          "a: delete  99999999", "a: delete 18446744073709551616"],
     "of another connection": [*MINE, *ALSO, "a*2: put 0 0 100 1|x|reserve", "b: delete {1}", "b: release {1} 0 0", "b: bury {1} 0",
@@ -79,7 +83,7 @@ CASES = {
              "a: stats-tube {t}", "a: reserve-with-timeout 0"],
     "bury malformed": [f"a: bury {rest}" for rest in (
         "1", "x 1", "1 x", "1 1 1", "1 -1", "1 4294967296", "1 1 ", "99999999 1")],
-    "touch": [*MINE, "a*2: put 5 0 2 1|x|touch {1}", "a: reserve", "a: touch {1}", "a: stats-job {1}"],
+    "touch": [*MINE, "a: put 5 0 2 1|x", "a: touch {1}", "a: reserve", "a: touch {1}", "a: stats-job {1}"],
     "touch malformed": ["a: touch x", "a: touch 1 ", "a: touch 1 1", "a: touch", "a: touch 99999999"],
     "touch puts the warning off": [*MINE, "a*2: put 0 0 2 1|x|reserve", "a: reserve", "a: touch {1}", "a: reserve-with-timeout 0"],
     "watch and ignore": ["a: watch {t}", "a: watch {t}", "a: watch {t}2", "a: watch {t}3", "a: list-tubes-watched", "a: ignore {t}",
@@ -104,8 +108,8 @@ CASES = {
                  "a: stats-job {2}", "a: reserve-job {1}", "a: kick-job {1}", "a: bury {1} 0", "a: kick-job {1}", "a: kick-job 99999999"],
     "kick-job malformed": ["a: kick-job ", "a: kick-job x", "a: kick-job 1 ", "a: kick-job -1"],
     "pause": [*MINE, "a: put 0 0 100 1|x", "a: pause-tube {t} 100", "a: stats-tube {t}", "a: reserve-with-timeout 0", "a: peek-ready",
-              "a: pause-tube {t} 0", "a: reserve-with-timeout 10", "a: stats-tube {t}"],
-    "pause ends": [*MINE, "a: put 0 0 100 1|x", "a: pause-tube {t} 1", "a: reserve-with-timeout 10"],
+              "a: pause-tube {t} 0", "a: reserve-with-timeout 5", "a: stats-tube {t}"],
+    "pause ends": [*MINE, "a: put 0 0 100 1|x", "a: pause-tube {t} 1", "a: reserve-with-timeout 5"],
     "pause of nothing": ["a: pause-tube {t} 1", "b: use {t}", "a: pause-tube {t} 1", "a: pause-tube{t} 1"],
     "pause malformed": [f"a: pause-tube{rest}" for rest in (
         "", " ", " a", " a ", " a x", " a -1", " -a 1", " a 4294967296", " a 1 1", " a 1 ", " a:b 1", " a! 1", " " + "n" * 201 + " 1")],
@@ -123,11 +127,11 @@ CASES = {
                                  "a: stats-tube {t}"],
     "the course of a job": [*MINE, "a: put 1 0 100 1|x", "a: reserve", "a: release {1} 2 0", "a: reserve", "a: bury {1} 3", "a: kick 1",
                             "a: reserve", "a: release {1} 4 60", "a: kick-job {1}", "a: reserve", "a: stats-job {1}"],
-    "a job that ran out": [*MINE, "a: put 1 0 1 1|x", "a: reserve", "b*2: watch {t}|ignore default", "b: reserve-with-timeout 10",
+    "a job that ran out": [*MINE, "a: put 1 0 1 1|x", "a: reserve", "b*2: watch {t}|ignore default", "b: reserve-with-timeout 5",
                            "b: stats-job {1}", "b: delete {1}"],
-    "who goes gives back": [*MINE, *ALSO, "a*2: put 1 0 100 1|x|reserve", "a#:", "b: reserve-with-timeout 10", "b: stats-job {1}"],
-    "who goes while waiting": [*MINE, *ALSO, "a!: reserve", "a#:", "b: put 0 0 100 1|x", "b: reserve-with-timeout 10"],
+    "who goes gives back": [*MINE, *ALSO, "a*2: put 1 0 100 1|x|reserve", "a#:", "b: reserve-with-timeout 5", "b: stats-job {1}"],
+    "who goes while waiting": [*MINE, *ALSO, "a!: reserve", "a#:", "b: put 0 0 100 1|x", "b: reserve-with-timeout 5"],
     "quit": ["a!: quit", "a$:"],
     "quit with something behind": ["a!: quit now", "a$:"],
-    "quit gives back": [*MINE, *ALSO, "a*2: put 1 0 100 1|x|reserve", "a!: quit", "a$:", "b: reserve-with-timeout 10"],
+    "quit gives back": [*MINE, *ALSO, "a*2: put 1 0 100 1|x|reserve", "a!: quit", "a$:", "b: reserve-with-timeout 5"],
 }

@@ -1,4 +1,5 @@
 # ruby-beaneater, unmodified: client.rb HOST:PORT. Fails with what isn't as it should be.
+require 'timeout'
 require 'beaneater'
 
 def same(expected, found, what)
