@@ -36,7 +36,7 @@ class Server:
 
     def start(self):
         command = [GANTRY, "serve", "queue", "--data", f"{self.place.name}/data", "--listen", "127.0.0.1:0",
-                   "--queue.beanstalkd_listen", "127.0.0.1:0", *self.options]
+                   "--queue.beanstalkd-listen", "127.0.0.1:0", *self.options]
         self.log = open(f"{self.place.name}/log", "a")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self.address = None
@@ -175,6 +175,15 @@ class SideBySide(unittest.TestCase):
         cls.stack = contextlib.ExitStack()
         cls.addClassCleanup(cls.stack.close)
         cls.real, cls.ours = cls.stack.enter_context(Beanstalkd()), cls.stack.enter_context(Server())
+        # For ten seconds after a start no lease runs out: until one does.
+        holder, other = Connection(cls.ours.port), Connection(cls.ours.port)
+        holder.say(b"put 0 0 1 0\r\n\r\nreserve\r\n")
+        assert [holder.answer()[:8], holder.answer()[:8]] == [b"INSERTED", b"RESERVED"]
+        other.say(b"reserve-with-timeout 20\r\n")
+        assert other.answer().startswith(b"RESERVED")
+        other.say(b"delete 1\r\n")
+        assert other.answer() == b"DELETED\r\n"
+        holder.close(), other.close()
 
     def same(self, real, ours, who, step):
         expected, found = real.answer(who), ours.answer(who)
