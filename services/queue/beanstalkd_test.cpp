@@ -152,8 +152,16 @@ TEST(Beanstalkd, BodiesEndWithTheEndOfALine) {
 
 TEST(Beanstalkd, ATimeIsReadAsCReadsNumbers) {
     std::vector<std::pair<std::string, std::optional<std::uint32_t>>> const rows{
-        {"5", 5},           {"", 0},           {" x", 0},         {"-", 0}, {"+7x", 7}, {"-1", {}}, {"2147483647", 2147483647},
-        {"2147483648", {}}, {"4294967296", 0}, {"4294967297", 1},
+        {"5", 5},
+        {"", 0},
+        {" x", 0},
+        {"-", 0},
+        {"+7x", 7},
+        {"-1", std::nullopt},
+        {"2147483647", 2147483647},
+        {"2147483648", std::nullopt},
+        {"4294967296", 0},
+        {"4294967297", 1},
     };
     for (auto const& [text, timeout_s] : rows) {
         Talk talk(LinePeer{"c1", "127.0.0.1"});
