@@ -15,6 +15,8 @@ using Millis = Bounded<0, 31'536'000'000>;  // up to a year
 
 inline constexpr std::uint32_t priority_default = 1000;
 inline constexpr std::size_t payload_bytes_limit = 1 << 20;
+inline constexpr std::uint32_t lease_s_limit = 43'200;
+inline constexpr std::uint32_t attempts_unlimited = 65'535;  // as Put::attempts_max
 
 // How a queue treats its tasks. 0 is "no limit" where the name says max.
 struct QueueSettings {
@@ -77,8 +79,9 @@ struct Put {
     std::optional<Time> unique_until;  // no other of this unique key before, even if this one has ended
     std::uint32_t attempts_max = 0;    // 0: the queue's
     std::uint32_t run_s_max = 0;       // of all extensions together; 0: none
+    std::uint32_t lease_s = 0;         // of a reserve that doesn't say; 0: the queue's
 };
-RECORD(Put, id, queue, content, priority, due, key, group, tags, unique, unique_until, attempts_max, run_s_max);
+RECORD(Put, id, queue, content, priority, due, key, group, tags, unique, unique_until, attempts_max, run_s_max, lease_s);
 
 // Of a task that waits: what isn't there stays.
 struct Edited {
@@ -130,8 +133,9 @@ struct Released {
     TaskId id;
     std::optional<Time> due;
     std::optional<std::uint32_t> priority;
+    bool gone = false;  // its worker's connection is: nobody asked for it
 };
-RECORD(Released, id, due, priority);
+RECORD(Released, id, due, priority, gone);
 struct Buried {
     TaskId id;
     Reason reason;

@@ -134,6 +134,7 @@ Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& 
     if (in.tags) event.tags = *in.tags;
     if (in.attempts_max) event.attempts_max = std::uint32_t(std::int64_t(*in.attempts_max));
     if (in.run_s_max) event.run_s_max = std::uint32_t(std::int64_t(*in.run_s_max));
+    if (in.lease_s) event.lease_s = std::uint32_t(std::int64_t(*in.lease_s));
     auto state = event.due ? TaskState::delayed : TaskState::ready;
     if (queue && in.group) {
         auto const group = s.group_of(queue->number, *in.group);

@@ -37,9 +37,10 @@ struct NewTask {
     std::optional<Unique> unique;
     std::optional<Bounded<1, 10'000>> attempts_max;
     std::optional<Bounded<1, 31'536'000>> run_s_max;
+    std::optional<Bounded<1, lease_s_limit>> lease_s;  // of a reserve that doesn't say
 };
 RECORD(NewTask, queue, payload, payload_base64, payload_url, payload_digest, content_type, priority, delay_ms, due_at, key, group, tags,
-       headers, unique, attempts_max, run_s_max);
+       headers, unique, attempts_max, run_s_max, lease_s);
 
 enum class PutOutcome : std::uint8_t { put, exists, replaced, throttled };
 ENUM(PutOutcome, put, exists, replaced, throttled);

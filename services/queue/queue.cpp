@@ -1,10 +1,16 @@
 #include "services/queue/queue.h"
 
+#include "services/queue/beanstalkd.h"
+
 namespace gantry::queue {
 
 std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
-    return {{"history", "How long the log keeps what became of tasks that have ended, as 30d. Not set: for ever."}};
+    return {{"history", "How long the log keeps what became of tasks that have ended, as 30d. Not set: for ever."},
+            {"beanstalkd_listen", "ADDR:PORT where beanstalkd's protocol is spoken, as 127.0.0.1:11300. Empty: nowhere."},
+            {"beanstalkd_caller", "Whose scopes count for those who come there: the name of a caller. Empty: nobody's."}};
 }
+
+std::vector<LineProtocol> Service::lines() { return {beanstalkd::protocol()}; }
 
 std::vector<Timer> Service::timers() {
     return {

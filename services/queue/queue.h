@@ -6,8 +6,9 @@ namespace gantry::queue {
 // [queue]
 struct Settings {
     std::optional<Duration> history;
+    Text<0, 100> beanstalkd_listen, beanstalkd_caller;
 };
-RECORD(Settings, history);
+RECORD(Settings, history, beanstalkd_listen, beanstalkd_caller);
 
 struct Service {
     using State = queue::State;
@@ -17,6 +18,7 @@ struct Service {
     static constexpr std::string_view doc = "Durable work queues: a task leaves only when its worker says so.";
     static std::vector<Route> routes();
     static std::vector<Timer> timers();
+    static std::vector<LineProtocol> lines();
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     // The oldest event that holds the content of a task.
     static std::optional<Position> needs(State const& s);

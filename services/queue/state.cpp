@@ -14,6 +14,7 @@ std::uint64_t sortable(std::int64_t n) { return std::uint64_t(n) ^ std::uint64_t
 std::int64_t rank_of(std::int64_t made_us, std::uint32_t priority, QueueSettings const& settings) {
     return made_us + std::int64_t(priority) * settings.ageing_ms * 1000;
 }
+bool is_urgent(TaskRow const& t) { return t.is() == TaskState::ready && t.priority < urgent_priority; }
 std::string worker_key(std::string_view queue, std::string_view worker) { return std::string(queue).append("\n").append(worker); }
 template <class Rows, class Row>
 std::uint32_t add_row(Rows& rows, state::Chunked<std::uint32_t>& free, Row const& row) {
@@ -228,7 +229,7 @@ void State::insert_place(std::uint32_t slot) {
     LaneRow& lane = lanes.mut(t.lane - 1);
     ++lane.tasks;
     lane.ready += t.is() == TaskState::ready, lane.running += t.is() == TaskState::leased;
-    change_queue(t.queue, [&](QueueRow& q) { ++q.counts[t.state]; });
+    change_queue(t.queue, [&](QueueRow& q) { ++q.counts[t.state], q.urgent += is_urgent(t); });
     refresh(t.lane);
 }
 void State::erase_place(std::uint32_t slot) {
@@ -237,7 +238,7 @@ void State::erase_place(std::uint32_t slot) {
     LaneRow& lane = lanes.mut(t.lane - 1);
     --lane.tasks;
     lane.ready -= t.is() == TaskState::ready, lane.running -= t.is() == TaskState::leased;
-    change_queue(t.queue, [&](QueueRow& q) { --q.counts[t.state]; });
+    change_queue(t.queue, [&](QueueRow& q) { --q.counts[t.state], q.urgent -= is_urgent(t); });
 }
 void State::set_state(std::uint32_t slot, TaskState to, std::int64_t at_us) {
     erase_place(slot);
@@ -280,7 +281,7 @@ void State::remove(std::uint32_t slot, Time now) {
     erase_place(slot);
     refresh(t.lane);
     forget_group(t.group);
-    due.clear(t.number), kept.clear(t.number);
+    due.clear(t.number), kept.clear(t.number), courses.erase(t.number);
     ages.erase(slot, by_age());
     by_number.erase(mix64(t.number), slot);
     changed(t);
@@ -387,6 +388,12 @@ void State::trace(std::uint32_t slot, At const& at) {
     traces.put(t.number << trace_bits | ++t.traces, {at.position, at.time});
     if (t.traces > traces_max) traces.erase(t.number << trace_bits | (t.traces - traces_max));
 }
+void State::note_delay(std::uint32_t slot, std::optional<Time> until, Time now) {
+    TaskRow const& t = tasks[slot];
+    if (t.lease_s == 0 || (!until && !courses.find(t.number))) return;
+    auto const delay_us = until ? std::max<std::int64_t>((*until - now).us, 0) : 0;
+    courses.change_or_put(t.number, [&](CourseRow& c) { c.delay_s = std::uint32_t((delay_us + 500'000) / 1'000'000); });
+}
 void State::drop_traces(TaskRow const& t) {
     for (std::uint32_t n = t.traces > traces_max ? t.traces - traces_max : 0; n < t.traces; ++n)
         traces.erase(t.number << trace_bits | (n + 1));
@@ -406,7 +413,10 @@ void State::apply(QueueSet const& e, At const& at) {
 }
 void State::apply(QueuePaused const& e, At const& at) {
     auto const number = opened(e.queue, at.time).number;
-    change_queue(number, [&](QueueRow& q) { q.paused = e.paused, q.paused_until = e.until, q.pause_reason = e.reason; });
+    change_queue(number, [&](QueueRow& q) {
+        q.paused = e.paused, q.paused_until = e.until, q.pause_reason = e.reason;
+        q.paused_since = e.paused ? std::optional(at.time) : std::nullopt;
+    });
     if (e.paused && e.until)
         slow_queues.set(number, *e.until);
     else if (!queue_of(number).slow)
@@ -430,7 +440,7 @@ void State::apply(Put const& e, At const& at) {
     TaskRow row;
     row.number = e.id.n, row.content = at.position, row.made_us = at.time.us;
     row.queue = number, row.priority = e.priority, row.rank = rank_of(row.made_us, e.priority, queue.settings);
-    row.attempts_max = std::uint16_t(e.attempts_max), row.run_s_max = e.run_s_max;
+    row.attempts_max = std::uint16_t(e.attempts_max), row.run_s_max = e.run_s_max, row.lease_s = std::uint16_t(e.lease_s);
     row.lane = lane_for(number, e.key);
     auto const slot = add(row);
     if (!e.group.empty()) {
@@ -444,6 +454,7 @@ void State::apply(Put const& e, At const& at) {
         ++group_rows.mut(group - 1).tasks;
         tasks.mut(slot).group = group;
     }
+    if (e.due) note_delay(slot, e.due, at.time);
     hold_unique(slot, e.unique, e.unique_until);
     set_tags(slot, e.tags);
     tasks.mut(slot).state = std::uint8_t(TaskState::behind);
@@ -533,6 +544,7 @@ void State::apply(Failed const& e, At const& at) {
     end_lease(slot);
     trace(slot, at);
     if (tasks[slot].attempts < 0xffff) ++tasks.mut(slot).attempts;
+    if (e.ending == Ending::expired) courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.timeouts; });
     change_queue(number, [&](QueueRow& q) { ++(e.ending == Ending::expired ? q.expired : q.failed); });
     if (e.retry_at) {
         wait(slot, e.retry_at->us, at.time);
@@ -555,6 +567,10 @@ void State::apply(Released const& e, At const& at) {
     auto const number = tasks[slot].queue;
     end_lease(slot);
     if (e.priority) apply(Edited{.id = e.id, .priority = e.priority}, at);
+    if (!e.gone) {
+        courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.releases; });
+        note_delay(slot, e.due, at.time);
+    }
     wait(slot, e.due ? e.due->us : 0, at.time);
     if (tasks[slot].group != 0) choose_front(tasks[slot].group, at.time);
     offer(number);
@@ -565,6 +581,7 @@ void State::apply(Buried const& e, At const& at) {
     auto const number = tasks[slot].queue;
     end_lease(slot);
     if (e.priority) apply(Edited{.id = e.id, .priority = e.priority}, at);
+    courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.buries; });
     set_state(slot, TaskState::buried, at.time.us);
     trace(slot, at);
     leave_group(slot, at.time);
@@ -574,7 +591,10 @@ void State::apply(Kicked const& e, At const& at) {
     for (auto id : e.ids) {
         auto const slot = slot_of(id.n);
         if (slot == none || tasks[slot].is() == TaskState::leased) continue;
-        if (e.afresh) tasks.mut(slot).attempts = 0;
+        if (e.afresh)
+            tasks.mut(slot).attempts = 0;
+        else
+            courses.change_or_put(id.n, [](CourseRow& c) { ++c.kicks; });
         if (is_aside(tasks[slot].is()) && tasks[slot].group != 0) {
             set_state(slot, TaskState::behind, 0);
             join_group(slot);
@@ -655,7 +675,8 @@ void State::apply(QueueFreed const& e, At const& at) {
     slow_queues.clear(number);
     change_queue(number, [&](QueueRow& q) {
         q.slow = false;
-        if (q.paused && q.paused_until && *q.paused_until <= at.time) q.paused = false, q.paused_until = {}, q.pause_reason = {};
+        if (q.paused && q.paused_until && *q.paused_until <= at.time)
+            q.paused = false, q.paused_since = {}, q.paused_until = {}, q.pause_reason = {};
     });
     offer(number);
 }

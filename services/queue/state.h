@@ -27,14 +27,14 @@ struct TaskRow {
     std::uint32_t priority = 0;
     std::uint32_t run_s_max = 0;
     std::uint16_t attempts = 0, starts = 0;  // that came to nothing; in all
-    std::uint16_t attempts_max = 0;          // 0: as the queue says
+    std::uint16_t attempts_max = 0;          // 0: as the queue says; attempts_unlimited
     std::uint16_t traces = 0;
-    std::uint16_t spare = 0;
+    std::uint16_t lease_s = 0;  // 0: as the queue says
     std::uint8_t state = 0, flags = 0;
     TaskState is() const { return TaskState(state); }
 };
 RECORD(TaskRow, number, content, made_us, rank, at_us, queue, lane, group, unique, tags, priority, run_s_max, attempts, starts,
-       attempts_max, traces, spare, state, flags);
+       attempts_max, traces, lease_s, state, flags);
 static_assert(sizeof(TaskRow) == 80);
 
 // Who has a task.
@@ -56,6 +56,13 @@ struct TraceRow {
 RECORD(TraceRow, position, at);
 inline constexpr std::uint64_t trace_bits = 16;
 inline constexpr std::uint32_t traces_max = 200;  // of a task; older ones are left to the log
+
+// What became of a task so far, for beanstalkd's stats-job: of those alone of which there is something to tell.
+struct CourseRow {
+    std::uint32_t timeouts = 0, releases = 0, buries = 0, kicks = 0;
+    std::uint32_t delay_s = 0;  // that it was put or released with; of tasks with a lease_s of their own
+};
+RECORD(CourseRow, timeouts, releases, buries, kicks, delay_s);
 
 // What a start adds to the share of a key of weight 1.
 inline constexpr std::uint64_t share_unit = 1u << 20;
@@ -100,9 +107,10 @@ struct QueueRow {
     QueueSettings settings;
     Time made_at;
     bool paused = false, slow = false;
-    std::optional<Time> paused_until;
+    std::optional<Time> paused_since, paused_until;
     Reason pause_reason;
     std::vector<std::uint64_t> counts = std::vector<std::uint64_t>(task_states);  // by state
+    std::uint64_t urgent = 0;                                                     // ready ones of a priority below urgent_priority
     std::uint64_t put = 0, done = 0, failed = 0, expired = 0;
     std::uint64_t share = 0;   // of the lane that was served last
     std::int64_t paid_us = 0;  // of the rate
@@ -113,8 +121,9 @@ struct QueueRow {
     std::uint64_t depth() const;
     bool is_idle() const { return depth() == 0 && count(TaskState::done) == 0; }
 };
-RECORD(QueueRow, number, name, settings, made_at, paused, slow, paused_until, pause_reason, counts, put, done, failed, expired, share,
-       paid_us, hour);
+inline constexpr std::uint32_t urgent_priority = 1024;  // beanstalkd's
+RECORD(QueueRow, number, name, settings, made_at, paused, slow, paused_since, paused_until, pause_reason, counts, urgent, put, done, failed,
+       expired, share, paid_us, hour);
 
 // Of one queue.
 struct WorkerRow {
@@ -151,11 +160,12 @@ struct State {
     state::Chunked<std::uint32_t> free_uniques;
     state::HashIndex unique_index;
 
-    Table<std::uint64_t, LeaseRow> leases;  // by number
-    Table<std::uint64_t, TraceRow> traces;  // by number and count
-    Table<Str, WorkerRow> workers;          // "<queue>/<worker>"
-    state::Tally times;                     // histograms (times.h)
-    state::Chunked<std::uint64_t> next_;    // [0]: numbers given to tasks, [1]: to queues
+    Table<std::uint64_t, LeaseRow> leases;    // by number
+    Table<std::uint64_t, TraceRow> traces;    // by number and count
+    Table<std::uint64_t, CourseRow> courses;  // by number
+    Table<Str, WorkerRow> workers;            // "<queue>/<worker>"
+    state::Tally times;                       // histograms (times.h)
+    state::Chunked<std::uint64_t> next_;      // [0]: numbers given to tasks, [1]: to queues
 
     Due<std::uint64_t> due;                               // delayed
     Due<std::uint64_t> deadlines;                         // of leases
@@ -260,11 +270,12 @@ struct State {
     void drop_tags(std::uint32_t slot);
     void trace(std::uint32_t slot, At const& at);
     void drop_traces(TaskRow const& task);
+    void note_delay(std::uint32_t slot, std::optional<Time> due, Time now);
     void count_time(std::uint32_t queue, bool run, std::int64_t us, Time now);
     void changed(TaskRow const& task);
 };
 STATE(State, available, queues, queue_names, tasks_changed, tasks, free_tasks, by_number, places, ages, groups, tagged, keys, group_names,
       unique_names, tags, tag_sets, lanes, free_lanes, lane_index, lanes_of, active, group_rows, free_groups, group_index, uniques,
-      free_uniques, unique_index, leases, traces, workers, times, next_, due, deadlines, kept, slow_lanes, slow_queues, windows);
+      free_uniques, unique_index, leases, traces, courses, workers, times, next_, due, deadlines, kept, slow_lanes, slow_queues, windows);
 
 }  // namespace gantry::queue

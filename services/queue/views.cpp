@@ -151,6 +151,7 @@ TaskView view_of(State const& s, std::uint32_t slot) {
     out.priority = t.priority, out.put_at = Time{t.made_us};
     if ((t.is() == TaskState::delayed || t.is() == TaskState::behind) && t.at_us > 0) out.due_at = Time{t.at_us};
     if (is_aside(t.is())) out.since = Time{t.at_us};
+    if (t.lease_s > 0) out.lease_s = t.lease_s;
     if (auto const key = s.key_of(t); !key.empty()) out.key = std::string(key);
     if (t.group != 0) out.group = std::string(s.group_names.text(s.group_rows[t.group - 1].name));
     if (t.unique != 0) out.unique = std::string(s.unique_names.text(s.uniques[t.unique - 1].name));

@@ -89,12 +89,13 @@ struct TaskView {
     std::uint32_t priority = 0;
     Time put_at;
     std::optional<Time> due_at, since;  // since: it is buried, dead or done
+    std::optional<std::uint32_t> lease_s;
     std::optional<std::string> key, group, unique;
     std::vector<std::string> tags;
     std::uint32_t attempts = 0, starts = 0;  // that came to nothing; in all
     std::optional<LeaseInfo> lease;
 };
-RECORD(TaskView, id, queue, state, priority, put_at, due_at, since, key, group, unique, tags, attempts, starts, lease);
+RECORD(TaskView, id, queue, state, priority, put_at, due_at, since, lease_s, key, group, unique, tags, attempts, starts, lease);
 TaskView view_of(State const& s, std::uint32_t slot);
 
 struct AttemptView {

@@ -58,17 +58,11 @@ FoundLease lease_of(State const& s, std::uint32_t slot, Time until, Position fen
     return out;
 }
 
-Time until_of(State const& s, TaskRow const& task, std::optional<Bounded<100, 43'200'000>> const& given, Time since, Time now) {
-    auto until = now + Duration::millis(given ? given->value : s.queue_of(task.queue).settings.lease_ms.value);
-    if (task.run_s_max > 0) until = std::min(until, since + Duration::seconds(task.run_s_max));
-    return until;
-}
-
 Emit<FoundLeases, Event> give(State const& s, std::vector<std::uint32_t> const& slots, Worker const& worker,
                               std::optional<Bounded<100, 43'200'000>> const& lease_ms, Ctx const& cx) {
     Emit<FoundLeases, Event> out;
     for (auto slot : slots) {
-        auto const until = until_of(s, s.tasks[slot], lease_ms, cx.now, cx.now);
+        auto const until = lease_until(s, s.tasks[slot], lease_ms, cx.now, cx.now);
         out.reply.leases.push_back(lease_of(s, slot, until, cx.next + out.events.size()));
         out.events.push_back(Reserved{TaskId{s.tasks[slot].number}, worker, until});
     }
@@ -77,6 +71,13 @@ Emit<FoundLeases, Event> give(State const& s, std::vector<std::uint32_t> const& 
 
 }  // namespace
 
+Time lease_until(State const& s, TaskRow const& task, std::optional<Bounded<100, 43'200'000>> const& given, Time since, Time now) {
+    auto until = now + (given              ? Duration::millis(*given)
+                        : task.lease_s > 0 ? Duration::seconds(task.lease_s)
+                                           : Duration::millis(s.queue_of(task.queue).settings.lease_ms));
+    if (task.run_s_max > 0) until = std::min(until, since + Duration::seconds(task.run_s_max));
+    return until;
+}
 std::string lease_text(LeaseName const& name) { return "l_" + std::to_string(name.task.n) + "_" + std::to_string(name.fence); }
 std::optional<LeaseName> parse_lease(std::string_view text) {
     if (!text.starts_with("l_")) return {};
@@ -164,7 +165,7 @@ Result<Leases> tell_leases(FoundLeases const& found, Events<Event>& events, Ctx 
 Result<Emit<LeaseSaid, Event>> extend(State const& s, Extend const& in, Ctx const& cx) {
     TRY_ASSIGN(auto const* task, held(s, in.lease));
     auto const* lease = s.leases.find(task->number);
-    auto const until = until_of(s, *task, in.lease_ms, lease->since, cx.now);
+    auto const until = lease_until(s, *task, in.lease_ms, lease->since, cx.now);
     Extended event{TaskId{task->number}, until, in.progress_permille, {}, {}};
     if (in.message) event.message = *in.message;
     if (in.log) event.log = *in.log;
@@ -203,7 +204,8 @@ Failed failed(State const& s, TaskRow const& task, Ending ending, Ctx const& cx)
     Failed out{.id = TaskId{task.number}, .ending = ending};
     if (auto const* lease = s.leases.find(task.number)) out.worker = lease->worker;
     auto const attempts_max = task.attempts_max ? task.attempts_max : settings.attempts_max.value;
-    if (attempts_max > 0 && task.attempts + 1 >= attempts_max) return end_for_good(out, s.queue_of(task.queue), cx), out;
+    bool const limited = attempts_max > 0 && attempts_max != attempts_unlimited;
+    if (limited && task.attempts + 1 >= attempts_max) return end_for_good(out, s.queue_of(task.queue), cx), out;
     if (ending == Ending::expired) return out.retry_at = cx.now, out;
     auto const doubled = std::ldexp(double(settings.backoff_ms.value), std::min<int>(task.attempts, 40));
     auto const wait_ms = std::min(doubled, double(settings.backoff_max_ms.value));

@@ -128,6 +128,8 @@ std::vector<Event> lane_free(State const& s, std::uint64_t const& lane, Ctx cons
 std::vector<Event> queue_free(State const& s, std::uint64_t const& queue, Ctx const& cx);
 std::vector<Event> unique_free(State const& s, std::uint64_t const& unique, Ctx const& cx);
 
+// How long a lease holds: as it was asked for, else as its task says, else as its queue.
+Time lease_until(State const& s, TaskRow const& task, std::optional<Bounded<100, 43'200'000>> const& given, Time since, Time now);
 // How an attempt that came to nothing goes on.
 Failed failed(State const& s, TaskRow const& task, Ending ending, Ctx const& cx);
 // Puts what an event holds into a view.
