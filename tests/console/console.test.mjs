@@ -73,6 +73,7 @@ describe("the tracker's page", { timeout: 120000 }, () => {
   });
 
   it("moves a package across the page while one watches", async () => {
+    await completed("hello").waitFor();  // what the page begins with is nothing new
     await report({ package: "mover", version: "1.0-1", stage: "unpacked" });
     await flight("mover").waitFor();
     await page.locator('tr.fresh[data-package="mover"]').waitFor();

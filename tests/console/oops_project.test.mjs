@@ -171,14 +171,20 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     assert.match(await page.locator(".try").innerText(), /20,000 of 20,000 reports would be in another group/);
     await button("Set these rules").click();
     await said("These rules are set.");
-    await button("Regroup").click();
-    await page.getByRole("button", { name: /^Cancel rg_/ }).click();
-    const row = page.locator("tr[data-regroup]");
-    await row.locator(".badge", { hasText: "cancelled" }).waitFor();
+    // One that has ended before anybody could click is begun again.
+    const row = page.locator("tr[data-regroup]").filter({ has: page.locator(".badge", { hasText: "cancelled" }) });
+    const cancel = page.getByRole("button", { name: /^Cancel rg_/ });
+    for (let tries = 0; (await row.count()) === 0; ++tries) {
+      assert.ok(tries < 5, "none could be cancelled in time");
+      await button("Regroup").click();
+      await cancel.click({ timeout: 3000 }).catch(() => {});
+      await cancel.waitFor({ state: "detached" });
+    }
     const [, examined] = (await row.innerText()).match(/([\d,]+) looked at/);
     assert.ok(Number(examined.replaceAll(",", "")) < 21000, `${examined} of 21,000`);
     assert.equal(await row.locator("progress").count(), 0, "it has ended");
-    assert.deepEqual(complaints, []);
+    // 409: it had ended when it was cancelled.
+    assert.deepEqual(complaints.filter((complaint) => !complaint.includes("409")), []);
   });
 
   it("tell what a day was like, with ways to its groups and reports", async () => {
