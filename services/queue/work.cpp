@@ -28,6 +28,7 @@ Result<TaskRow const*> held(State const& s, std::string_view text) {
     if (!task && name->task.n > s.given()) return fail(404, "task_not_found", id + " was never put");
     if (!task) return fail(409, "lease_lost", id + " has ended: this lease holds no more");
     auto const* lease = s.leases.find(name->task.n);
+    if (!lease && task->is() == TaskState::done) return fail(409, "lease_lost", id + " is done: this lease holds no more");
     if (!lease) return fail(409, "lease_lost", id + " is with nobody now: its lease ran out, or was given back");
     if (lease->fence != name->fence)
         return fail(409, "lease_lost",

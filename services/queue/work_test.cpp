@@ -27,7 +27,9 @@ TEST(Work, AResultIsKeptForAWhile) {
     Queue q;
     q.set(R"("keep_done_ms":10000)");
     q.put().ok(201);
-    q.say(q.lease(), "complete", R"({"result":{"lines":3}})").ok();
+    auto const lease = q.lease();
+    q.say(lease, "complete", R"({"result":{"lines":3}})").ok();
+    q.say(lease, "complete", R"({"result":{"lines":4}})").fails(409, "lease_lost").has("is done");
     auto const whole = q.show(1).ok().as<WholeTask>();
     EXPECT_EQ(whole.task.state, TaskState::done);
     EXPECT_EQ(whole.result->text, R"({"lines":3})");
