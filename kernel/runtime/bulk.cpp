@@ -27,7 +27,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
 
    protected:
     // Results that can be told now, in order.
-    virtual void tell(std::string_view item) = 0;
+    virtual void tell(std::string&& item) = 0;
     virtual void told_all() {}
 
     void command(std::uint64_t n, std::string_view json) {
@@ -71,7 +71,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         while (!slots_.empty() && slots_.front()) {
             auto item = std::move(*slots_.front());
             slots_.pop_front(), ++first_;
-            tell(item);
+            tell(std::move(item));
         }
         if (slots_.empty()) told_all();
     }
@@ -93,9 +93,7 @@ class BulkLines final : public Bulk, public http::BodySink {
     static constexpr std::size_t held_bytes_max = 16 << 20;
 
     BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred)
-        : Bulk(edge, asked, "line"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {
-        if (!holds_) out_ = begun().stream();
-    }
+        : Bulk(edge, asked, "line"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {}
 
     http::Flow on_data(std::string_view bytes) override {
         if (full_) return passed_over_ = true, http::Flow::Continue;
@@ -105,7 +103,7 @@ class BulkLines final : public Bulk, public http::BodySink {
             if (end < bytes.size()) end_line();
             bytes.remove_prefix(std::min(end + 1, bytes.size()));
         }
-        paused_ = under_way() >= under_way_max || (!holds_ && out_.pending_bytes() >= pending_bytes_max);
+        paused_ = under_way() >= under_way_max || (out_ && out_.pending_bytes() >= pending_bytes_max);
         return paused_ ? http::Flow::Pause : http::Flow::Continue;
     }
     void on_end() override {
@@ -152,18 +150,24 @@ class BulkLines final : public Bulk, public http::BodySink {
         response.begin(200).header("Content-Type", "application/x-ndjson").header("X-Request-Id", request_id());
         return response;
     }
-    void tell(std::string_view item) override {
+    // The head goes with the first result: a packet less for each small bulk.
+    http::StreamWriter& out() {
+        if (!out_) out_ = begun().stream();
+        return out_;
+    }
+    void tell(std::string&& item) override {
+        item += '\n';
         if (holds_)
-            held_.append(item) += '\n', full_ = held_.size() >= held_bytes_max;
+            held_ += item, full_ = held_.size() >= held_bytes_max;
         else
-            out_.write(item), out_.write("\n");
+            out().write(item);
         if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
     }
     void told_all() override {
         if (!ended_) return;
         if (holds_) return begun().body(held_ += last_words_);
-        if (!last_words_.empty()) out_.write(last_words_);
-        out_.end();
+        if (!last_words_.empty()) out().write(last_words_);
+        out().end();
     }
 
     http::Deferred deferred_;
@@ -187,7 +191,7 @@ class BulkArray final : public Bulk {
     }
 
    private:
-    void tell(std::string_view item) override { (out_ += out_.empty() ? "[" : ",") += item; }
+    void tell(std::string&& item) override { (out_ += out_.empty() ? "[" : ",") += item; }
     void told_all() override {
         if (!ended_) return;
         out_ += out_.empty() ? "[]" : "]";
