@@ -8,6 +8,7 @@
 #include "kernel/codec/split.h"
 #include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
+#include "kernel/runtime/host_group.h"
 #include "kernel/runtime/reply.h"
 
 namespace gantry::runtime {
@@ -17,25 +18,29 @@ bool is_array(std::string_view body) {
     return first != body.npos && body[first] == '[';
 }
 
-// The commands of one bulk, on its IO thread: results are told in the order of the commands, each when it is durable.
+// The commands of one bulk, on its IO thread: results are told in the order of the commands, each when it is durable. Those that come
+// together are decided and recorded together.
 class Bulk : public std::enable_shared_from_this<Bulk> {
    public:
     using Asked = Edge::Asked;
     Bulk(Edge& edge, Asked const& asked, std::string_view counter)
-        : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {}
+        : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {
+        auto const& target = *asked_->view().match.target;
+        grouped_ = asked_->view().key().empty() && HostGroup::takes(*target.route);
+    }
     virtual ~Bulk() = default;
 
    protected:
-    // Results that can be told now, in order.
-    virtual void tell(std::string&& item) = 0;
+    // A result that can be told now, in order; `told` follows the last of several.
+    virtual void tell(std::string_view item) = 0;
+    virtual void told() {}
     virtual void told_all() {}
 
+    // It may be told only after end_group().
     void command(std::uint64_t n, std::string_view json) {
         if (!*edge_alive_) return refuse(n, {503, "stopping", "the server is being stopped: try again", {}, {}, 1});
         auto const& asked = asked_->view();
         if (is_past(asked.deadline_us)) return refuse(n, deadline_exceeded());
-        auto const slot = first_ + slots_.size();
-        slots_.emplace_back();
         auto const& target = *asked.match.target;
         std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
         auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };
@@ -49,30 +54,66 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
                         .target = asked.head.target,
                         .body = json};
         request.lane = edge_.options_.threads ? asked.io_thread : -1;
-        ReplyTo to{target.host, target.route, asked.request_id, {}, {}};
-        auto const facts = asked.facts(to.oops_id);
+        std::string oops_id;
+        auto const facts = asked.facts(oops_id);
         request.facts = &facts;
-        auto outcome = target.host->call(request, [&]() -> Done {
-            return [self = shared_from_this(), slot, n, to](Result<Answer> answer) { self->settle(slot, n, to, answer); };
-        });
-        if (outcome) settle(slot, n, to, *outcome);
+        if (!grouped_) return call(n, request, oops_id);
+        if (!group_) group_.emplace(*target.host);
+        group_->run(request);
+        group_bytes_ += json.size();
+        in_group_.push_back({new_slot(), n, std::move(oops_id)});
+        if (in_group_.size() >= group_commands_max || group_bytes_ >= group_bytes_max) end_group();
+    }
+    // No more comes now.
+    void end_group() {
+        if (!group_) return;
+        group_bytes_ = 0;
+        auto const lane = edge_.options_.threads ? asked_->io_thread() : -1;
+        auto done = [self = shared_from_this(), entries = std::exchange(in_group_, {})](std::vector<Result<Answer>> answers) {
+            for (std::size_t i = 0; i < entries.size(); ++i) self->settle(entries[i], answers[i]);
+            self->tell_settled();
+        };
+        group_->end(lane, std::move(done));
+        group_.reset();
     }
     void refuse(std::uint64_t n, Problem problem) {
-        auto const slot = first_ + slots_.size();
-        slots_.emplace_back();
-        settle(slot, n, {nullptr, nullptr, request_id(), {}, {}}, std::unexpected(std::move(problem)));
+        settle({new_slot(), n, {}, true}, std::unexpected(std::move(problem)));
+        if (!group_) tell_settled();
     }
     std::size_t under_way() const { return slots_.size(); }
     std::string const& request_id() const { return asked_->view().request_id; }
 
    private:
-    void settle(std::uint64_t slot, std::uint64_t n, ReplyTo const& to, Result<Answer> const& answer) {
-        append_item(slots_[slot - first_].emplace(), counter_, n, to, answer);
-        while (!slots_.empty() && slots_.front()) {
-            auto item = std::move(*slots_.front());
-            slots_.pop_front(), ++first_;
-            tell(std::move(item));
+    static constexpr std::size_t group_commands_max = 64, group_bytes_max = 256 << 10;
+    struct Entry {
+        std::uint64_t slot = 0, n = 0;
+        std::string oops_id;
+        bool refused = false;  // it came to no service
+    };
+
+    std::uint64_t new_slot() { return slots_.emplace_back(), first_ + slots_.size() - 1; }
+    void call(std::uint64_t n, Request const& request, std::string& oops_id) {
+        auto const slot = new_slot();
+        auto const& target = *asked_->view().match.target;
+        auto outcome = target.host->call(request, [&]() -> Done {
+            return [self = shared_from_this(), entry = Entry{slot, n, oops_id}](Result<Answer> answer) {
+                self->settle(entry, answer);
+                self->tell_settled();
+            };
+        });
+        if (outcome) settle({slot, n, oops_id}, *outcome), tell_settled();
+    }
+    void settle(Entry const& entry, Result<Answer> const& answer) {
+        auto const& target = *asked_->view().match.target;
+        append_item(slots_[entry.slot - first_].emplace(), counter_, entry.n,
+                    {entry.refused ? nullptr : target.host, target.route, request_id(), {}, entry.oops_id}, answer);
+    }
+    void tell_settled() {
+        for (; !slots_.empty() && slots_.front(); ++first_) {
+            tell(*slots_.front());
+            slots_.pop_front();
         }
+        told();
         if (slots_.empty()) told_all();
     }
 
@@ -80,6 +121,10 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     std::shared_ptr<std::atomic<bool>> edge_alive_;  // an upload may outlive it
     std::shared_ptr<Edge::AskedLater> asked_;
     std::string_view counter_;
+    bool grouped_ = false;
+    std::optional<HostGroup> group_;
+    std::vector<Entry> in_group_;
+    std::size_t group_bytes_ = 0;
     std::uint64_t first_ = 0;
     std::deque<std::optional<std::string>> slots_;
 };
@@ -99,16 +144,22 @@ class BulkLines final : public Bulk, public http::BodySink {
         if (full_) return passed_over_ = true, http::Flow::Continue;
         while (!bytes.empty()) {
             auto const end = std::min(bytes.find('\n'), bytes.size());
-            take(bytes.substr(0, end));
-            if (end < bytes.size()) end_line();
+            auto const part = bytes.substr(0, end);
+            if (end == bytes.size())
+                take(part);
+            else if (line_.empty() && !too_long_ && part.size() <= line_bytes_max)
+                run(part);
+            else
+                take(part), end_line();
             bytes.remove_prefix(std::min(end + 1, bytes.size()));
         }
+        end_group();
         paused_ = under_way() >= under_way_max || (out_ && out_.pending_bytes() >= pending_bytes_max);
         return paused_ ? http::Flow::Pause : http::Flow::Continue;
     }
     void on_end() override {
         passed_over_ |= full_ && !line_.empty();
-        if (!full_ && (!line_.empty() || too_long_)) end_line();
+        if (!full_ && (!line_.empty() || too_long_)) end_line(), end_group();
         ended_ = true;
         if (passed_over_)
             say_last({413, "bulk_too_large", "more results than can be held until the body has come: what follows was not looked at"});
@@ -132,13 +183,16 @@ class BulkLines final : public Bulk, public http::BodySink {
             line_ += part;
     }
     void end_line() {
-        ++number_;
-        if (!line_.empty() && line_.back() == '\r') line_.pop_back();
         if (std::exchange(too_long_, false))
-            refuse(number_, {413, "line_too_long", "a line has at most 1 MiB"});
-        else if (line_.find_first_not_of(" \t") != line_.npos)
-            command(number_, line_);
+            refuse(++number_, {413, "line_too_long", "a line has at most 1 MiB"});
+        else
+            run(line_);
         line_.clear();
+    }
+    void run(std::string_view line) {
+        ++number_;
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.find_first_not_of(" \t") != line.npos) command(number_, line);
     }
     void say_last(Problem const& why) {
         std::string item = fmt::format(R"({{"line":{},"status":{},"problem":)", number_ + 1, why.status);
@@ -155,12 +209,12 @@ class BulkLines final : public Bulk, public http::BodySink {
         if (!out_) out_ = begun().stream();
         return out_;
     }
-    void tell(std::string&& item) override {
-        item += '\n';
+    void tell(std::string_view item) override { held_.append(item) += '\n'; }
+    void told() override {
         if (holds_)
-            held_ += item, full_ = held_.size() >= held_bytes_max;
-        else
-            out().write(item);
+            full_ = held_.size() >= held_bytes_max;
+        else if (!held_.empty())
+            out().write(held_), held_.clear();
         if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
     }
     void told_all() override {
@@ -172,7 +226,8 @@ class BulkLines final : public Bulk, public http::BodySink {
 
     http::Deferred deferred_;
     http::StreamWriter out_;
-    std::string line_, last_words_, held_;
+    std::string line_, last_words_;
+    std::string held_;  // results that are still to be sent
     std::uint64_t number_ = 0;
     bool const holds_;   // results until the body has come
     bool full_ = false;  // of them: the rest of the body is passed over, if there is any
@@ -186,12 +241,13 @@ class BulkArray final : public Bulk {
 
     void run(std::vector<std::string_view> const& items) {
         for (std::size_t i = 0; i < items.size(); ++i) command(i, items[i]);
+        end_group();
         ended_ = true;
         if (under_way() == 0) told_all();
     }
 
    private:
-    void tell(std::string&& item) override { (out_ += out_.empty() ? "[" : ",") += item; }
+    void tell(std::string_view item) override { (out_ += out_.empty() ? "[" : ",") += item; }
     void told_all() override {
         if (!ended_) return;
         out_ += out_.empty() ? "[]" : "]";

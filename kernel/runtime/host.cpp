@@ -86,8 +86,12 @@ void Host::call(RouteDecl const& route, Viewer const& viewer, Bind bind, Done do
 }
 
 Host::Outcome Host::run(Request const& request) {
-    InHand const in_hand(decl_.name, request.route.verb, request.route.path, request.request_id);
     HostCall call(*this, request.viewer, &request);
+    return run(call, request);
+}
+
+Host::Outcome Host::run(HostCall& call, Request const& request) {
+    InHand const in_hand(decl_.name, request.route.verb, request.route.path, request.request_id);
     Result<void> ran;
     std::unique_ptr<Thrown> thrown;
     try {

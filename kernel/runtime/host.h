@@ -83,6 +83,7 @@ struct Seen {
 struct RequestFacts;
 struct Thrown;
 class HostCall;
+class HostGroup;
 class Reports;
 
 // One call of one route. Everything it points to lives until Host::call returns.
@@ -309,6 +310,8 @@ class Host {
    private:
     friend class HostCall;
     friend class FollowCall;
+    friend class HostGroup;
+    friend class GroupedCall;
     struct Telling;
     struct Outcome {
         Result<Answer> answer;
@@ -326,6 +329,7 @@ class Host {
     };
     Position newest(std::span<state::KeyHash const> keys) const;
     Outcome run(Request const& request);
+    Outcome run(HostCall& call, Request const& request);
     std::string report(HostCall const& call, std::string_view kind, std::string_view what, Problem const& problem,
                        Thrown const* thrown) const;
     std::optional<Result<Answer>> call_kernel(Request const& request, Later later);

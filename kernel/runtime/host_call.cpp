@@ -238,6 +238,7 @@ void HostCall::answer(codec::Type const& reply, void const* value, int status) {
 
 Problem HostCall::promise_broken(std::string cause) {
     state::writing = nullptr;
+    (void)keep_earlier();  // what can't be kept is told to those whom it concerns
     auto rebuilt = host_.rebuild();
     if (++host_.broken_promises_ >= 3 || !rebuilt) host_.stopped_ = true;
     let_go();

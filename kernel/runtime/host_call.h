@@ -21,9 +21,9 @@ struct Host::Telling {
 class HostCall : public Call {
    public:
     HostCall(Host& host, Viewer const& viewer, Request const* request);
-    ~HostCall() override { let_go(); }
+    ~HostCall() override { HostCall::let_go(); }
     // The service is for others again; what was recorded stays.
-    void let_go();
+    virtual void let_go();
 
     Result<void> bind(codec::Type const& input, void* out) override { return request_->bind(input, out); }
     Result<Searched> search(void const* input) override;
@@ -66,7 +66,8 @@ class HostCall : public Call {
     Result<void> may_write();
     Result<bool> is_repeat();  // of a command with the same Idempotency-Key
     Result<void> check_if_match();
-    virtual void complete(log::BatchView&) {}  // what else belongs into the header
+    virtual void complete(log::BatchView&) {}           // what else belongs into the header
+    virtual Result<void> keep_earlier() { return {}; }  // what the same batch holds from before, when this call's fold fails
     Result<Position> append(codec::Type const& reply, void const* value, int status);
     void note_touches();  // while this folds
     void keep_seen() const;

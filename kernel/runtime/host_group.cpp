@@ -1,0 +1,123 @@
+#include "kernel/runtime/host_group.h"
+
+#include <algorithm>
+
+#include "kernel/base/assert.h"
+
+namespace gantry::runtime {
+namespace {
+
+constexpr std::size_t write_bytes_max = 1 << 20;
+
+}  // namespace
+
+Result<void*> GroupedCall::begin_write() {
+    group_.enter();
+    rests_on_ = group_.last();
+    TRY_VOID(may_write());
+    ctx_.now = group_.now_, ctx_.next = group_.last() + 1, ctx_.durable = host_.durable();
+    state::reading = &reading_;
+    return host_.state_.service.get();
+}
+
+Result<void> GroupedCall::end_write(codec::Type const& reply, void const* value, int status) {
+    state::writing = nullptr;
+    applying_ = false;
+    if (count_ > 0) TRY_VOID(group_.take(std::move(events_), count_, std::move(touched_), is_watched_));
+    rests_on_ = group_.last();
+    host_.broken_promises_ = 0;
+    if (value) answer(reply, value, status);
+    return {};
+}
+
+void GroupedCall::abandon_write() {
+    state::reading = nullptr, state::writing = nullptr;
+    rests_on_ = group_.last();
+}
+
+void GroupedCall::let_go() {
+    HostCall::let_go();
+    group_.leave();
+}
+
+HostGroup::~HostGroup() { GANTRY_ASSERT(!inside_, "a group is ended"); }
+
+void HostGroup::enter() {
+    if (inside_) return;
+    host_.lock_.lock();
+    inside_ = true;
+    now_ = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
+}
+
+void HostGroup::run(Request const& request) {
+    GANTRY_ASSERT(takes(request.route) && request.idempotency_key.empty(), "a group takes commands that decide at once");
+    if (outcomes_.empty())
+        caller_ = request.viewer.id.view(), request_id_ = request.request_id, trace_id_ = request.trace_id,
+        trace_state_ = request.trace_state;
+    GroupedCall call(*this, request);
+    outcomes_.push_back(host_.run(call, request));
+}
+
+Result<void> HostGroup::take(std::string events, std::uint32_t count, std::vector<state::KeyHash> touched, bool is_watched) {
+    if (events_.size() + events.size() > write_bytes_max) TRY_VOID(append());  // so that what is too large fails alone
+    if (count_ == 0)
+        events_ = std::move(events), touched_ = std::move(touched);
+    else
+        events_ += events, touched_.insert(touched_.end(), touched.begin(), touched.end());
+    count_ += count, watched_ |= is_watched;
+    return {};
+}
+
+Result<void> HostGroup::append() {
+    auto const from = std::exchange(written_, outcomes_.size());
+    if (count_ == 0) return {};
+    auto const first = host_.applied() + 1;
+    auto const count = std::exchange(count_, 0);
+    // Before it is appended: from then on it may be durable.
+    bool const wakes = host_.waiting_.any() && !touched_.empty();
+    if (std::exchange(watched_, false)) host_.watch_.changed(first + count - 1, wakes ? touched_ : std::move(touched_));
+    log::BatchView batch;
+    batch.count = count, batch.time = now_, batch.caller = caller_, batch.events = events_;
+    batch.request_id = request_id_, batch.trace_id = trace_id_, batch.trace_state = trace_state_;
+    auto appended = host_.parts_.log.append(batch);
+    if (!appended) {
+        if (auto rebuilt = host_.rebuild(); !rebuilt) host_.stopped_ = true;
+        for (auto i = from; i < outcomes_.size(); ++i)
+            outcomes_[i] = {std::unexpected(appended.error()), host_.applied(), 0, outcomes_[i].route};
+        events_.clear(), touched_.clear();
+        return std::unexpected(std::move(appended.error()));
+    }
+    GANTRY_ASSERT(*appended == first, "a log gives positions in the order of appending");
+    if (wakes) host_.waiting_.touch(touched_);
+    if (host_.recent_.keeps()) host_.recent_.add(first, count, std::move(events_));
+    host_.state_.last = first + count - 1, host_.state_.last_time = now_;
+    host_.applied_.store(host_.state_.last, std::memory_order_release);
+    if (!host_.decl_.timers.empty()) host_.note_due();
+    events_.clear(), touched_.clear();
+    return {};
+}
+
+void HostGroup::leave() {
+    if (!inside_) return;
+    (void)append();  // where it fails, the outcomes say so
+    inside_ = false;
+    host_.lock_.unlock();
+    host_.deliver();
+}
+
+void HostGroup::end(int lane, DoneAll done) {
+    leave();
+    Position rests_on = 0;
+    for (auto const& outcome : outcomes_) rests_on = std::max(rests_on, outcome.rests_on);
+    auto tell = [&host = host_, done = std::move(done)](std::vector<Host::Outcome>& outcomes) mutable {
+        std::vector<Result<Answer>> answers;
+        answers.reserve(outcomes.size());
+        for (auto& outcome : outcomes) answers.push_back(host.settle(std::move(outcome)));
+        done(std::move(answers));
+    };
+    if (rests_on <= host_.durable()) return tell(outcomes_);
+    host_.when_durable(rests_on, lane,
+                       [tell = std::move(tell), outcomes = std::move(outcomes_)](Result<Answer>) mutable { tell(outcomes); });
+}
+
+}  // namespace gantry::runtime
