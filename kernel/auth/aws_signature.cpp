@@ -15,7 +15,7 @@
 namespace gantry::auth {
 namespace {
 
-constexpr std::string_view algorithm = "AWS4-HMAC-SHA256", unsigned_payload = "UNSIGNED-PAYLOAD";
+constexpr std::string_view algorithm = aws_signature_scheme, unsigned_payload = "UNSIGNED-PAYLOAD";
 constexpr std::size_t authorization_bytes_max = 4096, query_bytes_max = 8192, headers_max = 100;
 constexpr std::int64_t lasts_s_max = 7 * 86'400;
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
@@ -277,13 +277,15 @@ std::string aws_signature_of(AwsShown const& shown, std::string_view canonical_r
     return hex_of(hmac(text_of(key), to_sign));
 }
 
+Problem aws_signature_wrong(std::string_view service) {
+    return {403, "aws_signature_wrong", "the signature is not that of this request by this key, for the service " + std::string(service)};
+}
+
 Result<void> check_aws_signature(AwsShown const& shown, AwsRequest const& request, std::string_view secret, AwsRules const& rules,
                                  Time now) {
     auto const expected = aws_signature_of(shown, aws_canonical_request(shown, request, rules), secret);
     bool const same = CRYPTO_memcmp(expected.data(), shown.signature.data(), expected.size()) == 0;
-    if (!same || shown.service != rules.service)
-        return fail(403, "aws_signature_wrong",
-                    "the signature is not that of this request by this key, for the service " + std::string(rules.service));
+    if (!same || shown.service != rules.service) return fail(aws_signature_wrong(rules.service));
     TRY_VOID(check_time(shown, rules, now));
     return check_payload(shown, request, rules);
 }

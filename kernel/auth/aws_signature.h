@@ -13,6 +13,8 @@
 // docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 namespace gantry::auth {
 
+inline constexpr std::string_view aws_signature_scheme = "AWS4-HMAC-SHA256";  // in Authorization
+
 // A request as it came; views that live as long as the call.
 struct AwsRequest {
     std::string_view verb, path, query;  // as the client sent them, still encoded
@@ -45,6 +47,9 @@ Result<AwsShown> shown_aws_signature(AwsRequest const& request);
 // (another body than was signed).
 Result<void> check_aws_signature(AwsShown const& shown, AwsRequest const& request, std::string_view secret, AwsRules const& rules,
                                  Time now);
+
+// Of a signature by another secret, or of a key that nobody has.
+Problem aws_signature_wrong(std::string_view service);
 
 // What is signed, for tests and for whoever signs: the canonical request, and the string that holds its hash.
 std::string aws_canonical_request(AwsShown const& shown, AwsRequest const& request, AwsRules const& rules);

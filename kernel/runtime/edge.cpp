@@ -237,6 +237,19 @@ bool Edge::is_anonymous(http::RequestHead const& head) const {
     auto const found = table_.match(http::method_name(head.method), head.path);
     return found.target && found.target->route->foreign && found.target->route->foreign->is_anonymous();
 }
+Edge::Signed Edge::signed_for(http::RequestHead const& head) const {
+    if (!table_.may_be_foreign(head.path)) return {};
+    auto const found = table_.match(http::method_name(head.method), head.path);
+    if (!found.target || !found.target->route->foreign) return {};
+    return {found.target->host, found.target->route->foreign->options.signed_for};
+}
+void Edge::refuse(http::Exchange& exchange, Problem const& problem, std::string_view request_id) const {
+    auto const& head = exchange.head();
+    auto const found = table_.may_be_foreign(head.path) ? table_.match(http::method_name(head.method), head.path) : Match{};
+    if (!found.target || !found.target->route->foreign || !found.target->route->foreign->options.refused_as)
+        return write_problem(exchange.response(), problem, request_id, {});
+    write_refusal(exchange.response(), *found.target->route, problem, request_id, {}, {}, head.header("Content-Type"));
+}
 
 bool Edge::answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket) {
     auto const& head = exchange.head();
@@ -355,10 +368,13 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         if (!ticket) asked.request_id = id_of(asked);
         asked.trace_state = trace_state_of(asked);
     }
-    auto refuse = [&](Problem const& problem) { write_failure(exchange.response(), *target.host, *target.route, problem, id_of(asked)); };
-    if (!caller->allows(target.route->scope)) {
+    auto refuse = [&](Problem const& problem) {
+        write_failure(exchange.response(), *target.host, *target.route, problem, id_of(asked), head.header("Content-Type"));
+    };
+    if (auto const scope = scope_of(asked); !caller->allows(scope)) {
         if (ticket) ticket->refused = caller->anonymous ? "credentials_missing" : "scope_missing";
-        return refuse_caller(exchange, *caller, target.route->scope, id_of(asked));
+        if (target.route->foreign && target.route->foreign->options.refused_as) return refuse(may_not(*caller, scope));
+        return refuse_caller(exchange, *caller, scope, id_of(asked));
     }
     if (!target.host->ready()) {
         auto const done = target.host->replayed(), of = target.host->log().status().durable;
@@ -466,6 +482,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
                asked.request_id,
                std::string(target.route->command ? std::string_view() : asked.head.header("If-None-Match")),
                {}};
+    if (target.route->foreign) to.content_type = asked.head.header("Content-Type");
     auto* const trace = asked.ticket ? asked.ticket->trace : nullptr;
     auto const began_ns = !trace ? 0 : asked.now_us != 0 ? asked.now_us * 1000 : system_clock().steady_ns();
     std::int64_t decided_ns = 0;
@@ -521,22 +538,41 @@ void Edge::decide_again(int io_thread, std::uint64_t place) {
     lane.parked.remove(place);
 }
 
-Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
-    auto const& head = asked.head;
-    std::vector<std::pair<std::string_view, std::string_view>> headers;
+namespace {
+
+using ForeignHeaders = std::vector<std::pair<std::string_view, std::string_view>>;
+ForeignHeaders headers_of(http::RequestHead const& head) {
+    ForeignHeaders headers;
     headers.reserve(head.headers.size());
     for (auto const& h : head.headers) headers.emplace_back(h.name, h.value);
-    return runtime::bind_foreign(asked.match,
-                                 {.verb = http::method_name(head.method),
-                                  .path = head.path.substr(head.mount.size()),
-                                  .query = head.query,
-                                  .body = asked.body,
-                                  .scheme = asked.tls ? "https" : "http",
-                                  .host = head.host,
-                                  .client = asked.client,
-                                  .headers = headers,
-                                  .fields = {}},
-                                 out);
+    return headers;
+}
+// Without its fields.
+ForeignRequest foreign_request(http::RequestHead const& head, ForeignHeaders const& headers, std::string_view body, bool tls,
+                               std::string_view client) {
+    return {.verb = http::method_name(head.method),
+            .path = head.path.substr(head.mount.size()),
+            .query = head.query,
+            .body = body,
+            .scheme = tls ? "https" : "http",
+            .host = head.host,
+            .client = client,
+            .headers = headers,
+            .fields = {}};
+}
+
+}  // namespace
+
+Result<void> Edge::bind_foreign(Asked const& asked, void* out) {
+    auto const headers = headers_of(asked.head);
+    return runtime::bind_foreign(asked.match, foreign_request(asked.head, headers, asked.body, asked.tls, asked.client), out);
+}
+
+std::string_view Edge::scope_of(Asked const& asked) {
+    auto const& route = *asked.match.target->route;
+    if (!route.foreign || !route.foreign->options.scope_of) return route.scope;
+    auto const headers = headers_of(asked.head);
+    return route.foreign->options.scope_of(foreign_request(asked.head, headers, asked.body, asked.tls, asked.client));
 }
 
 // A state of the past and a live answer have ways of their own.

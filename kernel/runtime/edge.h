@@ -72,6 +72,14 @@ class Edge final : public http::Handler {
     bool is_foreign(http::RequestHead const& head) const;
     bool is_cross_origin(http::RequestHead const& head) const;
     bool is_anonymous(http::RequestHead const& head) const;
+    // Whose requests may be signed, and for which service (ForeignOptions::signed_for); empty: not these.
+    struct Signed {
+        Host const* host = nullptr;
+        std::string_view service;
+    };
+    Signed signed_for(http::RequestHead const& head) const;
+    // A refusal of the gate, in the words of the protocol that is spoken there.
+    void refuse(http::Exchange& exchange, Problem const& problem, std::string_view request_id) const;
     // Before a planned stop: live readers are told to come back, and end; commands that wait are answered, and none waits from here on.
     void announce_stop();
     // There will be none: commands may wait again.
@@ -123,6 +131,8 @@ class Edge final : public http::Handler {
     static std::string trace_state_of(Asked const& asked);
     static bool asks_nothing(Host& host, Asked const& asked, Bind const& bind);
     static Result<void> bind_foreign(Asked const& asked, void* out);
+    // The scope that it asks for.
+    static std::string_view scope_of(Asked const& asked);
     static void open_to_origins(http::Exchange& exchange, ForeignDecl const& foreign);
     void start_bulk(http::Exchange& exchange, Asked const& asked, BulkForm form);
     template <class Defer, class Respond>

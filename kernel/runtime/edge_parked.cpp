@@ -48,7 +48,8 @@ void Edge::ParkedCommands::end(Place place, Problem const& problem) {
     parked->deferred.on_cancel(nullptr);
     remove(place);
     auto const& asked = parked->asked->view();
-    write_failure(parked->deferred.response(), *parked->host, *asked.match.target->route, problem, asked.request_id);
+    write_failure(parked->deferred.response(), *parked->host, *asked.match.target->route, problem, asked.request_id,
+                  asked.head.header("Content-Type"));
 }
 
 void Edge::ParkedCommands::end_all(Problem const& problem) {

@@ -60,8 +60,15 @@ struct ForeignOptions {
     bool waits = false;  // a command that may answer that it waits, as with `Waits`
     // The protocol's own credentials are in Authorization: it is the service's to look at, and everybody is anonymous.
     bool own_credentials = false;
+    // Who asks may sign (AWS Signature Version 4) as for this service of Amazon's, "sqs": the access key is a caller's name, its secret
+    // what Ctx::proof_of(signed_for, name) says. Empty: nobody signs. Other credentials are as elsewhere.
+    std::string_view signed_for = {};
+    // Which scope a request asks for, where one path serves many; null: the route's own. Empty: open to all.
+    std::string_view (*scope_of)(ForeignRequest const&) = nullptr;
     // A refusal, in the protocol's words; null: a problem document.
     ForeignReply (*refused)(Problem const&) = nullptr;
+    // Instead, where the words go by the request's Content-Type; also of what is refused before the route is asked.
+    ForeignReply (*refused_as)(Problem const&, std::string_view content_type) = nullptr;
 };
 
 // A foreign HTTP protocol (foreign.h) whose clients want the root of a server: its routes below /<service>/<name> stand at the root of

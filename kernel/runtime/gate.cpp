@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "kernel/auth/aws_signature.h"
 #include "kernel/auth/base64url.h"
 #include "kernel/auth/cookies.h"
 #include "kernel/auth/passkey.h"
@@ -176,9 +177,10 @@ class Gate::Pass final : public Ticket {
     bool held = false;                      // it waits for a verdict
     bool tells_rate = false, tells_timing = false;
     auth::CallerLimiter::Rate rate;
-    std::int64_t arrived_us = 0;  // when its head was read
-    std::int64_t waited_us = -1;  // in its socket, as far as one can know; -1: not asked yet
-    bool overloaded = false;      // to be refused, unless its answer is kept
+    std::int64_t arrived_us = 0;              // when its head was read
+    std::int64_t waited_us = -1;              // in its socket, as far as one can know; -1: not asked yet
+    bool overloaded = false;                  // to be refused, unless its answer is kept
+    std::optional<auth::AwsShown> signature;  // that is still to be proved, by whoever `caller` says
 
    private:
     Lane& lane_;
@@ -257,7 +259,7 @@ void Gate::Pass::finished(http::Ended const& ended) {
     if (gate.options_.book) gate.options_.book->ended(lane_.io_thread, site ? std::size_t(site - gate.sites_.data()) : 0, *this, ended);
     if (trace) lane_.free_traces.push_back(std::exchange(trace, nullptr));
     inside = nullptr, site = nullptr, host = nullptr, route = nullptr;
-    caller.reset(), refusal.reset(), unrecognised.reset(), refused.clear();
+    caller.reset(), refusal.reset(), unrecognised.reset(), signature.reset(), refused.clear();
     held = tells_rate = tells_timing = overloaded = false;
     waited_us = -1;
     lane_.free.push_back(this);
@@ -373,6 +375,8 @@ void Gate::handle(http::Exchange& exchange) {
         if (pass.site->edge->answer_kept(exchange)) return;
         refuse_for_load(pass);
     }
+    if (!pass.refusal && pass.signature)
+        if (auto proved = prove(exchange, pass); !proved) pass.refusal = std::move(proved.error());
     if (!pass.refusal) {
         auto const path = exchange.head().path;
         if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
@@ -383,6 +387,7 @@ void Gate::handle(http::Exchange& exchange) {
     }
     pass.refused = pass.refusal->code;
     if (pass.refusal->status == 401) add_challenges(exchange, "invalid_token");
+    if (pass.site) return pass.site->edge->refuse(exchange, *pass.refusal, pass.request_id());
     write_problem(exchange.response(), *pass.refusal, pass.request_id(), {});
 }
 
@@ -489,7 +494,7 @@ Result<void> Gate::admit(http::Arrival& arrival, Pass& pass, Shown const& shown)
     TRY_ASSIGN(pass.caller, identify(arrival, pass, shown, origin));
     if (!pass.caller->caller) return {};
     TRY_VOID(pass.caller->caller->check_origin(origin));
-    return limit(pass);
+    return pass.signature ? Result<void>() : limit(pass);
 }
 
 // A host without a label, an address too, is the first site; so is every one when there is no other.
@@ -535,10 +540,11 @@ Result<EdgeCallerRef> Gate::identify(http::Arrival& arrival, Pass& pass, Shown c
     bool const kept = !shown.authorization.empty() && seat.authorization == shown.authorization && shown.code.empty();
     if (kept && seat.caller && seat.site == pass.site && seat.identity.holds(pass.arrived)) return seat.caller;
     bool const counts_once = !shown.code.empty() || auth::passkey_authorization(shown.authorization);
+    pass.signature.reset();
     TRY_ASSIGN(auto identity, recognise(arrival, pass, shown, origin));
     if (!identity.caller) return nobody_;
     auto view = identity.caller == operator_.caller ? operator_view_ : lane(arrival.io_thread()).view_of(identity.caller);
-    if (!shown.authorization.empty() && !counts_once)
+    if (!shown.authorization.empty() && !counts_once && !pass.signature)
         seat.site = pass.site, seat.authorization = shown.authorization, seat.identity = std::move(identity), seat.caller = view;
     return view;
 }
@@ -578,6 +584,9 @@ Result<auth::Identity> Gate::by_authorization(http::Arrival& arrival, Pass& pass
         TRY_VOID(http::check_same_origin(arrival.head()));
         return by_passkey(arrival, pass, value, *passkey);
     }
+    if (value.starts_with(auth::aws_signature_scheme))
+        if (auto const route = pass.site->edge->signed_for(arrival.head()); !route.service.empty())
+            return by_signature(arrival, pass, route);
     TRY_ASSIGN(auto shown, auth::parse_authorization(value));
     if (auto const* bearer = std::get_if<auth::Bearer>(&shown)) return by_bearer(pass, *bearer);
     TRY_VOID(http::check_same_origin(arrival.head()));  // a browser repeats a password by itself
@@ -598,6 +607,47 @@ Result<auth::Identity> Gate::by_bearer(Pass& pass, auth::Bearer const& shown) {
     auto identity = site->callers->by_token(shown.token, pass.arrived);
     if (!identity) failed_.failed(pass.client, {}, now_ns);
     return identity;
+}
+
+namespace {
+
+using HeaderPairs = std::vector<std::pair<std::string_view, std::string_view>>;
+HeaderPairs pairs_of(http::RequestHead const& head) {
+    HeaderPairs out;
+    for (auto const& h : head.headers) out.emplace_back(h.name, h.value);
+    return out;
+}
+auth::AwsRequest aws_request(http::RequestHead const& head, HeaderPairs const& headers, std::string_view body) {
+    return {http::method_name(head.method), head.path.substr(head.mount.size()), head.query, headers, body};
+}
+
+}  // namespace
+
+// A key that nobody has looks like a wrong secret.
+Result<auth::Identity> Gate::by_signature(http::Arrival& arrival, Pass& pass, Edge::Signed const& route) {
+    auto const headers = pairs_of(arrival.head());
+    TRY_ASSIGN(auto shown, auth::shown_aws_signature(aws_request(arrival.head(), headers, {})));
+    auto const now_ns = options_.clock->steady_ns();
+    TRY_VOID(failed_.check(pass.client, shown.access_key, now_ns));
+    auto const* callers = pass.site->callers;
+    auto identity = callers ? callers->by_name(shown.access_key, pass.arrived) : unauthorized("caller_unknown", "nobody is known here");
+    if (!identity) return failed_.failed(pass.client, shown.access_key, now_ns), std::unexpected(auth::aws_signature_wrong(route.service));
+    pass.signature = std::move(shown);
+    return identity;
+}
+
+// Until then it is anyone's word: it takes nothing of the caller's rate.
+Result<void> Gate::prove(http::Exchange& exchange, Pass& pass) {
+    auto const shown = *std::exchange(pass.signature, std::nullopt);
+    auto const route = pass.site->edge->signed_for(exchange.head());
+    auto const headers = pairs_of(exchange.head());
+    auto const secret = codec::proof_of(route.host->hash_key(), route.service, shown.access_key);
+    auto proved = auth::check_aws_signature(shown, aws_request(exchange.head(), headers, exchange.body()), secret,
+                                            {.service = route.service}, options_.clock->wall());
+    if (proved) return failed_.succeeded(shown.access_key), limit(pass);
+    pass.caller = nobody_;
+    failed_.failed(pass.client, shown.access_key, options_.clock->steady_ns());
+    return proved;
 }
 
 Result<auth::Identity> Gate::by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown,

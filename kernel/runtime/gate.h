@@ -57,8 +57,8 @@ struct GateOptions {
 // The front of a process: every request passes here before its site. From where it comes, for which site, who calls, how much that one
 // may, and since when: settled from the head alone, before a body is read. Then the edge of the site goes on, and at the end the gate is
 // told what became of it. What is refused here: 400 "forwarding_invalid", 403 "proxy_untrusted", 403 "address_refused", 421 "site_unknown",
-// 403 "cross_site", 401 (kernel/auth/callers.h, jwt.h), 429 (limiter.h,
-// failed_logins.h), 503 "overloaded" (congestion.h), 504 "deadline_exceeded" (deadline.h). /health/ is open to all, whatever comes with it.
+// 403 "cross_site", 401 (kernel/auth/callers.h, jwt.h), 400 and 403 (aws_signature.h), 429 (limiter.h, failed_logins.h), 503 "overloaded"
+// (congestion.h), 504 "deadline_exceeded" (deadline.h). /health/ is open to all, whatever comes with it.
 class Gate final : public http::Handler {
    public:
     Gate(std::vector<GateSite> sites, GateOptions options);
@@ -100,6 +100,9 @@ class Gate final : public http::Handler {
     Result<auth::Identity> recognise(http::Arrival& arrival, Pass& pass, Shown const& shown, auth::Origin const& origin);
     Result<auth::Identity> by_authorization(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view code);
     Result<auth::Identity> by_bearer(Pass& pass, auth::Bearer const& shown);
+    // Who it says that it is: what it signed holds its body, so that `prove` comes later.
+    Result<auth::Identity> by_signature(http::Arrival& arrival, Pass& pass, Edge::Signed const& route);
+    Result<void> prove(http::Exchange& exchange, Pass& pass);
     Result<auth::Identity> by_password(http::Arrival& arrival, Pass& pass, std::string_view value, auth::Basic shown,
                                        std::string_view code);
     Result<auth::Identity> by_passkey(http::Arrival& arrival, Pass& pass, std::string_view value, std::string_view shown);

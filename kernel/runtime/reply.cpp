@@ -70,8 +70,9 @@ std::string report_of(Host const& host, RouteDecl const& route, Problem const& p
 
 }  // namespace
 
-void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id) {
-    write_refusal(response, route, problem, request_id, report_of(host, route, problem, request_id));
+void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id,
+                   std::string_view content_type) {
+    write_refusal(response, route, problem, request_id, report_of(host, route, problem, request_id), {}, content_type);
 }
 
 void write_foreign(http::Response& response, ForeignReply const& reply) {
@@ -82,9 +83,11 @@ void write_foreign(http::Response& response, ForeignReply const& reply) {
 }
 
 void write_refusal(http::Response response, RouteDecl const& route, Problem const& problem, std::string_view request_id,
-                   std::string_view oops_id, std::string_view position) {
-    if (!route.foreign || !route.foreign->options.refused) return write_problem(response, problem, request_id, oops_id, position);
-    auto reply = route.foreign->options.refused(problem);
+                   std::string_view oops_id, std::string_view position, std::string_view content_type) {
+    static constexpr ForeignOptions ours;
+    auto const& options = route.foreign ? route.foreign->options : ours;
+    if (!options.refused && !options.refused_as) return write_problem(response, problem, request_id, oops_id, position);
+    auto reply = options.refused_as ? options.refused_as(problem, content_type) : options.refused(problem);
     reply.headers.push_back({"X-Request-Id", std::string(request_id)});
     if (!oops_id.empty()) reply.headers.push_back({"X-Oops-Id", std::string(oops_id)});
     if (problem.retry_after_s) reply.headers.push_back({"Retry-After", std::to_string(*problem.retry_after_s)});
@@ -101,7 +104,8 @@ void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::stri
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome, std::string_view request_id) {
     if (!outcome) {
         auto const id = to.oops_id.empty() ? report_of(*to.host, *to.route, outcome.error(), request_id) : to.oops_id;
-        return write_refusal(response, *to.route, outcome.error(), request_id, id, to.host->position_text(to.host->durable()));
+        return write_refusal(response, *to.route, outcome.error(), request_id, id, to.host->position_text(to.host->durable()),
+                             to.content_type);
     }
     if (to.route->foreign) {
         auto const reply = codec::from_json<ForeignReply>(outcome->body);

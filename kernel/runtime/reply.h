@@ -15,6 +15,7 @@ struct ReplyTo {
     std::string request_id;     // said with commands and problems
     std::string if_none_match;  // of a read
     std::string oops_id;
+    std::string content_type = {};  // of the request, for the words of a foreign protocol
 };
 
 // Whether an If-None-Match list names the ETag (weak comparison, RFC 9110 §13.1.2).
@@ -25,10 +26,11 @@ void write_read(http::Response response, RouteDecl const& route, std::string_vie
 void write_problem(http::Response response, Problem const& problem, std::string_view request_id, std::string_view oops_id,
                    std::string_view position = {});
 // Of a call that came to no decision, or whose answer came too late: where it is our fault it is reported.
-void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id);
-// The same in the words of the route's protocol.
+void write_failure(http::Response response, Host const& host, RouteDecl const& route, Problem const& problem, std::string_view request_id,
+                   std::string_view content_type = {});
+// The same in the words of the route's protocol; `content_type`: of the request.
 void write_refusal(http::Response response, RouteDecl const& route, Problem const& problem, std::string_view request_id,
-                   std::string_view oops_id, std::string_view position = {});
+                   std::string_view oops_id, std::string_view position = {}, std::string_view content_type = {});
 // A caller who may not: 401 with the challenges, or 403.
 void refuse_caller(http::Exchange& exchange, EdgeCaller const& caller, std::string_view scope, std::string_view request_id);
 void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> const& outcome, std::string_view request_id);

@@ -173,7 +173,7 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     if (!told) return ADD_FAILURE() << verb << ' ' << target << " was not answered", reply;
     reply = reply_of(std::move(*told), *match.target->route);
     bool const refused = !reply.code.empty();
-    if (is_foreign) show_foreign(reply, *match.target->route->foreign);
+    if (is_foreign) show_foreign(reply, *match.target->route->foreign, headers);
     reply.wrote = written_after(before);
     // A foreign protocol may say no and record why.
     if (refused || (reply.status >= 400 && !is_foreign) || !command)
@@ -186,12 +186,16 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
     return reply;
 }
 
-void BenchOfOne::show_foreign(Reply& reply, runtime::ForeignDecl const& foreign) {
+void BenchOfOne::show_foreign(Reply& reply, runtime::ForeignDecl const& foreign, Headers const& headers) {
     ForeignReply told;
     if (reply.code.empty()) {
         auto read = codec::from_json<ForeignReply>(reply.body);
         if (!read) return ADD_FAILURE() << read.error().detail, void();
         told = std::move(*read);
+    } else if (foreign.options.refused_as) {
+        auto const type = std::ranges::find(headers.others, "Content-Type", [](auto const& h) { return std::string_view(h.first); });
+        told = foreign.options.refused_as(Problem{reply.status, reply.code, reply.body},
+                                          type == headers.others.end() ? std::string_view() : std::string_view(type->second));
     } else if (foreign.options.refused) {
         told = foreign.options.refused(Problem{reply.status, reply.code, reply.body});
     } else {

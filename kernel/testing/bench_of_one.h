@@ -110,7 +110,7 @@ class BenchOfOne {
     void decide(std::shared_ptr<Pending> const& pending);
     void follow_clock();
     bool is_foreign(std::string_view verb, std::string_view target) const;
-    static void show_foreign(Reply& reply, runtime::ForeignDecl const& foreign);
+    static void show_foreign(Reply& reply, runtime::ForeignDecl const& foreign, Headers const& headers);
     friend class Laws;
     friend class RandomCalls;
     struct Asked {

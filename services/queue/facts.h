@@ -16,6 +16,7 @@ using Millis = Bounded<0, 31'536'000'000>;  // up to a year
 inline constexpr std::uint32_t priority_default = 1000;
 inline constexpr std::size_t payload_bytes_limit = 1 << 20;
 inline constexpr std::uint32_t lease_s_limit = 43'200;
+inline constexpr std::size_t labels_max = 50;                // of a queue
 inline constexpr std::uint32_t attempts_unlimited = 65'535;  // as Put::attempts_max
 
 // How a queue treats its tasks. 0 is "no limit" where the name says max.
@@ -31,14 +32,19 @@ struct QueueSettings {
     Bounded<10, 86'400'000> rate_window_ms = 1000;
     Bounded<0, 1'000'000'000> depth_max = 0;  // of what is not done; a put beyond it is 429
     Bounded<1, payload_bytes_limit> payload_bytes_max = payload_bytes_limit;
-    Millis keep_done_ms = 3'600'000;  // how long a result can be asked for
-    Millis keep_dead_ms = 0;          // 0: until somebody redrives or deletes them
-    Text<0, 200> dead_letters_to;     // another queue; empty: they stay in their own
+    Millis keep_done_ms = 3'600'000;    // how long a result can be asked for
+    Millis keep_dead_ms = 0;            // 0: until somebody redrives or deletes them
+    Text<0, 200> dead_letters_to;       // another queue; empty: they stay in their own
+    Millis delay_ms = 0;                // of a put that doesn't say when
+    Millis keep_ms = 0;                 // of tasks put from then on: not done by then, it is dropped, wherever it stands; 0: never
+    Bounded<0, 3'600'000> wait_ms = 0;  // of a reserve that doesn't say
+    bool unique_by_content = false;     // SQS: of a queue "….fifo", the digest of a message that has no deduplication id
+    std::map<std::string, Text<0, 256>> labels;
     static constexpr bool has_defaults = true;
 };
 RECORD(QueueSettings, lease_ms, attempts_max, backoff_ms, backoff_max_ms, ageing_ms, fair, weights, concurrency_max,
        concurrency_per_key_max, concurrency_per_worker_max, rate_max, rate_per_key_max, rate_window_ms, depth_max, payload_bytes_max,
-       keep_done_ms, keep_dead_ms, dead_letters_to);
+       keep_done_ms, keep_dead_ms, dead_letters_to, delay_ms, keep_ms, wait_ms, unique_by_content, labels);
 
 struct QueueSet {
     QueueName queue;
@@ -168,7 +174,7 @@ struct Ripened {  // delayed ones are due
     std::vector<TaskId> ids;
 };
 RECORD(Ripened, ids);
-struct Forgotten {  // done and dead ones were kept long enough
+struct Forgotten {  // they were kept long enough
     std::vector<TaskId> ids;
 };
 RECORD(Forgotten, ids);

@@ -99,7 +99,7 @@ std::int64_t seconds_until(Time at, Time now) { return std::max<std::int64_t>((a
 Result<Emit<JobPut, Event>> put_job(State const& s, PutJob const& in, Ctx const& cx) {
     NewTask task;
     task.queue = in.tube, task.payload_base64 = in.body, task.priority = in.priority;
-    if (in.delay_s > 0) task.due_at = cx.now + Duration::seconds(in.delay_s);
+    task.due_at = cx.now + Duration::seconds(in.delay_s);
     task.lease_s = std::clamp<std::int64_t>(in.ttr_s, 1, lease_s_limit);
     TRY_ASSIGN(auto said, put(s, task, cx));
     for (auto& event : said.events)

@@ -54,6 +54,8 @@ Result<Emit<QueueSaid, Event>> set_queue(State const& s, SetQueue const& in, Ctx
     auto const& settings = in.settings;
     if (settings.weights.size() > 1000)
         return fail({422, "weights_invalid", "too many weights", {{"/settings/weights", "expected at most 1000 keys"}}});
+    if (settings.labels.size() > labels_max)
+        return fail({422, "labels_invalid", "too many labels", {{"/settings/labels", "expected at most " + std::to_string(labels_max)}}});
     if (!settings.dead_letters_to.empty()) TRY_VOID(check_queue_name(settings.dead_letters_to, "/settings/dead_letters_to"));
     if (settings.backoff_max_ms < settings.backoff_ms)
         return fail({422,

@@ -20,9 +20,9 @@ Result<void> check_tags(std::vector<Tag> const& tags) {
     return {};
 }
 
-Result<std::optional<Time>> due_of(NewTask const& in, Time now) {
+Result<std::optional<Time>> due_of(NewTask const& in, QueueSettings const& settings, Time now) {
     if (in.delay_ms && in.due_at) return fail(wrong("due_twice", "/due_at", "say delay_ms or due_at, not both"));
-    std::optional<Time> due;
+    std::optional<Time> due = now + Duration::millis(settings.delay_ms);
     if (in.due_at) due = *in.due_at;
     if (in.delay_ms) due = now + Duration::millis(*in.delay_ms);
     if (due && *due <= now) due = {};
@@ -79,7 +79,7 @@ Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& 
     auto const& settings = queue ? queue->settings : defaults;
     TRY_ASSIGN(auto content, content_of(in, settings.payload_bytes_max));
     if (in.tags) TRY_VOID(check_tags(*in.tags));
-    TRY_ASSIGN(auto due, due_of(in, cx.now));
+    TRY_ASSIGN(auto due, due_of(in, settings, cx.now));
     if (queue && settings.depth_max > 0 && std::int64_t(queue->depth()) >= settings.depth_max)
         return fail(429, "queue_full", "this queue holds " + std::to_string(settings.depth_max) + " tasks, its depth_max: try later");
     if (in.unique && in.group && (in.unique->mode == UniqueMode::replace || in.unique->mode == UniqueMode::debounce))

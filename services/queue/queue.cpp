@@ -1,13 +1,15 @@
 #include "services/queue/queue.h"
 
 #include "services/queue/beanstalkd.h"
+#include "services/queue/sqs.h"
 
 namespace gantry::queue {
 
 std::vector<std::pair<std::string_view, std::string_view>> Service::settings_docs() {
     return {{"history", "How long the log keeps what became of tasks that have ended, as 30d. Not set: for ever."},
             {"beanstalkd_listen", "ADDR:PORT where beanstalkd's protocol is spoken, as 127.0.0.1:11300. Empty: nowhere."},
-            {"beanstalkd_caller", "Whose scopes count for those who come there: the name of a caller. Empty: nobody's."}};
+            {"beanstalkd_caller", "Whose scopes count for those who come there: the name of a caller. Empty: nobody's."},
+            {"sqs_listen", "ADDR:PORT where SQS is spoken, as 127.0.0.1:9324. Empty: nowhere but below /queue/sqs of every listener."}};
 }
 
 std::vector<LineProtocol> Service::lines() { return {beanstalkd::protocol()}; }
@@ -25,7 +27,7 @@ std::vector<Timer> Service::timers() {
 
 std::vector<Route> Service::routes() {
     Scope const put_scope{"queue:put"}, work{"queue:work"}, read{"queue:read"}, operate{"queue:operate"};
-    return {
+    std::vector<Route> ours{
         route<Service>(V1, "GET", "/queues", &list_queues, read, Doc{"The queues, by name."}),
         route<Service>(V1, "GET", "/queues/{queue}", &show_queue, read, Doc{"One queue: how much it holds, how long tasks wait and run."}),
         route<Service>(V1, "PUT", "/queues/{queue}", &set_queue, operate, Doc{"Make a queue, or set how it treats its tasks."}),
@@ -58,6 +60,8 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "POST", "/tasks/{id}/kick", &kick_task, operate, Doc{"Make a buried, dead or delayed one ready."}),
         route<Service>(V1, "POST", "/tasks/{id}/cancel", &cancel, operate, Doc{"Delete it, or ask its worker to stop."}),
     };
+    for (auto& route : sqs::routes()) ours.push_back(std::move(route));
+    return ours;
 }
 
 std::optional<Position> Service::needs(State const& s) {

@@ -6,9 +6,9 @@ namespace gantry::queue {
 // [queue]
 struct Settings {
     std::optional<Duration> history;
-    Text<0, 100> beanstalkd_listen, beanstalkd_caller;
+    Text<0, 100> beanstalkd_listen, beanstalkd_caller, sqs_listen;
 };
-RECORD(Settings, history, beanstalkd_listen, beanstalkd_caller);
+RECORD(Settings, history, beanstalkd_listen, beanstalkd_caller, sqs_listen);
 
 struct Service {
     using State = queue::State;
@@ -19,6 +19,7 @@ struct Service {
     static std::vector<Route> routes();
     static std::vector<Timer> timers();
     static std::vector<LineProtocol> lines();
+    static std::vector<OwnPort> own_ports() { return {{"sqs"}}; }
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
     // The oldest event that holds the content of a task.
     static std::optional<Position> needs(State const& s);

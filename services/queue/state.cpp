@@ -246,12 +246,19 @@ void State::set_state(std::uint32_t slot, TaskState to, std::int64_t at_us) {
     if (ages_anew) ages.erase(slot, by_age());
     TaskRow& t = tasks.mut(slot);
     if (t.is() == TaskState::delayed) due.clear(t.number);
-    if (is_aside(t.is())) kept.clear(t.number);
+    if (is_aside(t.is())) keep(t);
     t.state = std::uint8_t(to), t.at_us = at_us;
     if (to == TaskState::delayed) due.set(t.number, Time{at_us});
     if (ages_anew) ages.insert(slot, by_age());
     insert_place(slot);
     changed(t);
+}
+void State::keep(TaskRow const& t) {
+    auto const keep_ms = queue_of(t.queue).settings.keep_ms.value;
+    if (keep_ms > 0)
+        kept.set(t.number, Time{t.made_us + keep_ms * 1000});
+    else
+        kept.clear(t.number);
 }
 void State::wait(std::uint32_t slot, std::int64_t due_us, Time now) {
     TaskRow const& t = tasks[slot];
@@ -459,7 +466,9 @@ void State::apply(Put const& e, At const& at) {
     set_tags(slot, e.tags);
     tasks.mut(slot).state = std::uint8_t(TaskState::behind);
     insert_place(slot);
-    change_queue(number, [](QueueRow& q) { ++q.put; });
+    bool keeps = false;
+    change_queue(number, [&](QueueRow& q) { ++q.put, keeps = q.settings.keep_ms > 0; });
+    if (keeps) keep(tasks[slot]);
     if (tasks[slot].group == 0) {
         wait(slot, e.due ? e.due->us : 0, at.time);
     } else {
@@ -624,6 +633,7 @@ void State::apply(Moved const& e, At const& at) {
         ages.insert(slot, by_age());
         insert_place(slot);
         drop_lane_if_unused(lane);
+        if (!is_aside(t.is())) keep(t);
         if (t.is() == TaskState::ready && t.at_us > 0) wait(slot, t.at_us, at.time);
         changed(tasks[slot]);
         offer(from);

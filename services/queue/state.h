@@ -169,7 +169,7 @@ struct State {
 
     Due<std::uint64_t> due;                               // delayed
     Due<std::uint64_t> deadlines;                         // of leases
-    Due<std::uint64_t> kept;                              // done and dead ones
+    Due<std::uint64_t> kept;                              // done and dead ones, and others of a queue that says keep_ms
     Due<std::uint64_t> slow_lanes, slow_queues, windows;  // by number: when the rate lets another one start; when a unique key is free
 
     void apply(QueueSet const& e, At const& at);
@@ -256,6 +256,8 @@ struct State {
     void insert_place(std::uint32_t slot);
     void erase_place(std::uint32_t slot);
     void set_state(std::uint32_t slot, TaskState to, std::int64_t at_us);
+    // Until when it is kept, whatever becomes of it: as its queue says.
+    void keep(TaskRow const& task);
     // A task that nobody has waits: until `due_us`, behind others of its group, or for a worker.
     void wait(std::uint32_t slot, std::int64_t due_us, Time now);
     void end_lease(std::uint32_t slot);

@@ -109,8 +109,10 @@ Result<Emit<FoundLeases, Event>> reserve(State const& s, Reserve const& in, Ctx 
         slots.push_back(slot);
     }
     auto out = give(s, slots, worker, in.lease_ms, cx);
-    if (!slots.empty() || !in.wait_ms || *in.wait_ms == 0 || !cx.may_wait) return out;
-    Wait wait{{}, cx.now + Duration::millis(*in.wait_ms), 0};
+    auto const* first = in.wait_ms ? nullptr : s.queues.find(in.queue);
+    std::int64_t const wait_ms = in.wait_ms ? in.wait_ms->value : first ? first->settings.wait_ms.value : 0;
+    if (!slots.empty() || wait_ms == 0 || !cx.may_wait) return out;
+    Wait wait{{}, cx.now + Duration::millis(wait_ms), 0};
     std::string alike;
     for (auto name : queues) {
         wait.keys.push_back(s.available_key(name));
