@@ -35,7 +35,7 @@ if [ -n "$missing" ]; then
 fi
 
 # npm ci once for each lock file: the copy of the lock beside node_modules says what is installed.
-for dir in console tests/beanstalkd tests/console tests/oidc tests/openapi tests/otlp tests/sentry; do
+for dir in console tests/beanstalkd tests/console tests/oidc tests/openapi tests/otlp tests/sentry tests/sqs; do
     [ -f $dir/package-lock.json ] || continue
     cmp -s $dir/package-lock.json $dir/node_modules/.installed-lock && continue
     echo "setup: npm ci in $dir"

@@ -6,9 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include "kernel/base/assert.h"
-#include "kernel/codec/base64.h"
-#include "kernel/codec/json.h"
 #include "services/queue/sqs.h"
 
 namespace gantry::queue::sqs {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "kernel/codec/json.h"
 #include "services/queue/sqs.h"
 #include "services/queue/sqs_settings.h"
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "kernel/codec/base64.h"
 #include "services/queue/sqs_attributes.h"
 #include "services/queue/sqs_batch.h"
 
@@ -75,8 +74,8 @@ Event Handles::given_back(TaskRow const& task) const {
 }
 
 Result<std::vector<Out>> Handles::change_visibility(Entry const& entry) {
-    TRY_ASSIGN(auto const held, this->held(entry));
     if (!entry.VisibilityTimeout) return fail(missing("VisibilityTimeout"));
+    TRY_ASSIGN(auto const held, this->held(entry));
     auto const seconds = *entry.VisibilityTimeout;
     if (seconds < 0 || seconds > visibility_s_max)
         return fail(invalid("VisibilityTimeout", fmt::format("Must be between 0 and {}.", visibility_s_max)));

@@ -3,21 +3,20 @@
 
 #include <algorithm>
 
-#include "kernel/codec/json_check.h"
 #include "services/queue/sqs_attributes.h"
 #include "services/queue/sqs_batch.h"
 
 namespace gantry::queue::sqs {
 namespace {
 
-constexpr std::size_t key_chars_max = 128, json_depth_max = 32;
+constexpr std::size_t key_chars_max = 128;
 constexpr Duration deduplication_window = Duration::seconds(300);
 constexpr std::string_view text_content = "text/plain; charset=utf-8";
 
 // What others can read as JSON: an object or a list on one line. A text that merely looks like a number is a text.
 bool is_json_document(std::string_view body) {
     if (body.empty() || (body.front() != '{' && body.front() != '[') || body.find_first_of("\n\r\t") != body.npos) return false;
-    return !codec::check_json(body, json_depth_max);
+    return codec::from_json<codec::RawJson>(body).has_value();
 }
 
 // Ids of deduplication and of groups.

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "kernel/codec/json.h"
-
 namespace gantry::queue::sqs {
 namespace {
 

@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "kernel/codec/json.h"
-#include "kernel/codec/utf8.h"
-
 namespace gantry::queue::sqs {
 namespace {
 
@@ -112,6 +109,10 @@ class Reader {
         }
     }
     void skip(std::string const& name) { tree_.children.erase(name); }
+    void skip_empty(std::string const& name) {
+        auto const found = tree_.children.find(name);
+        if (found != tree_.children.end() && found->second.value == "") tree_.children.erase(found);
+    }
     Result<void> end() const {
         if (!wrong_.empty()) return invalid(wrong_, "Must be an integer.");
         if (!tree_.children.empty()) return invalid(tree_.children.begin()->first, "There is no such parameter.");
@@ -136,6 +137,9 @@ Result<Input> input_of_form(std::string_view form) {
     Input in;
     Reader r(tree);
     for (auto const* name : {"Action", "Version", "AWSAccessKeyId", "Timestamp"}) r.skip(name);
+    // So botocore says an empty list.
+    for (auto const* name : {"Entries", "AttributeNames", "MessageAttributeNames", "MessageSystemAttributeNames", "TagKeys"})
+        r.skip_empty(name);
     r.take("QueueUrl", in.QueueUrl), r.take("QueueName", in.QueueName), r.take("QueueNamePrefix", in.QueueNamePrefix);
     r.take("QueueOwnerAWSAccountId", in.QueueOwnerAWSAccountId), r.take("NextToken", in.NextToken), r.take("MessageBody", in.MessageBody);
     r.take("MessageGroupId", in.MessageGroupId), r.take("MessageDeduplicationId", in.MessageDeduplicationId);
