@@ -6,6 +6,7 @@ import { QueueNow } from "./queue_now.js";
 import { QueueFrame } from "./queue_one.js";
 import { API, filtersOf, isTaskId, ofQueue, OPERATE, PAGE, queueLink, taskLink, tasksLink } from "./queue_parts.js";
 import { Put } from "./queue_put.js";
+import { Rules } from "./queue_rules.js";
 import { Settings } from "./queue_settings.js";
 import { Task } from "./queue_task.js";
 import { Tasks } from "./queue_tasks.js";
@@ -86,7 +87,8 @@ function Queues({ query }) {
         </table>`}
       <${More} list=${list} noun="queues" />
       ${list.items && !query && html`<p><a href=${tasksLink()}>Tasks of all queues</a></p>${mayOperate && html`<${NewQueue} />`}`}
-    </section>`;
+    </section>
+    ${!query && html`<${Rules} />`}`;
 }
 
 const p95 = (times) => (times.count > 0 ? measured(times.p95_ms) : html`<span class="quiet">–</span>`);

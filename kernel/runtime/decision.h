@@ -125,6 +125,10 @@ struct EffectOptions {
     Duration first_wait = Duration::seconds(1), longest_wait = Duration::hours(1);  // or what Retry-After says, up to a day
     std::int64_t attempts_max = 20;
     std::size_t at_once = 4;  // of one kind
+    // Most of its time it waits for an answer (a feed's next event): it doesn't take one of [server] effect_threads, which others need, but
+    // one of as many beside them as `waiting_effects_max` says, for the whole process.
+    bool waits = false;
 };
+inline constexpr int waiting_effects_max = 16;
 
 }  // namespace gantry

@@ -14,6 +14,7 @@
 #include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
 #include "kernel/runtime/edge_lane.h"
+#include "kernel/runtime/feed.h"
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/runtime/reply.h"
@@ -626,16 +627,6 @@ Done Edge::answer_timely(Asked const& asked, ReplyTo to, http::Deferred deferred
     return [to = std::move(to), held = std::move(held)](Result<Answer> answer) {
         if (auto mine = held->take()) write_outcome(mine->response(), to, answer);
     };
-}
-
-std::optional<Position> Edge::position_of(std::string_view text) {
-    auto const dot = std::min(text.find('.'), text.size());
-    auto const digits = text.substr(std::min(dot + 1, text.size()));
-    Position position = 0;
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
-    bool const number = error == std::errc() && end == digits.data() + digits.size();
-    if (!number || !log::parse_incarnation(text.substr(0, dot))) return {};
-    return position;
 }
 
 Position Edge::last_seen(Host const& host, std::string_view last_event_id) {

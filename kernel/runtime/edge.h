@@ -115,7 +115,6 @@ class Edge final : public http::Handler {
     void on_lanes(std::function<void(Lane&)> act);
     void open_live(Asked const& asked, http::Deferred deferred);
     // The number in a position's text, of whatever history.
-    static std::optional<Position> position_of(std::string_view text);
     bool answer_from_cache(http::Exchange& exchange, EdgeCaller const& caller, Ticket* ticket);
     bool answer_file(http::Exchange& exchange);
     bool answer_document(http::Exchange& exchange);

@@ -52,30 +52,8 @@ Result<std::shared_ptr<Edge::Feed>> Edge::Feed::make(Edge& edge, Asked const& as
     feed->request_id_ = asked.request_id;
     auto const seen = asked.head.header("Last-Event-ID");
     if (feed->form_ == Form::stream && !seen.empty()) input.after = std::string(seen);
-    TRY_VOID(feed->begin_after(input.after.value_or("")));
+    TRY_ASSIGN(feed->began_at_, feed->encoder_.begin_behind(input.after.value_or(""), feed->frame(), feed->text_));
     return feed;
-}
-
-// Sets where to begin, with a gap in front when what was asked for is not there.
-Result<void> Edge::Feed::begin_after(std::string_view after) {
-    auto const begin = host_.log().status().begin;
-    if (after.empty()) return began_at_ = begin - 1, encoder_.start_behind(began_at_), Result<void>{};
-    auto const dot = std::min(after.find('.'), after.size());
-    auto const position = position_of(after);
-    if (!position)
-        return invalid("?after", fmt::format("expected a position as an event's id or `next` gives it (\"{}\")",
-                                             host_.position_text(host_.durable())));
-    bool const ours = after.substr(0, dot) == host_.incarnation();
-    if (ours && *position > host_.log().status().durable)
-        return fail(400, "after_ahead",
-                    fmt::format("after is ahead of this log, which is at {}", host_.position_text(host_.log().status().durable)));
-    began_at_ = *position;
-    encoder_.start_behind(began_at_);
-    if (!ours)
-        encoder_.gap("history", after, begin - 1, frame(), text_);
-    else if (*position + 1 < begin)
-        encoder_.gap("retention", after, begin - 1, frame(), text_);
-    return {};
 }
 
 FeedEncoder::Frame Edge::Feed::frame() const {

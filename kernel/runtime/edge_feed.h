@@ -28,7 +28,6 @@ class Edge::Feed : public std::enable_shared_from_this<Feed> {
    private:
     enum class Form { page, batch, lines, stream };
     Feed(Edge& edge, Asked const& asked);
-    Result<void> begin_after(std::string_view after);
     void step();
     void go_on(bool more);
     Result<std::span<log::BatchView const>> next_run();

@@ -58,7 +58,9 @@ void EffectRunner::poll() {
         due = choose();
     }
     for (auto& ran : again) settle(std::move(ran));
+    bool full = false, waiting_full = false;
     for (auto const& one : due) {
+        if (one.decl->options.waits && parts_.run_waiting ? waiting_full : full) continue;
         {
             std::lock_guard guard(mutex_);
             if (stopping_ || unsettled_.size() >= unsettled_max) return;
@@ -70,10 +72,12 @@ void EffectRunner::poll() {
             --running_;
             idle_.notify_all();
         });
-        if (parts_.run([this, one, leave] { run(one); })) continue;
+        bool const apart = one.decl->options.waits && parts_.run_waiting;
+        if ((apart ? parts_.run_waiting : parts_.run)([this, one, leave] { run(one); })) continue;
         std::lock_guard guard(mutex_);
         under_way_.erase(one.row.id);
-        return;
+        (apart ? waiting_full : full) = true;
+        if (full && (waiting_full || !parts_.run_waiting)) return;
     }
 }
 

@@ -21,6 +21,8 @@ class EffectRunner {
         std::function<client::Reply(client::Request)> send;
         // Runs a task on a worker that is free; false: none is.
         std::function<bool(std::move_only_function<void()>)> run;
+        // The same for effects that wait (EffectOptions::waits); null: `run` does.
+        std::function<bool(std::move_only_function<void()>)> run_waiting = {};
         std::string_view site = {};
         KeepTrace keep_trace = {};  // null: effects aren't traced
         decltype(Outside::mail) mail = {};

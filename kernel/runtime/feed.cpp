@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <set>
-
-#include <algorithm>
 
 #include "kernel/base/varint.h"
 #include "kernel/codec/json.h"
 #include "kernel/runtime/follow_call.h"
+#include "kernel/runtime/masking.h"
 
 namespace gantry::runtime {
 namespace {
@@ -96,6 +97,37 @@ Result<void> FeedEncoder::filter(FeedInput const& input) {
     return {};
 }
 
+std::optional<Position> position_of(std::string_view text) {
+    auto const dot = std::min(text.find('.'), text.size());
+    auto const digits = text.substr(std::min(dot + 1, text.size()));
+    Position position = 0;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position);
+    bool const number = error == std::errc() && end == digits.data() + digits.size();
+    if (!number || !log::parse_incarnation(text.substr(0, dot))) return {};
+    return position;
+}
+
+Result<Position> FeedEncoder::begin_behind(std::string_view after, Frame frame, std::string& out) {
+    auto const status = host_.log().status();
+    if (after.empty()) return position_ = status.begin - 1;
+    auto const asked = position_of(after);
+    if (!asked) {
+        Problem problem{400, "request_invalid", "the request has a fault: see errors"};
+        problem.faults.push_back({"?after", fmt::format("expected a position as an event's id or `next` gives it (\"{}\")",
+                                                        host_.position_text(host_.durable()))});
+        return std::unexpected(std::move(problem));
+    }
+    bool const ours = after.substr(0, std::min(after.find('.'), after.size())) == host_.incarnation();
+    if (ours && *asked > status.durable)
+        return fail(400, "after_ahead", fmt::format("after is ahead of this log, which is at {}", host_.position_text(status.durable)));
+    position_ = *asked;
+    if (!ours)
+        gap("history", after, status.begin - 1, frame, out);
+    else if (*asked + 1 < status.begin)
+        gap("retention", after, status.begin - 1, frame, out);
+    return *asked;
+}
+
 Result<void> FeedEncoder::know(log::BatchView const& batch) {
     if (batch.time != time_) time_ = batch.time, time_text_ = format_time(batch.time);
     if (reader_ && reader_id_ == batch.schemas_id) return {};
@@ -148,6 +180,9 @@ Result<bool> FeedEncoder::take(log::BatchView const& batch, Frame frame, std::ui
         TRY_ASSIGN(bool known, decode(number, payload));
         if (!known) continue;
         auto const alternative = host_.decl().event->ops.index(event_.get());
+        if (masks_personal_)
+            (void)mask(host_.decl().event->alternatives[alternative].type(),
+                       const_cast<void*>(host_.decl().event->ops.inner(event_.get())));
         if (is_wanted(alternative) && is_visible()) append(position_, alternative, frame, out);
     }
     return true;

@@ -30,6 +30,9 @@ struct CloudEvent {
     BOOST_DESCRIBE_CLASS(CloudEvent, (), (specversion, id, source, type, subject, time, data), (), ())
 };
 
+// The position in a text as Gantry-Position gives it; nothing: it is none.
+std::optional<Position> position_of(std::string_view text);
+
 // Turns batches into events, as far as a filter and the viewer's rights let them through. One thread.
 class FeedEncoder {
    public:
@@ -44,6 +47,11 @@ class FeedEncoder {
     // Appends the event that says what is missing: `reason` is "retention" or "history".
     void gap(std::string_view reason, std::string_view after, Position next, Frame frame, std::string& out);
 
+    // Where to begin to read behind `after` ("": what the log begins with), with a gap in front where what was asked for is not there.
+    // 400 "request_invalid", 400 "after_ahead".
+    Result<Position> begin_behind(std::string_view after, Frame frame, std::string& out);
+    // Values that are about a person are left out.
+    void mask_personal() { masks_personal_ = true; }
     // Events carry who caused them, too, as "gantrycaller": for followers.
     void tell_callers() { tells_callers_ = true; }
 
@@ -71,7 +79,7 @@ class FeedEncoder {
     std::uint64_t reader_id_ = 0;
     std::vector<bool> types_;  // by alternative; empty: all
     std::optional<std::string> subject_;
-    bool tells_callers_ = false;
+    bool tells_callers_ = false, masks_personal_ = false;
     std::string subject_now_, time_text_;
     std::string_view caller_;  // of the batch at hand
     Time time_{-1};

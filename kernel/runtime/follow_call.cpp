@@ -129,6 +129,7 @@ Result<void> FollowCall::commit(bool must_record) {
         log::BatchView batch;
         batch.kind = log::BatchKind::checkpoint, batch.time = ctx_.now, batch.caller = ctx_.caller();
         complete(batch);
+        host_.note_effects();
         if (auto appended = host_.parts_.log.append(batch); !appended) {
             if (!letters_.empty()) return undo(std::move(appended.error()));
             return let_go(), std::unexpected(std::move(appended.error()));

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernel/http/message.h"
+#include "kernel/runtime/feed_page.h"
 
 namespace gantry::runtime {
 namespace {
@@ -37,6 +38,14 @@ client::Reply Here::send(client::Request const& asked, std::function<bool()> con
     if (!host.ready()) return refused({503, "service_starting", "the service is reading its log"});
     auto bind = [&](codec::Type const& type, void* out) { return bind_request(match, query, asked.body, false, type, out); };
     Viewer const kernel{Str("gantry"), true};
+    if (match.target->route->feed) {
+        FeedInput input;
+        auto bound = bind(codec::type_of<FeedInput>(), &input);
+        if (!bound) return refused(bound.error());
+        auto page = feed_page(host, kernel, input, stopping);
+        if (!page) return refused(page.error());
+        return {.status = 200, .body = std::move(*page), .tries = 1};
+    }
     Request request{.route = *match.target->route, .viewer = kernel, .bind = bind};
     if (request.route.command) request.idempotency_key = key_of(asked), request.target = target, request.body = asked.body;
     auto const told = std::make_shared<std::promise<Result<Answer>>>();

@@ -9,7 +9,8 @@
 namespace gantry::runtime {
 
 // The services of this process, called without a network: where an effect sends what has a path for a target ("/queue/v1/…"). The caller
-// is the kernel's own, "gantry"; headers other than Idempotency-Key say nothing. Our own routes alone, not those of foreign protocols.
+// is the kernel's own, "gantry"; headers other than Idempotency-Key say nothing. Our own routes and feeds (feed_page.h) alone, not foreign
+// protocols.
 class Here {
    public:
     // Hosts outlive it.

@@ -295,7 +295,7 @@ void Host::became_durable(Position position) {
         }
     }
     watch_.durable(position);
-    if (decl_.outbox && parts_.on_effects) parts_.on_effects();
+    if (decl_.outbox && parts_.on_effects && has_effects_.load(std::memory_order_acquire)) parts_.on_effects();
     {
         std::lock_guard guard(listeners_mutex_);
         for (auto& [number, listener] : listeners_) listener();

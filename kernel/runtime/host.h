@@ -345,6 +345,10 @@ class Host {
     Result<void> rebuild();
     Time due_at(TimerDecl const& timer, Time at) const;
     void note_due();  // under lock_
+    // Under lock_, when more is recorded: whether there are effects at all, so that most durable groups wake nobody for them.
+    void note_effects() {
+        if (decl_.outbox) has_effects_.store(decl_.outbox(state_.service.get()).size() > 0, std::memory_order_release);
+    }
     History::Parts history_parts();
     Result<Folded> restore(Progress const& progress);
     Result<void> measure_memory();
@@ -368,6 +372,7 @@ class Host {
     std::atomic<int> segments_kept_ = 0;
     std::atomic<std::uint64_t> memory_bytes_ = 0;
     std::atomic<bool> ready_ = false;
+    std::atomic<bool> has_effects_ = true;
     std::atomic<bool> memory_full_ = false;
     bool stopped_ = false;     // under lock_: apply broke its promise three times in a row
     int broken_promises_ = 0;  // under lock_

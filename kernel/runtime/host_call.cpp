@@ -208,6 +208,7 @@ Result<void> HostCall::end_write(codec::Type const& reply, void const* value, in
         // Before it is appended: from then on it may be durable.
         bool const wakes = host_.waiting_.any() && !touched_.empty();
         if (is_watched_) host_.watch_.changed(ctx_.next + count_ - 1, wakes ? touched_ : std::move(touched_));
+        host_.note_effects();
         auto last = append(reply, value, status);
         if (!last) return undo(std::move(last.error()));
         if (wakes) host_.waiting_.touch(touched_);

@@ -591,8 +591,15 @@ class Process {
         if (!outside_) outside_.emplace("", client::Options{.retries = 0});
         served.effects = std::make_unique<EffectRunner>(EffectRunner::Parts{
             *served.host, clock_, [this, &tenant](client::Request request) { return send_for(tenant, std::move(request)); },
-            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); }, served.site, keep_trace(),
+            [this](std::move_only_function<void()> task) { return workers_->try_run(std::move(task)); },
+            [this](std::move_only_function<void()> task) { return waiting_workers().try_run(std::move(task)); }, served.site, keep_trace(),
             mail_sink()});
+    }
+    // Made when the first effect that waits is to run. By the thread that polls.
+    Workers& waiting_workers() {
+        if (!waiting_workers_)
+            waiting_workers_.emplace(waiting_effects_max, [this] { each_served([this](Served& any) { ask_for_effects(any); }); });
+        return *waiting_workers_;
     }
     // What has a path for a target goes to a service of the same site, without a network, or to where [server] elsewhere says that it is.
     client::Reply send_for(Tenant& tenant, client::Request request) {
@@ -661,7 +668,7 @@ class Process {
         each_served([](Served& served) {
             if (served.effects) served.effects->stop();
         });
-        workers_.reset();
+        workers_.reset(), waiting_workers_.reset();
         finish_reports();
         Result<void> outcome;
         for (auto& tenant : tenants_)
@@ -709,6 +716,7 @@ class Process {
     std::deque<Tenant> tenants_;
     std::optional<client::Session> outside_;  // what effects call through
     std::optional<Workers> workers_;          // that run effects
+    std::optional<Workers> waiting_workers_;  // that run those which wait
     std::optional<Backups> backups_;
     std::optional<Scrubs> scrubs_;
     // That write the log; that serve; that keep house; that rebuild; that follow; that copy and check; that write and deliver reports.

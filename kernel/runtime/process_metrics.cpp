@@ -2,6 +2,8 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "kernel/codec/json.h"
@@ -179,6 +181,42 @@ void write_text(observe::MetricsWriter& w, Measured const& m) {
     family(MetricKind::counter, "gantry_text_rebuilds_total", "How often the full-text index was made anew.", &TextTold::rebuilds);
 }
 
+// What services tell of themselves: a family over all sites, in the order in which they come.
+void write_own(observe::MetricsWriter& w, Measured const& m) {
+    struct Row {
+        std::string_view site;
+        OwnMetric metric;
+    };
+    std::vector<std::vector<Row>> families;
+    for (auto& tenant : m.tenants)
+        for (auto& served : tenant.served) {
+            auto& host = *served.host;
+            if (!host.decl().metrics || !host.ready()) continue;
+            std::vector<OwnMetric> told;
+            Position at = 0;
+            host.look(Viewer{Str("gantry"), true}, at,
+                      [&](void const* state) { return told = host.decl().metrics(state, m.clock.wall()), true; });
+            for (auto& metric : told) {
+                auto same = std::ranges::find_if(families, [&](auto const& rows) { return rows[0].metric.name == metric.name; });
+                if (same == families.end()) same = families.insert(same, std::vector<Row>());
+                same->push_back({tenant.name, std::move(metric)});
+            }
+        }
+    for (auto const& rows : families) {
+        auto const& first = rows[0].metric;
+        w.family(first.kind == OwnMetricKind::counter ? MetricKind::counter : MetricKind::gauge, first.name, first.help);
+        for (auto const& [site, metric] : rows)
+            for (auto const& sample : metric.samples) {
+                std::vector<observe::Label> labels{{"site", site}};
+                for (auto const& [name, value] : sample.labels) labels.push_back({name, value});
+                if (auto const whole = std::int64_t(sample.value); std::abs(sample.value) < 1e15 && double(whole) == sample.value)
+                    w.sample(observe::Labels(labels), whole);
+                else
+                    w.sample(observe::Labels(labels), sample.value);
+            }
+    }
+}
+
 void write_live(observe::MetricsWriter& w, Measured const& m) {
     std::vector<std::pair<std::string_view, Edge::LiveCounts>> rows;
     for (auto& tenant : m.tenants) rows.emplace_back(tenant.name, tenant.edge->live_counts());
@@ -268,6 +306,7 @@ std::string metrics_text(Measured const& m, observe::MetricsFormat format) {
     write_followers(w, m);
     write_effects(w, m);
     write_text(w, m);
+    write_own(w, m);
     write_live(w, m);
     if (m.log) {
         auto const lost = m.log->lost();

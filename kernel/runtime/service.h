@@ -258,6 +258,8 @@ ServiceDecl declare() {
     }
     if constexpr (requires(State const& s) { Service::needs(s); })
         decl.needs = [](void const* s) -> std::optional<Position> { return Service::needs(*static_cast<State const*>(s)); };
+    if constexpr (requires(State const& s, Time now) { Service::metrics(s, now); })
+        decl.metrics = [](void const* s, Time now) { return Service::metrics(*static_cast<State const*>(s), now); };
     name_scopes(decl);
     return decl;
 }

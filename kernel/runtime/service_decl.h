@@ -13,6 +13,7 @@
 #include "kernel/runtime/decision.h"
 #include "kernel/runtime/foreign.h"
 #include "kernel/runtime/outbox.h"
+#include "kernel/runtime/own_metrics.h"
 #include "kernel/state/portable.h"
 #include "kernel/text/index.h"
 
@@ -198,6 +199,8 @@ struct ServiceDecl {
     std::vector<OwnPort> own_ports;                      // foreign HTTP protocols at the root of a listener of their own
     // The oldest position that the service still has to look at before retention may cut it; nothing: none. Null: none.
     std::optional<Position> (*needs)(void const* state) = nullptr;
+    // What it tells of itself at /metrics. Null: nothing.
+    std::vector<OwnMetric> (*metrics)(void const* state, Time now) = nullptr;
 };
 
 }  // namespace runtime

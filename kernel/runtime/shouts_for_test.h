@@ -137,6 +137,11 @@ struct Service {
             },
             e);
     }
+    static std::vector<OwnMetric> metrics(State const& s, Time) {
+        MetricSample const loud{{{"loud", "y\"es"}}, double(s.shouts.size())}, quiet{{{"loud", "no"}}, 0.5};
+        return {{OwnMetricKind::gauge, "gantry_shouts_shouts", "Shouts by loudness.", {loud, quiet}},
+                {OwnMetricKind::counter, "gantry_shouts_shouted_total", "Shouts.", {{{}, double(s.shouts.size())}}}};
+    }
     static std::vector<Route> routes() {
         return {route<Service>(V1, "POST", "/", &shout, Scope{"shouts:write"}, Doc{"Shout."}),
                 route<Service>(V1, "GET", "/search", &find, &found, Scope{"shouts:read"}, Doc{"Shouts with these words, newest first."}),

@@ -464,7 +464,11 @@ TEST_F(TextProcess, FindsTellsForgetsAndGoesOn) {
     shout("one of ann", "ann@example.org");
     auto const position = shout("two of bob", "bob@example.org");
     EXPECT_NE(search("mail:ann", position).body.find("one of ann"), std::string::npos);
-    EXPECT_NE(send("GET", "/metrics").body.find(R"(gantry_text_lag_events{site="main",service="shouts"} 0)"), std::string::npos);
+    auto const metrics = send("GET", "/metrics").body;
+    for (auto const* line :
+         {R"(gantry_text_lag_events{site="main",service="shouts"} 0)", R"(gantry_shouts_shouts{site="main",loud="y\"es"} 2)",
+          R"(gantry_shouts_shouts{site="main",loud="no"} 0.5)", R"(gantry_shouts_shouted_total{site="main"} 2)"})
+        EXPECT_NE(metrics.find(line), std::string::npos) << line;
     EXPECT_NE(send("GET", "/_gantry/v1/status").body.find(R"("text":{"state":"caught_up","documents":2)"), std::string::npos);
     EXPECT_TRUE(std::filesystem::exists(data_ + "/main/shouts/text/iamglass"));
     EXPECT_EQ(send("POST", "/_gantry/v1/erasures", R"({"name":"ann@example.org"})").status, 200);

@@ -80,6 +80,9 @@ class BenchOfOne {
     // Who takes mails of effects; until it is told they fail for want of one.
     using TakeMail = std::function<void(std::string_view to, std::string_view subject, std::string_view text)>;
     void mails(TakeMail take) { mails_ = std::move(take); }
+    // What another service of its site is told that calls this one by a path: for the `outside` of that one. Nobody waits: time stands
+    // still.
+    client::Reply answer(client::Request request);
     // Does the effects that are due, and those that their outcomes ask for.
     void run_effects();
     // Has this service take what it follows of another one, until it has caught up, or an event needs an operator.

@@ -104,7 +104,7 @@ struct Service {
                 route<Service>(V1, "GET", "/letters/{id}", &show, Scope{"letters:read"}, Doc{"Read what became of a letter."})};
     }
     static std::vector<EffectKind> effects() {
-        return {effect<Service>(&send, &sent, {.attempts_max = 4, .at_once = 2}), effect<Service>(&ring)};
+        return {effect<Service>(&send, &sent, {.attempts_max = 4, .at_once = 2}), effect<Service>(&ring, nullptr, {.waits = true})};
     }
 };
 
@@ -141,6 +141,33 @@ class Effects : public ::testing::Test {
     std::map<std::string, int> posted;
     std::vector<std::string> keys;
 };
+
+TEST_F(Effects, ThoseThatWaitTakeNoThreadOfTheOthers) {
+    write("l_1", "bell");
+    std::vector<std::string> ran;
+    auto const on = [&](std::string name, bool free) {
+        return [&ran, name = std::move(name), free](std::move_only_function<void()> task) {
+            if (free) ran.push_back(name), task();
+            return free;
+        };
+    };
+    auto const send = [](client::Request) { return answer(200, "r"); };
+    auto const runner = [&](bool workers_free, bool waiting_free) {
+        return runtime::EffectRunner::Parts{.host = h.host(),
+                                            .clock = h.clock(),
+                                            .send = send,
+                                            .run = on("worker", workers_free),
+                                            .run_waiting = on("waiting", waiting_free)};
+    };
+    runtime::EffectRunner(runner(false, true)).poll();
+    EXPECT_EQ(ran, std::vector<std::string>{"waiting"});
+    EXPECT_EQ(pending().items.at(0).kind, "send_letter");
+    write("l_2", "bell"), write("l_3", "ann");
+    runtime::EffectRunner(runner(true, false)).poll();
+    EXPECT_EQ(ran, (std::vector<std::string>{"waiting", "worker", "worker"})) << "a full house of those that wait holds no letter up";
+    EXPECT_EQ(pending("?kind=ring_bell").items.size(), 1u);
+    EXPECT_EQ(pending("?kind=send_letter").items.size(), 1u) << "two letters at once, as they say";
+}
 
 TEST_F(Effects, AreDoneOnceAndTheOutcomeIsTheServices) {
     write("l_1", "ann");

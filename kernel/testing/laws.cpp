@@ -103,6 +103,11 @@ std::vector<log::Position> Laws::places() {
 void Laws::folds_are_equal() {
     auto const& ops = bench_.decl_.state;
     auto const live = bench_.host_->digest();
+    if (is_cut()) {
+        bench_.restart();
+        EXPECT_EQ(bench_.host_->digest(), live) << "law 1: folding what retention left, from its baseline on, gives another state";
+        return;
+    }
     auto const ends = places();
     auto folded = ops.create();
     log::Position at = 0;
@@ -162,6 +167,7 @@ void Laws::reads_are_steady() {
 
 // What was told of a moment when it was now is told of it later; here: by a fold of its own.
 void Laws::the_past_stands() {
+    if (is_cut()) return;
     auto const ends = places();
     auto const step = std::max<std::size_t>(1, ends.size() / pasts_max);
     auto const reads = bench_.reads_;

@@ -172,31 +172,18 @@ struct TaskPayload {
     std::optional<codec::RawJson> data;
 };
 RECORD(TaskPayload, resource, type, fence, data);
-struct TaskUnique {
-    std::string key, mode;
-};
-RECORD(TaskUnique, key, mode);
-struct NewTask {
-    TaskPayload payload;
-    Str key;
-    TaskUnique unique;
-    std::int64_t delay_ms = 0;
-};
-RECORD(NewTask, payload, key, unique, delay_ms);
 
 }  // namespace
 
-// The first task makes its queue.
 Result<TaskPut> put_clean_task(PutCleanTask const& args, Outside& outside) {
-    NewTask task{{args.resource, args.type, args.fence, {}},
-                 args.resource,
-                 {fmt::format("{}/{}", args.resource.view(), args.fence), "single_flight"},
-                 args.delay_ms};
-    if (!args.data.empty()) task.payload.data = codec::RawJson{args.data};
-    TRY_ASSIGN(auto const reply,
-               outside.call(json_request("POST", "/queue/v1/queues/" + escaped(args.queue) + "/tasks", codec::to_json(task))));
-    auto const tree = codec::JsonTree::read(reply.body);
-    return TaskPut{tree ? std::string(tree->root()["id"].text()) : std::string()};
+    TaskPayload payload{args.resource, args.type, args.fence, {}};
+    if (!args.data.empty()) payload.data = codec::RawJson{args.data};
+    return queue::enqueue({.queue = args.queue.str(),
+                           .payload = codec::to_json(payload),
+                           .key = args.resource.str(),
+                           .unique = fmt::format("{}/{}", args.resource.view(), args.fence),
+                           .delay_ms = args.delay_ms},
+                          outside);
 }
 
 std::vector<Event> clean_task_put(State const& s, PutCleanTask const& args, Result<TaskPut> const& put, Ctx const&) {

@@ -1,5 +1,6 @@
 #pragma once
 #include "services/pool/desk.h"
+#include "services/queue/contract.h"
 
 // The way of a resource from its holder back to free: dirty, cleaned by a worker, verified.
 namespace gantry::pool {
@@ -58,10 +59,7 @@ Result<CleaningReply> clean_failed(State const& s, CleaningFault const& in, Ctx 
 void fail_cleaning(Desk& desk, std::uint32_t resource, Reason const& reason);
 
 // EFFECTS.
-struct TaskPut {
-    std::string task;
-};
-RECORD(TaskPut, task);
+using queue::TaskPut;
 Result<TaskPut> put_clean_task(PutCleanTask const& args, Outside& outside);
 std::vector<Event> clean_task_put(State const& s, PutCleanTask const& args, Result<TaskPut> const& put, Ctx const& cx);
 struct Verdict {

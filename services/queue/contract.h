@@ -1,7 +1,8 @@
 #pragma once
+#include "services/queue/enqueue.h"
 #include "services/queue/facts.h"
 
-// What other services may know of the queue: its name and its facts.
+// What other services may know of the queue: its name, its facts, and how an effect puts a task into it.
 namespace gantry::queue {
 
 struct Source {

@@ -191,8 +191,96 @@ struct UniqueFreed {
 };
 RECORD(UniqueFreed, unique);
 
-using Event = std::variant<QueueSet, QueuePaused, QueueDropped, Put, Edited, Reserved, Extended, Completed, Failed, Released, Buried,
-                           Kicked, Moved, Deleted, CancelAsked, Ripened, Forgotten, KeyFreed, QueueFreed, UniqueFreed>;
+// The content of a task that stays long, written once more before retention cuts the log (keep.h).
+struct KeptOn {
+    TaskId id;
+    Content content;
+};
+RECORD(KeptOn, id, content);
+// Of tasks up to number `upto`, and of what was written once more up to `again`, the contents are …
+struct Judging {  // … written once more
+    std::uint64_t upto = 0;
+    std::uint64_t again = 0;  // position
+};
+RECORD(Judging, upto, again);
+struct Judged {  // … of no more concern: written once more, or gone
+    std::uint64_t upto = 0;
+    std::uint64_t again = 0;
+};
+RECORD(Judged, upto, again);
+struct ContentAt {
+    TaskId task;
+    std::uint64_t position = 0;  // of the event that holds it
+};
+RECORD(ContentAt, task, position);
+struct KeepSome {
+    std::vector<ContentAt> contents;
+};
+RECORD(KeepSome, contents);
+
+// What becomes of the events of another service (rules.h).
+using RuleName = Text<1, 100>;    // letters, digits and - _ .
+using SourceText = Text<1, 500>;  // "/tracker", or the URL of a feed: "http://host:8080/tracker/v1/events"
+using EventType = Text<1, 100>;   // "reported"
+using Pointer = Text<1, 200>;     // a JSON pointer into an event: "/subject", "/data/package"
+enum class RulePayload : std::uint8_t { event, data };
+ENUM(RulePayload, event, data);
+struct RuleSettings {
+    SourceText source;
+    std::vector<EventType> types;
+    Text<0, 500> subject;  // empty: of any
+    QueueName queue;
+    RulePayload payload = RulePayload::event;  // the whole event, or its data alone
+    std::optional<Pointer> key_from, group_from;
+    std::vector<Tag> tags;
+    std::vector<Pointer> tags_from;
+    std::uint32_t priority = priority_default;
+    Millis delay_ms = 0;
+    bool paused = false;
+};
+RECORD(RuleSettings, source, types, subject, queue, payload, key_from, group_from, tags, tags_from, priority, delay_ms, paused);
+
+struct RuleSet {
+    RuleName rule;
+    RuleSettings settings;
+    std::optional<Text<0, 100>> after;  // where it goes on; absent: where it was
+};
+RECORD(RuleSet, rule, settings, after);
+struct RuleDropped {
+    RuleName rule;
+};
+RECORD(RuleDropped, rule);
+struct RuleAsked {  // its source is being read
+    RuleName rule;
+};
+RECORD(RuleAsked, rule);
+struct RuleRead {
+    RuleName rule;
+    Text<0, 100> after, end;  // positions: up to which events were taken; where the source was
+    std::uint64_t tasks = 0;  // that were put
+    std::optional<Time> last_event_at;
+    Time again_at;
+};
+RECORD(RuleRead, rule, after, end, tasks, last_event_at, again_at);
+struct RuleFailed {
+    RuleName rule;
+    Text<0, 100> code;
+    Reason detail;
+    std::optional<Time> retry_at;  // absent: it waits for an operator
+};
+RECORD(RuleFailed, rule, code, detail, retry_at);
+struct ReadSource {
+    RuleName rule;
+    std::uint64_t epoch = 0;  // position of the RuleSet that it is of
+    Text<0, 100> after;
+    RuleSettings settings;
+};
+RECORD(ReadSource, rule, epoch, after, settings);
+
+using Event =
+    std::variant<QueueSet, QueuePaused, QueueDropped, Put, Edited, Reserved, Extended, Completed, Failed, Released, Buried, Kicked, Moved,
+                 Deleted, CancelAsked, Ripened, Forgotten, KeyFreed, QueueFreed, UniqueFreed, KeptOn, Judging, Judged, Effect<KeepSome>,
+                 EffectOutcome, RuleSet, RuleDropped, RuleAsked, RuleRead, RuleFailed, Effect<ReadSource>>;
 
 // Letters, digits and the signs that beanstalkd's tubes may have, not beginning with a '-'.
 bool is_queue_name(std::string_view name);

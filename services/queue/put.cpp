@@ -9,17 +9,6 @@ Problem wrong(std::string code, std::string pointer, std::string detail) {
     return {422, std::move(code), detail, {{std::move(pointer), detail}}};
 }
 
-Result<void> check_tags(std::vector<Tag> const& tags) {
-    if (tags.size() > tags_max) return fail(wrong("tags_invalid", "/tags", "a task has at most " + std::to_string(tags_max) + " tags"));
-    for (std::size_t i = 0; i < tags.size(); ++i) {
-        auto const at = "/tags/" + std::to_string(i);
-        if (std::string_view(tags[i]).contains('\n')) return fail(wrong("tags_invalid", at, "a tag is one line"));
-        if (std::find(tags.begin(), tags.begin() + std::ptrdiff_t(i), tags[i]) != tags.begin() + std::ptrdiff_t(i))
-            return fail(wrong("tags_invalid", at, "this tag is there twice"));
-    }
-    return {};
-}
-
 Result<std::optional<Time>> due_of(NewTask const& in, QueueSettings const& settings, Time now) {
     if (in.delay_ms && in.due_at) return fail(wrong("due_twice", "/due_at", "say delay_ms or due_at, not both"));
     std::optional<Time> due = now + Duration::millis(settings.delay_ms);
@@ -38,6 +27,17 @@ Emit<PutReply, Event> existing(State const& s, std::uint64_t number, PutOutcome 
 }
 
 }  // namespace
+
+Result<void> check_tags(std::vector<Tag> const& tags) {
+    if (tags.size() > tags_max) return fail(wrong("tags_invalid", "/tags", "a task has at most " + std::to_string(tags_max) + " tags"));
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+        auto const at = "/tags/" + std::to_string(i);
+        if (std::string_view(tags[i]).contains('\n')) return fail(wrong("tags_invalid", at, "a tag is one line"));
+        if (std::find(tags.begin(), tags.begin() + std::ptrdiff_t(i), tags[i]) != tags.begin() + std::ptrdiff_t(i))
+            return fail(wrong("tags_invalid", at, "this tag is there twice"));
+    }
+    return {};
+}
 
 Result<void> check_queue_name(std::string_view name, std::string_view pointer) {
     if (is_queue_name(name)) return {};

@@ -55,6 +55,8 @@ Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& 
 
 // 422 "queue_name_invalid".
 Result<void> check_queue_name(std::string_view name, std::string_view pointer = "/queue");
+// 422 "tags_invalid".
+Result<void> check_tags(std::vector<Tag> const& tags);
 // What a request says of its content. 422 with the member that is wrong.
 Result<Content> content_of(NewTask const& in, std::int64_t payload_bytes_max);
 

@@ -1,6 +1,9 @@
 #include "services/queue/queue.h"
 
 #include "services/queue/beanstalkd.h"
+#include "services/queue/keep.h"
+#include "services/queue/metrics.h"
+#include "services/queue/rules.h"
 #include "services/queue/sqs.h"
 
 namespace gantry::queue {
@@ -9,7 +12,26 @@ std::vector<std::pair<std::string_view, std::string_view>> Service::settings_doc
     return {{"history", "How long the log keeps what became of tasks that have ended, as 30d. Not set: for ever."},
             {"beanstalkd_listen", "ADDR:PORT where beanstalkd's protocol is spoken, as 127.0.0.1:11300. Empty: nowhere."},
             {"beanstalkd_caller", "Whose scopes count for those who come there: the name of a caller. Empty: nobody's."},
-            {"sqs_listen", "ADDR:PORT where SQS is spoken, as 127.0.0.1:9324. Empty: nowhere but below /queue/sqs of every listener."}};
+            {"sqs_listen", "ADDR:PORT where SQS is spoken, as 127.0.0.1:9324. Empty: nowhere but below /queue/sqs of every listener."},
+            {"rule_sources",
+             "Whose events rules may make tasks of: services of this site, as /tracker, or URLs of feeds, as "
+             "http://host:8080/tracker/v1/events. "
+             "Whoever has queue:read sees the payloads."}};
+}
+
+std::vector<OwnMetric> Service::metrics(State const& s, Time now) {
+    auto out = queue::metrics(s, now);
+    rule_metrics(s, out);
+    return out;
+}
+
+std::optional<Position> Service::needs(State const& s) { return oldest_content(s); }
+std::vector<Event> Service::tick(State const& s, Ctx const& cx) { return keep_some_on(s, cx); }
+
+std::vector<EffectKind> Service::effects() {
+    return {effect<Service>(&write_again, &written_again, {.at_once = 1}),
+            effect<Service>(&read_source, &source_read,
+                            {.timeout = Duration::seconds(60), .at_once = std::size_t(waiting_effects_max), .waits = true})};
 }
 
 std::vector<LineProtocol> Service::lines() { return {beanstalkd::protocol()}; }
@@ -22,6 +44,7 @@ std::vector<Timer> Service::timers() {
         timer<Service, &State::slow_lanes>(&lane_free),
         timer<Service, &State::slow_queues>(&queue_free),
         timer<Service, &State::windows>(&unique_free),
+        timer<Service, &State::rules_due>(&rule_due),
     };
 }
 
@@ -58,17 +81,16 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "DELETE", "/tasks/{id}", &delete_task, operate, Doc{"Delete a task that nobody has."}),
         route<Service>(V1, "POST", "/tasks/{id}/move", &move, operate, Doc{"Into another queue."}),
         route<Service>(V1, "POST", "/tasks/{id}/kick", &kick_task, operate, Doc{"Make a buried, dead or delayed one ready."}),
+        route<Service>(V1, "GET", "/rules", &list_rules, read, Doc{"The rules by which events of other services become tasks."}),
+        route<Service>(V1, "GET", "/rules/{rule}", &show_rule, read, Doc{"One rule: how far it is, and what is wrong."}),
+        route<Service>(V1, "PUT", "/rules/{rule}", &set_rule, operate, Doc{"Make events of another service tasks of a queue."}),
+        route<Service>(V1, "DELETE", "/rules/{rule}", &drop_rule, operate, Doc{"Follow that service no longer by this rule."}),
+        route<Service>(V1, "POST", "/rules/{rule}/pause", &pause_rule, operate, Doc{"Take no more events until it is resumed."}),
+        route<Service>(V1, "POST", "/rules/{rule}/resume", &resume_rule, operate, Doc{"Go on, where it was or elsewhere."}),
         route<Service>(V1, "POST", "/tasks/{id}/cancel", &cancel, operate, Doc{"Delete it, or ask its worker to stop."}),
     };
     for (auto& route : sqs::routes()) ours.push_back(std::move(route));
     return ours;
-}
-
-std::optional<Position> Service::needs(State const& s) {
-    std::optional<Position> oldest;
-    for (std::size_t slot = 0; slot < s.tasks.size(); ++slot)
-        if (auto const& t = s.tasks[slot]; t.number != 0 && (!oldest || t.content < *oldest)) oldest = t.content;
-    return oldest;
 }
 
 }  // namespace gantry::queue

@@ -7,8 +7,9 @@ namespace gantry::queue {
 struct Settings {
     std::optional<Duration> history;
     Text<0, 100> beanstalkd_listen, beanstalkd_caller, sqs_listen;
+    std::vector<std::string> rule_sources;
 };
-RECORD(Settings, history, beanstalkd_listen, beanstalkd_caller, sqs_listen);
+RECORD(Settings, history, beanstalkd_listen, beanstalkd_caller, sqs_listen, rule_sources);
 
 struct Service {
     using State = queue::State;
@@ -20,9 +21,11 @@ struct Service {
     static std::vector<Timer> timers();
     static std::vector<LineProtocol> lines();
     static std::vector<OwnPort> own_ports() { return {{"sqs"}}; }
+    static std::vector<EffectKind> effects();
+    static std::vector<Event> tick(State const& s, Ctx const& cx);
     static std::vector<std::pair<std::string_view, std::string_view>> settings_docs();
-    // The oldest event that holds the content of a task.
     static std::optional<Position> needs(State const& s);
+    static std::vector<OwnMetric> metrics(State const& s, Time now);
     static std::optional<Duration> retention(Settings const& settings) { return settings.history; }
 };
 

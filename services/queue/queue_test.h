@@ -13,6 +13,7 @@ inline constexpr Time noon{1'767'268'800'000'000};  // 2026-01-01T12:00:00Z
 class Queue : public Harness<Service> {
    public:
     Queue() { clock().set_wall(noon); }
+    explicit Queue(Settings const& settings) : Harness(settings) { clock().set_wall(noon); }
 
     // `more`: members of the request, as R"("priority":1)".
     Said put(std::string const& more = "", std::string const& queue = "mail") {

@@ -292,6 +292,7 @@ void State::remove(std::uint32_t slot, Time now) {
     ages.erase(slot, by_age());
     by_number.erase(mix64(t.number), slot);
     changed(t);
+    forget_content(tasks.mut(slot));
     tasks.mut(slot) = {};
     free_tasks.push_back(slot);
     drop_lane_if_unused(t.lane);
@@ -482,7 +483,7 @@ void State::apply(Edited const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
     auto const number = tasks[slot].queue;
-    if (e.content) tasks.mut(slot).content = at.position;
+    if (e.content) set_content(slot, at);
     if (e.priority) {
         erase_place(slot);
         TaskRow& t = tasks.mut(slot);

@@ -14,7 +14,7 @@ ENUM(TaskState, ready, delayed, behind, leased, buried, dead, done);
 inline constexpr std::size_t task_states = 7;
 constexpr bool is_aside(TaskState s) { return s == TaskState::buried || s == TaskState::dead || s == TaskState::done; }
 
-enum TaskFlags : std::uint8_t { task_cancel = 1 };
+enum TaskFlags : std::uint8_t { task_cancel = 1, task_again = 2 };  // task_again: its content stands in `again`
 
 struct TaskRow {
     std::uint64_t number = 0;   // 0: this slot is free
@@ -133,6 +133,32 @@ struct WorkerRow {
 };
 RECORD(WorkerRow, worker, running, seen);
 
+// A content that isn't that of a Put: it was edited, or written once more (keep.h).
+struct Again {
+    std::uint64_t position = 0;
+    std::int64_t at_us = 0;
+    std::uint64_t task = 0;
+    auto operator<=>(Again const&) const = default;
+};
+RECORD(Again, position, at_us, task);
+struct KeepingRow {
+    std::uint64_t judged = 0, judging = 0;  // numbers of tasks
+    std::uint64_t judging_again = 0;        // position; 0: none
+};
+RECORD(KeepingRow, judged, judging, judging_again);
+
+struct RuleRow {
+    RuleSettings settings;
+    std::uint64_t epoch = 0;                // position of the event that set it: what was asked for before counts no more
+    std::string after, end;                 // positions in the source
+    std::uint64_t tasks = 0, failures = 0;  // failures: in a row
+    std::optional<Time> read_at, last_event_at;
+    std::string code, detail;  // of what is wrong; empty: nothing
+    std::optional<Time> failed_since, retry_at;
+    bool complete = false;  // of the last reading: the source had no more
+};
+RECORD(RuleRow, settings, epoch, after, end, tasks, failures, read_at, last_event_at, code, detail, failed_since, retry_at, complete);
+
 struct State {
     state::Marks available;  // of a queue, by the hash of its name: something may be taken that could not before
     Table<Str, QueueRow> queues;
@@ -167,6 +193,12 @@ struct State {
     state::Tally times;                       // histograms (times.h)
     state::Chunked<std::uint64_t> next_;      // [0]: numbers given to tasks, [1]: to queues
 
+    state::Ordered<Again> again;               // by position
+    Table<std::uint32_t, KeepingRow> keeping;  // of one row
+    Outbox outbox;
+    Table<RuleName, RuleRow> rules;
+    Due<RuleName> rules_due;  // when their sources are read
+
     Due<std::uint64_t> due;                               // delayed
     Due<std::uint64_t> deadlines;                         // of leases
     Due<std::uint64_t> kept;                              // done and dead ones, and others of a queue that says keep_ms
@@ -192,6 +224,15 @@ struct State {
     void apply(KeyFreed const& e, At const& at);
     void apply(QueueFreed const& e, At const& at);
     void apply(UniqueFreed const& e, At const& at);
+    void apply(KeptOn const& e, At const& at);
+    void apply(Judging const& e);
+    void apply(Judged const& e);
+    void apply(EffectOutcome const& e);
+    void apply(RuleSet const& e, At const& at);
+    void apply(RuleDropped const& e);
+    void apply(RuleAsked const& e);
+    void apply(RuleRead const& e, At const& at);
+    void apply(RuleFailed const& e, At const& at);
 
     static constexpr std::uint32_t none = state::HashIndex::none;
     // --- lookups -----------------------------------------------------------------------------------------------------------------
@@ -275,9 +316,13 @@ struct State {
     void note_delay(std::uint32_t slot, std::optional<Time> due, Time now);
     void count_time(std::uint32_t queue, bool run, std::int64_t us, Time now);
     void changed(TaskRow const& task);
+    // Its content lies at another position than that of its Put; or is nobody's any more.
+    void set_content(std::uint32_t slot, At const& at);
+    void forget_content(TaskRow& task);
 };
 STATE(State, available, queues, queue_names, tasks_changed, tasks, free_tasks, by_number, places, ages, groups, tagged, keys, group_names,
       unique_names, tags, tag_sets, lanes, free_lanes, lane_index, lanes_of, active, group_rows, free_groups, group_index, uniques,
-      free_uniques, unique_index, leases, traces, courses, workers, times, next_, due, deadlines, kept, slow_lanes, slow_queues, windows);
+      free_uniques, unique_index, leases, traces, courses, workers, times, next_, again, keeping, outbox, rules, rules_due, due, deadlines,
+      kept, slow_lanes, slow_queues, windows);
 
 }  // namespace gantry::queue

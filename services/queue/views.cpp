@@ -9,26 +9,6 @@ constexpr std::size_t examined_max = 20'000;  // rows of one list, under the ser
 constexpr std::size_t read_max = 2'000;       // payloads of one search
 constexpr std::size_t ahead_max = 10'000;
 
-Times times_of(State const& s, QueueRow const& queue, TimeOf of) {
-    std::vector<std::uint64_t> counts(time_buckets);
-    Times out;
-    for (auto hour : {queue.hour, queue.hour - 1})
-        for (std::uint64_t b = 0; b < time_buckets; ++b) {
-            auto const n = std::uint64_t(s.times[time_cell(queue.number, of, hour, b)]);
-            counts[b] += n, out.count += n;
-        }
-    auto percentile = [&](double p) {
-        auto left = std::uint64_t(p * double(out.count));
-        for (std::uint64_t b = 0; b < time_buckets; ++b) {
-            if (counts[b] > left) return double(time_bucket_end(b)) / 1000;
-            left -= counts[b];
-        }
-        return 0.0;
-    };
-    out.p50_ms = percentile(0.50), out.p95_ms = percentile(0.95), out.p99_ms = percentile(0.99);
-    return out;
-}
-
 QueueView view_of(State const& s, QueueRow const& row, Time now) {
     QueueView out;
     out.queue = row.name.str(), out.paused = row.paused, out.paused_until = row.paused_until;
@@ -77,6 +57,26 @@ std::optional<std::string> held_back(QueueRow const& queue, LaneRow const& lane,
 }
 
 }  // namespace
+
+Times times_of(State const& s, QueueRow const& queue, TimeOf of) {
+    std::vector<std::uint64_t> counts(time_buckets);
+    Times out;
+    for (auto hour : {queue.hour, queue.hour - 1})
+        for (std::uint64_t b = 0; b < time_buckets; ++b) {
+            auto const n = std::uint64_t(s.times[time_cell(queue.number, of, hour, b)]);
+            counts[b] += n, out.count += n;
+        }
+    auto percentile = [&](double p) {
+        auto left = std::uint64_t(p * double(out.count));
+        for (std::uint64_t b = 0; b < time_buckets; ++b) {
+            if (counts[b] > left) return double(time_bucket_end(b)) / 1000;
+            left -= counts[b];
+        }
+        return 0.0;
+    };
+    out.p50_ms = percentile(0.50), out.p95_ms = percentile(0.95), out.p99_ms = percentile(0.99);
+    return out;
+}
 
 Result<QueueView> show_queue(State const& s, ByQueue const& in, Ctx const& cx) {
     TRY_ASSIGN(auto const* row, queue_named(s, in.queue));

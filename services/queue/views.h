@@ -10,6 +10,7 @@ struct Times {  // of what started or ended in this hour and the one before
     double p50_ms = 0, p95_ms = 0, p99_ms = 0;  // upper bounds, to a quarter of a doubling
 };
 RECORD(Times, count, p50_ms, p95_ms, p99_ms);
+Times times_of(State const& s, QueueRow const& queue, TimeOf of);
 struct Counts {
     std::uint64_t ready = 0, delayed = 0, behind = 0, leased = 0, buried = 0, dead = 0, done = 0;
 };

@@ -139,6 +139,7 @@ Result<Emit<FoundLeases, Event>> reserve_task(State const& s, ReserveTask const&
 Content const* content_in(Event const& event) {
     if (auto const* put = std::get_if<Put>(&event)) return &put->content;
     if (auto const* edited = std::get_if<Edited>(&event); edited && edited->content) return &*edited->content;
+    if (auto const* kept = std::get_if<KeptOn>(&event)) return &kept->content;
     return nullptr;
 }
 void show_content(Content const& content, std::optional<codec::RawJson>& payload, std::optional<Bytes>& base64,

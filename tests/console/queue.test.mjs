@@ -576,3 +576,45 @@ describe("the pages of queue, for callers of few rights", { timeout: 120000 }, (
     assert.equal(await page.locator(".look-only").count(), 0);
   });
 });
+
+describe("rules on the page of queues", { timeout: 120000 }, () => {
+  const followed = new Program(join(scratch, "followed"), "queue", "tracker", "--queue.rule-sources", "/tracker");
+  let followed_url;
+  const ask = async (method, path, body) => {
+    const headers = { "content-type": "application/json" };
+    const reply = await fetch(`${followed_url}/${path}`, { method, headers, body: JSON.stringify(body) });
+    assert.ok(reply.ok, await reply.text());
+  };
+  const accepted = { package: "hello", arch: "amd64", stage: "done", result: "accepted" };
+  const report = (version) => ask("POST", "tracker/v1/reports", { ...accepted, version });
+  before(async () => { followed_url = await followed.start(); });
+  after(() => followed.stop());
+  beforeEach(async () => {
+    await page?.close();
+    page = await browser.newPage();
+    complaints = [];
+    page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+  });
+
+  it("say how far they are, and are paused and resumed", async () => {
+    await page.goto(`${followed_url}/#/queue`);
+    await page.getByText("There is no queue yet").waitFor();
+    assert.equal(await page.locator(".rules").count(), 0);
+    await report("2.10-3");
+    await ask("PUT", "queue/v1/rules/done", { source: "/tracker", types: ["reported"], queue: "reports" });
+    await eventually('[data-rule="done"]', /done\s+\/tracker reported\s+reports\s+1\s+0\s+\d+ s\s+caught up\s+pause/);
+    await report("2.10-4");
+    await eventually('[data-rule="done"]', /reports\s+2\s+0\s/);
+    await keep("queue-rules");
+    assert.equal(await isTooWide(page), false);
+    await button("pause").click();
+    await page.locator('[data-rule="done"][data-state="paused"]').waitFor();
+    await report("2.10-5");
+    await button("resume").click();
+    await eventually('[data-rule="done"]', /reports\s+3\s+0\s/);
+    await page.locator('[data-rule="done"]').getByRole("link", { name: "reports" }).click();
+    await page.getByRole("heading", { level: 2, name: "reports" }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+});
