@@ -42,7 +42,8 @@ Result<void> check_possible(State const& s, std::vector<Want> const& wants) {
         auto const& want = wants[i];
         auto const wanted = std::uint64_t(std::int64_t(want.count));
         if (s.type(want.type)->settings.max > 0 && want.names.empty()) continue;
-        auto const there = count_fitting(s, want, wanted);
+        std::uint64_t looked_at = 0;
+        auto const there = count_fitting(s, want, wanted, looked_at);
         if (there < wanted)
             return fail({422,
                          "want_impossible",
@@ -85,7 +86,7 @@ Acquired place_view(State const& s, Ctx const& cx, Ticket const& ticket, TicketR
 // A ticket that asked before. Nothing: it may ask anew.
 Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire const& in, Ctx const& cx, Over over) {
     using Met = std::optional<Emit<Acquired, Event>>;
-    auto const* row = s.tickets.find(in.ticket);
+    auto const* row = s.ticket(in.ticket);
     bool const is_over = row && (row->state == TicketState::over || row->state == TicketState::withdrawn);
     if (!row || (is_over && over == Over::anew)) return Met{};
     if (row->alike != 0 && row->alike != alike_of(in.wants))
@@ -103,7 +104,7 @@ Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire c
         out.events.push_back(Stayed{in.ticket, cx.now + Duration::millis(*in.stay_ms)});
     // Who asks again waits for its turn; the first answer was its place.
     if (cx.may_wait && in.wait_ms && *in.wait_ms > 0 && out.events.empty())
-        out.wait = Wait{{s.tickets.key_of(in.ticket)}, cx.now + Duration::millis(*in.wait_ms)};
+        out.wait = Wait{{s.tickets.key_of(s.ticket_names.find(in.ticket))}, cx.now + Duration::millis(*in.wait_ms)};
     return Met{std::move(out)};
 }
 
@@ -200,7 +201,7 @@ Result<Emit<Acquired, Event>> acquire(State const& s, Acquire const& in, Ctx con
 }
 
 Result<Emit<Acquired, Event>> withdraw(State const& s, ByTicket const& in, Ctx const& cx) {
-    auto const* row = s.tickets.find(in.ticket);
+    auto const* row = s.ticket(in.ticket);
     if (!row) return fail(404, "ticket_not_found", "there is no such ticket, or it was over long ago");
     if (row->state == TicketState::withdrawn) return Emit<Acquired, Event>{{}, {.ticket = in.ticket, .outcome = Outcome::withdrawn}};
     if (row->state == TicketState::held || row->state == TicketState::over)
@@ -214,10 +215,9 @@ Result<Emit<Acquired, Event>> withdraw(State const& s, ByTicket const& in, Ctx c
 
 void ticket_due(Desk& desk, std::uint64_t seq) {
     State const& s = desk.state();
-    auto const* in_line = s.line.find(seq);
-    if (!in_line) return;
-    Ticket const ticket(in_line->ticket);
-    auto const& row = *s.tickets.find(ticket);
+    if (!s.line.contains(seq)) return;
+    auto const ticket = s.ticket_in_line(seq);
+    auto const& row = *s.ticket(ticket);
     if (row.from && *row.from <= desk.cx().now)
         desk.record(Came{ticket});
     else

@@ -101,7 +101,7 @@ Result<std::string> held_as(State const& s, std::uint32_t type, std::string_view
 std::optional<Named> longest_in(State const& s, std::uint32_t type, std::uint32_t state) {
     std::optional<Named> out;
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const* r = s.resources.find(m.resource);
         if (r->state == state && r->lease == 0 && !r->destroying && !r->drained && (!out || r->since < out->r->since))
             out = Named{m.resource, r};
@@ -275,7 +275,7 @@ Result<ForeignEmit> boskos_reset(State const& s, BoskosCall const& in, Ctx const
     Desk desk(s, cx);
     std::vector<Named> stale;
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const* r = s.resources.find(m.resource);
         if (r->state == state && view_of(s, m.resource, *r).lastupdate + in.expire < cx.now) stale.push_back({m.resource, r});
         return stale.size() < 1000;
@@ -300,7 +300,7 @@ Result<ForeignReply> boskos_metric(State const& s, BoskosCall const& in, Ctx con
     TRY_ASSIGN(auto const type, type_of(s, in.type));
     BoskosMetric out{.type = in.type};
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const view = view_of(s, m.resource, *s.resources.find(m.resource));
         ++out.current[view.state], ++out.owner[view.owner];
         return true;

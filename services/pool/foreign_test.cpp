@@ -44,7 +44,7 @@ TEST_F(BoskosBench, ARequestIdKeepsItsPlace) {
     b.pass(Duration::seconds(40));
     ask("acquire?type=gce&state=free&dest=busy&owner=bob&request_id=r1").ok(404);
     b.pass(Duration::seconds(40));  // who asked again is still in line, the other is not
-    EXPECT_EQ(b.state().tickets.find("boskos/r2")->state, TicketState::withdrawn);
+    EXPECT_EQ(b.state().ticket("boskos/r2")->state, TicketState::withdrawn);
     ask("release?name=" + one + "&owner=ann&dest=free").ok();
     EXPECT_EQ(b.state_of(one), "dirty") << "nothing is free that was not cleaned";
     b.clean_up(one);

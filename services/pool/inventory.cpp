@@ -105,7 +105,7 @@ class Taking {
         read_.type = type_, read_.told = told;
         auto const number = s_.type_number(type_);
         s_.members.ascend(Member{number, 0}, [&](Member const& m) {
-            if (m.type != number) return false;
+            if (m.kind != number) return false;
             auto const* r = s_.resources.find(m.resource);
             read_.missing += !seen_.contains(m.resource) && r && r->state != retired;
             return true;
@@ -115,8 +115,7 @@ class Taking {
 
    private:
     void lease(Told const& told) {
-        Ticket const ticket(told.ticket.empty() || s_.tickets.contains(Ticket(told.ticket)) ? fmt::format("inventory/{}", told.name)
-                                                                                            : told.ticket);
+        Ticket const ticket(told.ticket.empty() || s_.ticket(told.ticket) ? fmt::format("inventory/{}", told.name) : told.ticket);
         if (!leases_.contains(ticket.str())) leases_[ticket.str()] = {};
         leases_[ticket.str()].push_back(&told);
     }

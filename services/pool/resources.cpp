@@ -204,8 +204,7 @@ Result<ResourceReply> clean_again(State const& s, Order const& in, Ctx const& cx
 Result<Emit<LeaseView, Event>> steal(State const& s, StealOrder const& in, Ctx const& cx) {
     TRY_ASSIGN(auto const found, find(s, in.name));
     if (found.r->destroying || found.r->state == retired) return fail(409, "resource_leaves", "it is retired, or being destroyed");
-    if (s.tickets.contains(in.ticket))
-        return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
+    if (s.ticket(in.ticket)) return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
     Owner const owner = in.owner ? *in.owner : Owner(cx.caller());
     auto const& settings = s.types.find(found.r->type)->settings;
     Desk desk(s, cx);

@@ -30,7 +30,7 @@ bool may_go(TypeSettings const& settings, std::string_view from, std::string_vie
 }
 
 std::uint32_t weakness(Resource const& r) { return r.health >= 75 ? 0 : r.health >= 50 ? 1 : r.health >= 25 ? 2 : 3; }
-FreeKey free_key(std::uint32_t number, Resource const& r) { return {r.type, weakness(r), r.used, number}; }
+FreeKey free_key(std::uint32_t kind, std::uint32_t number, Resource const& r) { return {kind, weakness(r), r.used, number}; }
 
 std::uint64_t TypeRow::total() const {
     std::uint64_t sum = 0;
@@ -163,28 +163,32 @@ void State::apply(Added const& e, At const& at) {
     auto const& settings = types.find(type)->settings;
     if (e.origin == Origin::made && settings.lifetime_ms > 0) r.dies_at = at.time + Duration::millis(settings.lifetime_ms);
     remember(r, at);
-    members.insert({type, number});
     count(type, r.state, 1);
-    if (can_be_given(r)) free.insert(free_key(number, r));
+    index(number, r);
     set_alarm(number, r);
     resources.put(number, std::move(r));
     look_soon(type, at.time);
     marks.changed(number);
 }
 void State::apply(Changed const& e, At const& at) {
-    change(e.name, at, [&](Resource& r) { r.labels = e.labels, r.numbers = e.numbers, r.data = e.data; });
-    if (auto const* r = resource(e.name)) look_soon(r->type, at.time);
+    auto const* r = resource(e.name);
+    if (!r) return;
+    auto const number = names.find(e.name);
+    bool const other_kinds = r->labels != e.labels || r->numbers != e.numbers;
+    if (other_kinds) unindex(number, *r);
+    change(e.name, at, [&](Resource& row) { row.labels = e.labels, row.numbers = e.numbers, row.data = e.data; });
+    if (other_kinds) index(number, *resources.find(number));
+    look_soon(resources.find(number)->type, at.time);
 }
 void State::apply(Removed const& e, At const& at) {
     auto const number = names.intern(e.name);
     auto const* r = resources.find(number);
     if (!r) return;
-    if (can_be_given(*r)) free.erase(free_key(number, *r));
+    unindex(number, *r);
     for (auto step = r->first_step; step != 0;) {
         auto const next = std::uint32_t(steps[step].newer);
         steps.remove(step), step = next;
     }
-    members.erase({r->type, number});
     count(r->type, r->state, -1);
     if (r->stuck) types.change(r->type, [](TypeRow& row) { --row.stuck; });
     due.clear(alarm(Alarm::resource, number));
