@@ -113,6 +113,7 @@ Asker asker_of(State const& s, Acquire const& in, Ctx const& cx) {
         .ticket = in.ticket, .owner = in.owner ? *in.owner : Owner(cx.caller()), .reason = in.reason.value_or(Reason{}), .wants = in.wants};
     out.priority = in.priority ? std::uint64_t(std::int64_t(*in.priority)) : 1000, out.lease_ms = lease_ms_of(s, in, cx);
     out.from = in.from, out.alike = alike_of(in.wants);
+    if (in.bound_to) out.bound_to = in.bound_to->view();
     if (in.from) return out.firm_us = (*in.from - Duration::millis(out.lease_ms)).us, out;
     std::int64_t patience_ms = 0;
     for (auto const& want : in.wants) patience_ms = std::max<std::int64_t>(patience_ms, s.type(want.type)->settings.patience_ms);
@@ -127,7 +128,7 @@ Emit<Acquired, Event> stand_in_line(Desk& desk, Asker const& asker, Acquire cons
     TicketRow row{.state = in.from ? TicketState::ahead : TicketState::waiting, .seq = cx.next, .owner = asker.owner.str()};
     row.wants = asker.wants, row.priority = std::uint32_t(asker.priority), row.firm_at = Time{asker.firm_us}, row.from = in.from;
     desk.record(Queued{asker.ticket, asker.owner, asker.reason, asker.wants, row.priority, asker.lease_ms, row.firm_at, in.from, until,
-                       asker.alike});
+                       asker.alike, asker.bound_to});
     if (!in.from)
         for (auto type : types_of(s, asker.wants)) grow(desk, type);
     return {desk.take_events(), place_view(s, cx, asker.ticket, row), 202};
@@ -137,20 +138,21 @@ Emit<Acquired, Event> stand_in_line(Desk& desk, Asker const& asker, Acquire cons
 
 Result<void> check_wants(State const& s, std::vector<Want> const& wants, Ctx const&) {
     std::int64_t total = 0;
-    std::map<std::string_view, std::int64_t> by_type;
     for (std::size_t i = 0; i < wants.size(); ++i) {
         TRY_VOID(check_want(s, wants[i], i));
-        total += wants[i].count, by_type[wants[i].type.view()] += wants[i].count;
+        total += wants[i].count;
     }
     if (wants.empty() || wants.size() > wants_max || total > std::int64_t(resources_per_ticket_max))
         return fail({422,
                      "wants_count",
                      "a ticket has 1 to 20 wants, for up to 200 resources",
                      {{"/wants", fmt::format("found {} wants for {} resources", wants.size(), total)}}});
-    for (auto const& [type, count] : by_type) {
-        std::int64_t const quota = s.type(type)->settings.quota;
+    for (auto const& want : wants) {
+        std::int64_t const quota = s.type(want.type)->settings.quota;
+        auto const count = std::int64_t(wanted_of(wants, want.type));
         if (quota > 0 && count > quota)
-            return fail(422, "quota_small", fmt::format("{} of type {} are wanted, and an owner may hold {}", count, type, quota));
+            return fail(422, "quota_small",
+                        fmt::format("{} of type {} are wanted, and an owner may hold {}", count, want.type.view(), quota));
     }
     return {};
 }

@@ -69,12 +69,11 @@ Turn Desk::turn_of(WaitKey const& key) const {
 }
 
 bool Desk::has_quota(Asker const& asker) const {
-    std::map<std::uint32_t, std::uint64_t> wanted;
-    for (auto const& want : asker.wants) wanted[s_.type_number(want.type)] += std::uint64_t(std::int64_t(want.count));
-    return std::ranges::all_of(wanted, [&](auto const& w) {
-        auto const* type = s_.types.find(w.first);
+    return std::ranges::all_of(asker.wants, [&](Want const& want) {
+        auto const number = s_.type_number(want.type);
+        auto const* type = s_.types.find(number);
         auto const quota = type ? std::uint64_t(std::int64_t(type->settings.quota)) : 0;
-        return quota == 0 || held(w.first, hash64(asker.owner)) + w.second <= quota;
+        return quota == 0 || held(number, hash64(asker.owner)) + wanted_of(asker.wants, want.type) <= quota;
     });
 }
 
@@ -152,7 +151,8 @@ Picked Desk::pick_for(Asker const& asker) const {
 }
 
 void Desk::give(Asker const& asker, Picked const& picked) {
-    Leased out{LeaseId{next_fence()}, asker.ticket, asker.owner, asker.reason, {}, "in_use", {}, asker.lease_ms, asker.alike};
+    Leased out{LeaseId{next_fence()}, asker.ticket, asker.owner,   asker.reason, {}, "in_use", {},
+               asker.lease_ms,        asker.alike,  asker.bound_to};
     std::int64_t heartbeat_ms = 0;
     for (auto resource : picked.resources) {
         auto const type = s_.resources.find(resource)->type;
@@ -216,7 +216,8 @@ bool Desk::can_use(Entry const& entry) const {
 Asker Desk::asker_of(WaitKey const& key) const {
     auto const ticket = s_.ticket_in_line(key.seq);
     auto const& row = *s_.ticket(ticket);
-    return {ticket, row.owner, row.reason, row.wants, row.seq, row.priority, row.lease_ms, row.firm_at.us, row.from, row.alike};
+    return {ticket,       row.owner,      row.reason, row.wants, row.seq,     row.priority,
+            row.lease_ms, row.firm_at.us, row.from,   row.alike, row.bound_to};
 }
 
 bool Desk::give_to(Asker const* newcomer) {

@@ -24,6 +24,7 @@ struct Asker {
     std::int64_t firm_us = 0;
     std::optional<Time> from;
     std::uint64_t alike = 0;
+    Bound bound_to;
 };
 
 // The place of a ticket among those that wait for the same: the least is served first.

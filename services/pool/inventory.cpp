@@ -26,6 +26,7 @@ class ItemReader {
         if (item["owner"] && !item["owner"].is(JsonKind::null)) text(item["owner"], "/owner", out.owner);
         if (item["ticket"] && !item["ticket"].is(JsonKind::null)) text(item["ticket"], "/ticket", out.ticket);
         if (item["reason"]) text(item["reason"], "/reason", out.reason);
+        if (out.name.size() > Name::max_chars) return wrong("/name", "up to 160 bytes", item["name"]);
         if (fault_.empty() && out.name.empty()) fault_ = fmt::format("/{}/name: expected a name, found \"\"", index_);
         if (auto const fence = item["fence"]) {
             auto const n = fence.integer();
@@ -133,7 +134,8 @@ class Taking {
                        "in_use",
                        {},
                        lease_ms,
-                       0};
+                       0,
+                       {}};
             for (auto const* told : held) out.resources.emplace_back(told->name);
             out.until = desk_.cx().now + Duration::millis(lease_ms);
             desk_.record(std::move(out));

@@ -98,11 +98,15 @@ bool fits(std::string_view name, Resource const& r, Want const& want) {
     return has_labels(r.labels, want.labels) && in_ranges(r.numbers, want.ranges);
 }
 
+std::uint64_t wanted_of(std::span<Want const> wants, std::string_view type) {
+    std::uint64_t sum = 0;
+    for (auto const& want : wants) sum += want.type.view() == type ? std::uint64_t(std::int64_t(want.count)) : 0;
+    return sum;
+}
+
 Picked pick(State const& s, std::span<Want const> wants, Offer const& offer, IsFree const& is_free) {
-    std::map<std::string_view, std::size_t> by_type;  // how many in all
-    for (auto const& want : wants) by_type[want.type.view()] += std::size_t(want.count);
     std::vector<std::vector<std::uint32_t>> candidates;
-    for (auto const& want : wants) candidates.push_back(candidates_of(s, want, by_type[want.type.view()], offer, is_free));
+    for (auto const& want : wants) candidates.push_back(candidates_of(s, want, wanted_of(wants, want.type), offer, is_free));
     Seating seating(std::move(candidates));
     bool complete = true;
     for (std::size_t i = 0; i < wants.size(); ++i)

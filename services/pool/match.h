@@ -12,6 +12,9 @@ inline constexpr std::size_t wants_max = 20, resources_per_ticket_max = 200;
 // Whether a resource is of the kind that is wanted, whoever has it.
 bool fits(std::string_view name, Resource const& r, Want const& want);
 
+// How many of a type are wanted in all.
+std::uint64_t wanted_of(std::span<Want const> wants, std::string_view type);
+
 using Visit = std::function<bool(std::uint32_t)>;
 // Visits each that may be given and could fit the want, once, in the order in which it should be; stops when `visit(number)` says false.
 using Offer = std::function<void(Want const& want, Visit const& visit)>;

@@ -14,6 +14,7 @@ struct Service {
     static std::vector<Route> routes();
     static std::vector<Timer> timers();
     static std::vector<EffectKind> effects();
+    static std::vector<Follower> followers();
 };
 
 }  // namespace gantry::pool

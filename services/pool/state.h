@@ -27,7 +27,7 @@ struct Resource {
     bool drained = false, destroying = false, unverified = false, stuck = false;
     // By whose word it is in this state, until when, and why: an administrator's, a cleaner's.
     std::string by, reason;
-    Time until{}, alert_at{}, dies_at{};
+    Time until{}, alert_at{}, dies_at{}, idle_at{};
     std::string task, trouble;         // of its cleaning: the queue's task, and why there is none
     std::uint32_t clean_failures = 0;  // since it was clean
     std::uint32_t leases = 0, broken = 0, expired = 0;
@@ -36,13 +36,14 @@ struct Resource {
     std::uint32_t first_step = 0, last_step = 0, steps = 0;  // of its history
 };
 RECORD(Resource, type, state, lease, fence, used, position, since, added_at, labels, numbers, data, origin, drained, destroying, unverified,
-       stuck, by, reason, until, alert_at, dies_at, task, trouble, clean_failures, leases, broken, expired, health, broken_by, first_step,
-       last_step, steps);
+       stuck, by, reason, until, alert_at, dies_at, idle_at, task, trouble, clean_failures, leases, broken, expired, health, broken_by,
+       first_step, last_step, steps);
 
 struct TypeRow {
     TypeSettings settings;
-    bool removed = false, drained = false;
+    bool removed = false, drained = false, retires = false;  // retires: what becomes free while it is drained
     std::string drain_reason;
+    Time drained_at{};
     std::vector<std::uint64_t> counts;  // by state
     std::uint64_t stuck = 0, waiting = 0, leased = 0;
     std::uint64_t held_ms = 0, waited_ms = 0;  // means of late
@@ -56,9 +57,9 @@ struct TypeRow {
     std::uint64_t count(std::uint32_t state) const { return state < counts.size() ? counts[state] : 0; }
     std::uint64_t total() const;  // without the retired
 };
-RECORD(TypeRow, settings, removed, drained, drain_reason, counts, stuck, waiting, leased, held_ms, waited_ms, leases, returns, waits,
-       expired, broken, clean_failures, inventory_at, inventory_code, inventory_detail, make_trouble, inventory_told, inventory_taken,
-       inventory_differ, inventory_missing, make_again_at);
+RECORD(TypeRow, settings, removed, drained, retires, drain_reason, drained_at, counts, stuck, waiting, leased, held_ms, waited_ms, leases,
+       returns, waits, expired, broken, clean_failures, inventory_at, inventory_code, inventory_detail, make_trouble, inventory_told,
+       inventory_taken, inventory_differ, inventory_missing, make_again_at);
 
 enum class TicketState { waiting, ahead, held, over, withdrawn };
 ENUM(TicketState, waiting, ahead, held, over, withdrawn);
@@ -74,8 +75,10 @@ struct TicketRow {
     std::optional<Time> from, until;
     std::uint64_t alike = 0;
     std::vector<std::uint32_t> kinds;  // while it waits: for each want the one that the fewest are of, each once
+    std::string bound_to;
 };
-RECORD(TicketRow, state, seq, lease, owner, caller, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike, kinds);
+RECORD(TicketRow, state, seq, lease, owner, caller, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike, kinds,
+       bound_to);
 
 struct Lease {
     std::string ticket, owner, caller, reason;
@@ -86,8 +89,9 @@ struct Lease {
     bool over = false;
     Ended how = Ended::released;
     Time ended{};
+    std::string bound_to;
 };
-RECORD(Lease, ticket, owner, caller, reason, resources, state, began, heard, until, lease_ms, over, how, ended);
+RECORD(Lease, ticket, owner, caller, reason, resources, state, began, heard, until, lease_ms, over, how, ended, bound_to);
 
 // A kind's number: of a type that of its name; else with one of these bits, of a label or of the resource.
 inline constexpr std::uint32_t label_bit = 1u << 31, name_bit = 1u << 30;
@@ -138,6 +142,13 @@ struct EndedKey {
     auto operator<=>(EndedKey const&) const = default;
 };
 RECORD(EndedKey, position, lease);
+// A lease that isn't over, or by its age (with the bit) a ticket in line, by a hash of what it is bound to.
+struct BoundKey {
+    std::uint64_t hash = 0, id = 0;
+    auto operator<=>(BoundKey const&) const = default;
+};
+RECORD(BoundKey, hash, id);
+inline constexpr std::uint64_t in_line_bit = std::uint64_t(1) << 63;
 struct Step {
     std::uint64_t position = 0;
     std::int64_t at_us = 0;
@@ -185,6 +196,7 @@ struct State {
     state::Ordered<FreeKey> free;        // those that can be given, by type and label
     state::Ordered<NumberKey> numbered;  // resources by their numbers
     state::Ordered<Ripe> ripe;
+    state::Ordered<Member> troubled;  // resources that need somebody, by type
     state::CountedNames ticket_names;
     Table<std::uint32_t, TicketRow> tickets;
     Table<std::uint64_t, InLine> line;  // tickets that wait, by age
@@ -192,13 +204,14 @@ struct State {
     Table<std::uint64_t, Lease> leases;
     state::Ordered<EndedKey> ended;        // leases that are over, and tickets that were withdrawn (lease 0), by their end
     Table<std::uint64_t, Left> withdrawn;  // by that position
-    Table<std::uint64_t, Counted> held;    // by held_key: how many an owner has of a type
-    state::Pool<Step> steps;               // of histories
-    Table<std::uint64_t, Hour> hours;      // by hour_key
-    Table<EffectId, Making> making;        // what the hook is asked to make
-    Due<std::uint64_t> lease_due;          // by lease
-    Due<std::uint64_t> due;                // by alarm
-    state::Tally totals;                   // by Total
+    state::Ordered<BoundKey> bound;
+    Table<std::uint64_t, Counted> held;  // by held_key: how many an owner has of a type
+    state::Pool<Step> steps;             // of histories
+    Table<std::uint64_t, Hour> hours;    // by hour_key
+    Table<EffectId, Making> making;      // what the hook is asked to make
+    Due<std::uint64_t> lease_due;        // by lease
+    Due<std::uint64_t> due;              // by alarm
+    state::Tally totals;                 // by Total
     Outbox outbox;
 
     enum Total : std::uint64_t { fence_base, mixed };  // mixed: tickets in line that want more than one type
@@ -224,12 +237,13 @@ struct State {
     void apply(CleanedUnverified const& e, At const& at);
     void apply(Cleaned const& e, At const& at);
     void apply(CleanFailed const& e, At const& at);
-    void apply(CleanTask const& e);
+    void apply(CleanTask const& e, At const& at);
     void apply(Stuck const& e, At const& at);
     void apply(InventoryRead const& e, At const& at);
     void apply(FencesRaised const& e);
     void apply(MakeFailed const& e);
     void apply(TypeLooked const& e);
+    void apply(IdleKept const& e, At const& at);
     void apply(DestroyBegan const& e, At const& at);
     void apply(DestroyFailed const& e, At const& at);
     void apply(Effect<MakeOne> const& e);
@@ -244,6 +258,7 @@ struct State {
     std::string state_name(std::uint32_t state) const;
     // Whether a resource can be given as it is.
     static bool can_be_given(Resource const& r) { return r.state == free_ && !r.drained && !r.destroying && r.type != 0; }
+    static bool is_troubled(Resource const& r) { return r.stuck || r.state == quarantined || !r.trouble.empty(); }
     TicketRow const* ticket(std::string_view name) const;
     Ticket ticket_in_line(std::uint64_t seq) const { return Ticket(ticket_names.text(line.find(seq)->ticket)); }
     // The number of a kind of labels, or of a number's name; 0: nothing is of it and nobody waits for it.
@@ -283,8 +298,8 @@ struct State {
     std::uint32_t kind_for(Want const& want);
     std::vector<std::uint32_t> enter_line(std::vector<Want> const& wants);
 };
-STATE(State, marks, names, type_names, words, resources, types, kind_names, kinds, members, free, numbered, ripe, ticket_names, tickets,
-      line, waiting, leases, ended, withdrawn, held, steps, hours, making, lease_due, due, totals, outbox);
+STATE(State, marks, names, type_names, words, resources, types, kind_names, kinds, members, free, numbered, ripe, troubled, ticket_names,
+      tickets, line, waiting, leases, ended, withdrawn, bound, held, steps, hours, making, lease_due, due, totals, outbox);
 
 // Of an owner by the hash of its name.
 constexpr std::uint64_t held_key(std::uint64_t type, std::uint64_t owner) { return mix64(owner ^ mix64(type)); }

@@ -33,7 +33,8 @@ void State::apply(Queued const& e, At const& at) {
     TicketRow row{.state = e.from ? TicketState::ahead : TicketState::waiting, .seq = at.position};
     row.owner = e.owner.str(), row.caller = at.caller, row.reason = e.reason.str(), row.wants = e.wants, row.priority = e.priority,
     row.lease_ms = e.lease_ms;
-    row.asked_at = at.time, row.firm_at = e.firm_at, row.from = e.from, row.until = e.until, row.alike = e.alike;
+    row.asked_at = at.time, row.firm_at = e.firm_at, row.from = e.from, row.until = e.until, row.alike = e.alike,
+    row.bound_to = e.bound_to.str();
     leave_line(e.ticket);
     row.kinds = enter_line(e.wants);
     auto const keys = wait_keys(row);
@@ -47,6 +48,7 @@ void State::apply(Queued const& e, At const& at) {
     if (auto const when = e.from ? e.from : e.until) due.set(alarm(Alarm::ticket, row.seq), *when);
     auto const number = ticket_for(e.ticket);
     line.put(row.seq, {number});
+    if (!row.bound_to.empty()) bound.insert({hash64(row.bound_to), row.seq | in_line_bit});
     tickets.put(number, std::move(row));
     marks.changed(0);
 }
@@ -64,6 +66,7 @@ void State::leave_line(Ticket const& ticket) {
         if (key.kind & label_bit) kind_names.release(key.kind & ~label_bit);
     }
     due.clear(alarm(Alarm::ticket, row->seq));
+    if (!row->bound_to.empty()) bound.erase({hash64(row->bound_to), row->seq | in_line_bit});
     line.erase(row->seq);
     marks.changed(0);
 }
@@ -158,6 +161,8 @@ void State::apply(Leased const& e, At const& at) {
             if (waited) row.waited_ms = follow(row.waited_ms, row.waits, waited_ms), ++row.waits;
         });
     }
+    lease.bound_to = e.bound_to.str();
+    if (!lease.bound_to.empty()) bound.insert({hash64(lease.bound_to), e.lease.n});
     lease_due.set(e.lease.n, e.until);
     leases.put(e.lease.n, std::move(lease));
 }
@@ -208,6 +213,7 @@ void State::end_lease(std::uint64_t number, Released const& e, At const& at) {
             std::erase_if(lease.resources, gone);
     });
     if (ticket.empty()) return;
+    if (auto const& bound_to = leases.find(number)->bound_to; !bound_to.empty()) bound.erase({hash64(bound_to), number});
     lease_due.clear(number);
     ended.insert({at.position, number});
     tickets.change(ticket_names.find(ticket), [&](TicketRow& row) {
