@@ -3,6 +3,8 @@
 // `--do cycles`: each caller puts `--batch` tasks, reserves as many, completes them, and begins anew.
 // `--do wake`: `--waiting` workers wait for one task each, into which another puts one every `--every_us`; meanwhile `--connections`
 // callers make `--rate` cycles a second on a queue beside. Tells how long it took from a put until the waiting worker had the task.
+//
+// Who is refused for load asks again when it was told to; that is part of its cycle's time, and counted.
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -35,11 +37,11 @@ Open kind(std::string const& name) {
 struct Figures {
     std::array<Histogram, step_count> steps;
     Histogram cycle, wake;
-    std::uint64_t cycles = 0;
+    std::uint64_t cycles = 0, refused = 0;
 
     void add(Figures const& other) {
         for (std::size_t s = 0; s < step_count; ++s) add(steps[s], other.steps[s]);
-        add(cycle, other.cycle), add(wake, other.wake), cycles += other.cycles;
+        add(cycle, other.cycle), add(wake, other.wake), cycles += other.cycles, refused += other.refused;
     }
     static void add(Histogram& to, Histogram const& from) {
         for (std::size_t i = 0; i < Histogram::size; ++i) to.counts[i] += from.counts[i];
@@ -82,7 +84,8 @@ class Crew {
         // What is under way at the end stays so: others may hold what it waits for.
         for (auto now = now_ns(); now < plan_.end_ns; now = now_ns()) {
             begin_due(now);
-            int const n = epoll_wait(poll_, events, 256, plan_.put_every_ns || plan_.cycle_every_ns ? 1 : 100);
+            ask_again(now);
+            int const n = epoll_wait(poll_, events, 256, plan_.put_every_ns || plan_.cycle_every_ns || !refused_.empty() ? 1 : 100);
             for (int i = 0; i < n; ++i) ready(*static_cast<Member*>(events[i].data.ptr));
         }
     }
@@ -113,8 +116,13 @@ class Crew {
         }
     }
     void ready(Member& m) {
-        if (!m.caller->ready() || !m.busy || !done(m)) return;
+        bool const answered = m.caller->ready();
+        if (m.caller->again_at_ns() != 0) return ++figures_.refused, refused_.push_back(&m);
+        if (!answered || !m.busy || !done(m)) return;
         start(m, Step(int(m.step) + 1));
+    }
+    void ask_again(std::int64_t now) {
+        std::erase_if(refused_, [&](Member* m) { return m->caller->again_at_ns() <= now && (m->caller->again(), true); });
     }
     // False: nothing follows, or it was begun already.
     bool done(Member& m) {
@@ -159,6 +167,7 @@ class Crew {
     Figures figures_;
     std::deque<std::int64_t> put_ns_;  // of what no worker has yet; they are given out in the order in which they were put
     std::deque<Member*> again_;
+    std::vector<Member*> refused_;  // those that are to ask again later
     bool beginning_ = false;
     std::int64_t next_cycle_ns_ = 0, next_put_ns_ = 0;
 };
@@ -171,10 +180,11 @@ void print(Figures const& f, double seconds) {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
     auto const cpu = double(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + double(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    fmt::print(R"({{"cycles":{},"cycles_per_s":{:.1f},{},{},{},{},{},"wakes":{},"load_cpu_s":{:.3f}}})"
+    fmt::print(R"({{"cycles":{},"cycles_per_s":{:.1f},{},{},{},{},{},"wakes":{},"refused":{},"load_cpu_s":{:.3f}}})"
                "\n",
                f.cycles, double(f.cycles) / seconds, percentiles("put", f.steps[0]), percentiles("reserve", f.steps[1]),
-               percentiles("complete", f.steps[2]), percentiles("cycle", f.cycle), percentiles("wake", f.wake), f.wake.total(), cpu);
+               percentiles("complete", f.steps[2]), percentiles("cycle", f.cycle), percentiles("wake", f.wake), f.wake.total(), f.refused,
+               cpu);
 }
 
 Figures drive(std::vector<std::vector<Member>> crews, Plan const& plan) {

@@ -32,6 +32,9 @@ class QueueCaller {
     virtual bool begin(Step step) = 0;
     // Reads what came, without waiting. True: the step is done.
     virtual bool ready() = 0;
+    // Refused for load: when it is to ask for the same again, and to do so. 0: it is not.
+    virtual std::int64_t again_at_ns() const { return 0; }
+    virtual void again() {}
 };
 
 std::unique_ptr<QueueCaller> call_gantry(QueuePlace const& place);

@@ -18,6 +18,8 @@ class Gantry final : public QueueCaller {
         reserve_target_ = queue + "/reserve";
     }
     int fd() const override { return http_.fd(); }
+    std::int64_t again_at_ns() const override { return http_.again_at_ns(); }
+    void again() override { http_.again(); }
 
     bool begin(Step step) override {
         step_ = step;

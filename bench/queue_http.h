@@ -7,7 +7,8 @@
 
 namespace gantry::bench {
 
-// A connection for one request at a time; the answer comes with Content-Length or in chunks.
+// A connection for one request at a time; the answer comes with Content-Length or in chunks. Who is refused for load (503 with Retry-After)
+// is to ask again then: `again_at_ns`, `again`.
 class QueueHttp {
    public:
     explicit QueueHttp(int port) : socket_(port), head_(fmt::format(" HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", port)) {}
@@ -17,15 +18,28 @@ class QueueHttp {
         auto const* type = body.ends_with('\n') ? "application/x-ndjson" : "application/json";
         return fmt::format("POST {}{}Content-Type: {}\r\nContent-Length: {}\r\n\r\n{}", target, head_, type, body.size(), body);
     }
-    void send(std::string_view request) {
-        in_.clear(), body_.clear(), chunks_from_ = 0;
-        socket_.send(request);
+    void send(std::string request) {
+        request_ = std::move(request);
+        again();
     }
     // True: the answer is whole, and a success.
     bool ready() {
         if (!socket_.receive(in_) || !whole()) return false;
-        if (!std::string_view(in_).substr(9, 3).starts_with('2')) die(fmt::format("gantry: {}", in_));
-        return true;
+        auto const status = std::string_view(in_).substr(9, 3);
+        if (status.starts_with('2')) return true;
+        auto const wait = field(std::string_view(in_).substr(0, in_.find("\r\n\r\n") + 2), "retry-after:");
+        int wait_s = 0;
+        std::from_chars(wait.data(), wait.data() + wait.size(), wait_s);
+        if (status != "503" || wait_s <= 0) die(fmt::format("gantry: {}", in_));
+        again_at_ns_ = now_ns() + std::int64_t(wait_s) * 1'000'000'000;
+        return false;
+    }
+    // When it is to ask again; 0: it was not refused.
+    std::int64_t again_at_ns() const { return again_at_ns_; }
+    void again() {
+        again_at_ns_ = 0;
+        in_.clear(), body_.clear(), chunks_from_ = 0;
+        socket_.send(request_);
     }
     std::string const& body() const { return body_; }
 
@@ -68,8 +82,9 @@ class QueueHttp {
     }
 
     QueueSocket socket_;
-    std::string head_, in_, body_;
+    std::string head_, request_, in_, body_;
     std::size_t chunks_from_ = 0;
+    std::int64_t again_at_ns_ = 0;
 };
 
 // What stands in `json` behind each `"name":"`, up to the next quote.

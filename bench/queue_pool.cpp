@@ -10,6 +10,8 @@ class Pool final : public QueueCaller {
     explicit Pool(QueuePlace const& place)
         : http_(place.port), type_(place.queue), name_(fmt::format("{}-{}", place.queue, place.number)) {}
     int fd() const override { return http_.fd(); }
+    std::int64_t again_at_ns() const override { return http_.again_at_ns(); }
+    void again() override { http_.again(); }
 
     bool begin(Step step) override {
         step_ = step;

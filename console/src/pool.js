@@ -2,6 +2,7 @@
 import { useRef } from "preact/hooks";
 import { tell, useLiveList } from "./api.js";
 import { keepEscape, useCommand } from "./form.js";
+import { Alerts } from "./pool_alerts.js";
 import { Lease, Leases } from "./pool_leases.js";
 import { ADMIN, API, filtersOf, of, PAGE, percent, resourceLink, ticketLink, typeLink } from "./pool_parts.js";
 import { Resource } from "./pool_resource.js";
@@ -23,6 +24,7 @@ function Page({ path, query }) {
   if (One && name) return html`<${ByName} query=${query} /><${One} key=${name} name=${name} above=${above} />`;
   return html`
     <${Types} query=${query} />
+    ${!query && html`<${Alerts} />`}
     ${!query && html`<div class="pool columns"><${Tickets} /><${Leases} /></div>`}`;
 }
 

@@ -41,6 +41,7 @@ export function Lease({ name, above }) {
         ["held by", lease.owner],
         ["asked for by", lease.caller],
         ["why", lease.reason],
+        ["ends with", lease.bound_to],
         ["ticket", html`<a href=${ticketLink(lease.ticket)}><${Told} text=${lease.ticket} /></a>`],
         ["since", html`<${Age} at=${lease.began_at} ago />`],
         ["last heard of", !lease.over && html`<${Age} at=${lease.heard_at} ago />`],

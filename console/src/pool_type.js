@@ -19,7 +19,7 @@ export function Type({ name, filters, above }) {
       <h2><${Told} text=${name} />${type.drained && html` <span class="badge moving">drained</span>`}</h2>
       ${error && html`<${Problem} error=${error} />`}
       ${type.drained && html`<p class="told">None of it is given out.${type.drain_reason && html`
-        ${" "}<${Told} text=${type.drain_reason} />`}</p>`}
+        ${" "}<${Told} text=${type.drain_reason} />`}${type.drain && html` <${Drained} drain=${type.drain} />`}</p>`}
       <${States} type=${type} chosen=${filters.state} />
       <${Figures} type=${type} />
       <${Acts} type=${type} />
@@ -28,6 +28,11 @@ export function Type({ name, filters, above }) {
       <details class="settings-of"><summary>Settings</summary><${Settings} type=${type} /></details>
     </article>`;
 }
+
+// How far it is.
+const Drained = ({ drain }) => (drain.retire
+  ? html`<span class="progress">${count(drain.retired)} of ${count(drain.retired + drain.left)} retired, ${count(drain.held)} held.</span>`
+  : html`<span class="progress">${count(drain.held)} held still.</span>`);
 
 function States({ type, chosen }) {
   const further = Object.keys(type.states).filter((state) => !PHASES.includes(state));
@@ -79,12 +84,13 @@ function Acts({ type }) {
 
 function Drain({ type, decide, busy }) {
   const send = answering((data) => {
-    const order = { on: true, reason: data.get("reason").trim() };
+    const order = { on: true, reason: data.get("reason").trim(), ...(data.has("retire") && { retire: true }) };
     return decide(() => tell("POST", of("types", type.type, "drain"), order), "None of it is given out now.");
   });
   return html`
     <form class="line" onSubmit=${send}>
       <label>Why <input name="reason" maxlength="1000" autocomplete="off" /></label>
+      <label><input type="checkbox" name="retire" /> retire what becomes free</label>
       <button class="button" disabled=${busy}>Give out none of it</button>
     </form>`;
 }
@@ -218,11 +224,13 @@ const GROUPS = [
     ["verify_url", "The hook that says so", "", "text"],
     ["dirty_alert_ms", "Stuck once dirty for", "0: never", "duration"],
     ["cleaning_alert_ms", "Stuck once being cleaned for", "0: never", "duration"],
+    ["alert_url", "The hook that is told of what is stuck or in quarantine", "", "text"],
   ]],
   ["Made and destroyed", [
     ["min", "At least", "", "number"],
     ["max", "At most", "0: none is made", "number"],
     ["lifetime_ms", "One that was made lives for", "0: for ever", "duration"],
+    ["idle_ms", "One that nobody needs goes after", "0: never", "duration"],
     ["make_url", "The hook that makes one", "", "text"],
     ["destroy_url", "The hook that destroys one", "", "text"],
     ["inventory_url", "The hook that tells what there is", "", "text"],

@@ -42,7 +42,8 @@ Result<void> check_possible(State const& s, std::vector<Want> const& wants) {
         auto const& want = wants[i];
         auto const wanted = std::uint64_t(std::int64_t(want.count));
         if (s.type(want.type)->settings.max > 0 && want.names.empty()) continue;
-        auto const there = count_fitting(s, want, wanted);
+        std::uint64_t looked_at = 0;
+        auto const there = count_fitting(s, want, wanted, looked_at);
         if (there < wanted)
             return fail({422,
                          "want_impossible",
@@ -85,7 +86,7 @@ Acquired place_view(State const& s, Ctx const& cx, Ticket const& ticket, TicketR
 // A ticket that asked before. Nothing: it may ask anew.
 Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire const& in, Ctx const& cx, Over over) {
     using Met = std::optional<Emit<Acquired, Event>>;
-    auto const* row = s.tickets.find(in.ticket);
+    auto const* row = s.ticket(in.ticket);
     bool const is_over = row && (row->state == TicketState::over || row->state == TicketState::withdrawn);
     if (!row || (is_over && over == Over::anew)) return Met{};
     if (row->alike != 0 && row->alike != alike_of(in.wants))
@@ -103,7 +104,7 @@ Result<std::optional<Emit<Acquired, Event>>> met_again(State const& s, Acquire c
         out.events.push_back(Stayed{in.ticket, cx.now + Duration::millis(*in.stay_ms)});
     // Who asks again waits for its turn; the first answer was its place.
     if (cx.may_wait && in.wait_ms && *in.wait_ms > 0 && out.events.empty())
-        out.wait = Wait{{s.tickets.key_of(in.ticket)}, cx.now + Duration::millis(*in.wait_ms)};
+        out.wait = Wait{{s.tickets.key_of(s.ticket_names.find(in.ticket))}, cx.now + Duration::millis(*in.wait_ms)};
     return Met{std::move(out)};
 }
 
@@ -112,6 +113,7 @@ Asker asker_of(State const& s, Acquire const& in, Ctx const& cx) {
         .ticket = in.ticket, .owner = in.owner ? *in.owner : Owner(cx.caller()), .reason = in.reason.value_or(Reason{}), .wants = in.wants};
     out.priority = in.priority ? std::uint64_t(std::int64_t(*in.priority)) : 1000, out.lease_ms = lease_ms_of(s, in, cx);
     out.from = in.from, out.alike = alike_of(in.wants);
+    if (in.bound_to) out.bound_to = in.bound_to->view();
     if (in.from) return out.firm_us = (*in.from - Duration::millis(out.lease_ms)).us, out;
     std::int64_t patience_ms = 0;
     for (auto const& want : in.wants) patience_ms = std::max<std::int64_t>(patience_ms, s.type(want.type)->settings.patience_ms);
@@ -126,7 +128,7 @@ Emit<Acquired, Event> stand_in_line(Desk& desk, Asker const& asker, Acquire cons
     TicketRow row{.state = in.from ? TicketState::ahead : TicketState::waiting, .seq = cx.next, .owner = asker.owner.str()};
     row.wants = asker.wants, row.priority = std::uint32_t(asker.priority), row.firm_at = Time{asker.firm_us}, row.from = in.from;
     desk.record(Queued{asker.ticket, asker.owner, asker.reason, asker.wants, row.priority, asker.lease_ms, row.firm_at, in.from, until,
-                       asker.alike});
+                       asker.alike, asker.bound_to});
     if (!in.from)
         for (auto type : types_of(s, asker.wants)) grow(desk, type);
     return {desk.take_events(), place_view(s, cx, asker.ticket, row), 202};
@@ -136,20 +138,21 @@ Emit<Acquired, Event> stand_in_line(Desk& desk, Asker const& asker, Acquire cons
 
 Result<void> check_wants(State const& s, std::vector<Want> const& wants, Ctx const&) {
     std::int64_t total = 0;
-    std::map<std::string_view, std::int64_t> by_type;
     for (std::size_t i = 0; i < wants.size(); ++i) {
         TRY_VOID(check_want(s, wants[i], i));
-        total += wants[i].count, by_type[wants[i].type.view()] += wants[i].count;
+        total += wants[i].count;
     }
     if (wants.empty() || wants.size() > wants_max || total > std::int64_t(resources_per_ticket_max))
         return fail({422,
                      "wants_count",
                      "a ticket has 1 to 20 wants, for up to 200 resources",
                      {{"/wants", fmt::format("found {} wants for {} resources", wants.size(), total)}}});
-    for (auto const& [type, count] : by_type) {
-        std::int64_t const quota = s.type(type)->settings.quota;
+    for (auto const& want : wants) {
+        std::int64_t const quota = s.type(want.type)->settings.quota;
+        auto const count = std::int64_t(wanted_of(wants, want.type));
         if (quota > 0 && count > quota)
-            return fail(422, "quota_small", fmt::format("{} of type {} are wanted, and an owner may hold {}", count, type, quota));
+            return fail(422, "quota_small",
+                        fmt::format("{} of type {} are wanted, and an owner may hold {}", count, want.type.view(), quota));
     }
     return {};
 }
@@ -200,7 +203,7 @@ Result<Emit<Acquired, Event>> acquire(State const& s, Acquire const& in, Ctx con
 }
 
 Result<Emit<Acquired, Event>> withdraw(State const& s, ByTicket const& in, Ctx const& cx) {
-    auto const* row = s.tickets.find(in.ticket);
+    auto const* row = s.ticket(in.ticket);
     if (!row) return fail(404, "ticket_not_found", "there is no such ticket, or it was over long ago");
     if (row->state == TicketState::withdrawn) return Emit<Acquired, Event>{{}, {.ticket = in.ticket, .outcome = Outcome::withdrawn}};
     if (row->state == TicketState::held || row->state == TicketState::over)
@@ -214,10 +217,9 @@ Result<Emit<Acquired, Event>> withdraw(State const& s, ByTicket const& in, Ctx c
 
 void ticket_due(Desk& desk, std::uint64_t seq) {
     State const& s = desk.state();
-    auto const* in_line = s.line.find(seq);
-    if (!in_line) return;
-    Ticket const ticket(in_line->ticket);
-    auto const& row = *s.tickets.find(ticket);
+    if (!s.line.contains(seq)) return;
+    auto const ticket = s.ticket_in_line(seq);
+    auto const& row = *s.ticket(ticket);
     if (row.from && *row.from <= desk.cx().now)
         desk.record(Came{ticket});
     else

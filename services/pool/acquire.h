@@ -15,8 +15,9 @@ struct Acquire {
     std::optional<Time> from, until;                       // a reservation ahead
     std::optional<Bounded<1000, 31'536'000'000>> lease_ms;
     std::optional<Reason> reason;
+    std::optional<Text<1, 200>> bound_to;  // the lease ends with that: POST /ended, or for "queue:t_5" once that task is over
 };
-RECORD(Acquire, ticket, owner, wants, wait_ms, priority, queue, stay_ms, from, until, lease_ms, reason);
+RECORD(Acquire, ticket, owner, wants, wait_ms, priority, queue, stay_ms, from, until, lease_ms, reason, bound_to);
 
 enum class Outcome { held, waiting, ahead, withdrawn };
 ENUM(Outcome, held, waiting, ahead, withdrawn);

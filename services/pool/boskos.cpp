@@ -21,7 +21,7 @@ struct BoskosMetric {
 };
 RECORD(BoskosMetric, type, current, owner);
 
-constexpr std::size_t name_max = 200;
+constexpr std::size_t name_max = 190;  // with what we put before a request_id it is a ticket
 
 // Its word for a state, and ours.
 std::string ours(std::string_view state) {
@@ -43,6 +43,7 @@ Result<BoskosCall> parse(ForeignRequest const& request, std::initializer_list<st
         if (found != members.end()) *found->second = value;
         if (found != members.end() && name != "names" && value.size() > name_max)
             return fail(400, "request_invalid", fmt::format("{}: expected up to {} bytes", name, name_max));
+        if (!codec::scan_utf8(value).valid()) return fail(400, "request_invalid", "the query is not UTF-8");
         if (name != "expire") continue;
         auto const span = parse_duration(value);
         if (!span) return fail(400, "request_invalid", "expire: expected a span of time, as 10m");
@@ -101,7 +102,7 @@ Result<std::string> held_as(State const& s, std::uint32_t type, std::string_view
 std::optional<Named> longest_in(State const& s, std::uint32_t type, std::uint32_t state) {
     std::optional<Named> out;
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const* r = s.resources.find(m.resource);
         if (r->state == state && r->lease == 0 && !r->destroying && !r->drained && (!out || r->since < out->r->since))
             out = Named{m.resource, r};
@@ -135,7 +136,8 @@ Result<ForeignEmit> take_parked(State const& s, std::uint32_t type, BoskosCall c
                        Word(as),
                        cx.now + Duration::millis(lease_ms),
                        lease_ms,
-                       0});
+                       0,
+                       {}});
     auto view = view_of(s, found->number, *found->r);
     view.state = in.dest, view.owner = in.owner, view.lastupdate = cx.now;
     return ForeignEmit{desk.take_events(), json(codec::to_json(view))};
@@ -275,7 +277,7 @@ Result<ForeignEmit> boskos_reset(State const& s, BoskosCall const& in, Ctx const
     Desk desk(s, cx);
     std::vector<Named> stale;
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const* r = s.resources.find(m.resource);
         if (r->state == state && view_of(s, m.resource, *r).lastupdate + in.expire < cx.now) stale.push_back({m.resource, r});
         return stale.size() < 1000;
@@ -300,7 +302,7 @@ Result<ForeignReply> boskos_metric(State const& s, BoskosCall const& in, Ctx con
     TRY_ASSIGN(auto const type, type_of(s, in.type));
     BoskosMetric out{.type = in.type};
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+        if (m.kind != type) return false;
         auto const view = view_of(s, m.resource, *s.resources.find(m.resource));
         ++out.current[view.state], ++out.owner[view.owner];
         return true;

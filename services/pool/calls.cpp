@@ -24,10 +24,14 @@ client::Request json_request(std::string method, std::string target, std::string
     return request;
 }
 
+bool is_html(std::string_view body) {
+    auto const first = body.find_first_not_of(" \r\n\t");
+    return first != body.npos && body[first] == '<';
+}
+
 Problem answer_invalid(std::string_view why, std::string_view body) {
     Problem out{422, "hook_answer_invalid", fmt::format("the hook's answer is not what was asked for: {}", why)};
-    if (auto const first = body.find_first_not_of(" \r\n\t"); first != body.npos && body[first] == '<')
-        out.detail += "; it looks like HTML";
+    if (is_html(body)) out.detail += "; it looks like HTML";
     return out;
 }
 

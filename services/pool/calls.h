@@ -11,6 +11,8 @@ std::string escaped(std::string_view text);
 client::Request json_request(std::string method, std::string target, std::string body);
 // The body of an answer that is JSON and not too long. 422 "hook_answer_long", "hook_answer_invalid" for what will not get better.
 Result<std::string> ask_json(Outside& outside, std::string method, Str const& url, std::string body);
+// A page of somebody else's, where a hook was asked.
+bool is_html(std::string_view body);
 Problem answer_invalid(std::string_view why, std::string_view body);
 
 // `read(root, out)` says what is wrong with the answer, or nothing.

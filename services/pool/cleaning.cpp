@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/pool/alerts.h"
 #include "services/pool/calls.h"
 #include "services/pool/dynamic.h"
 
@@ -81,6 +82,7 @@ void settle(Desk& desk, std::uint32_t resource, std::string_view to, std::uint64
     Name const name(s.names.text(resource));
     bool const leaving = r.destroying || (r.drained && r.origin == Origin::made);
     if (leaving && (to == "free" || to == "dirty")) return destroy(desk, resource, "its time is over");
+    if (to == "free" && s.types.find(r.type)->retires) return retire(desk, resource);
     if (to == "free" && !r.drained) return desk.came_free(resource);
     desk.is_gone(resource);
     if (to == "dirty") ask_cleaning(desk, TypeName(s.type_names.text(r.type)), settings, {{}, name, {}, fence, delay_ms, r.data});
@@ -110,6 +112,7 @@ void fail_cleaning(Desk& desk, std::uint32_t resource, Reason const& reason) {
     desk.record(CleanFailed{Name(s.names.text(resource)), reason, Word(to), fence});
     auto const doubled = settings.clean_wait_ms << std::min<std::uint64_t>(failures - 1, 20);
     settle(desk, resource, to, fence, std::min(doubled, longest_wait_ms));
+    if (last) tell_alert(desk, resource, "quarantined", to, reason);
 }
 
 Result<CleaningReply> begin_cleaning(State const& s, CleaningStart const& in, Ctx const& cx) {
@@ -193,15 +196,17 @@ std::vector<Event> clean_task_put(State const& s, PutCleanTask const& args, Resu
     return {CleanTask{args.resource, args.fence, {}, Reason(fmt::format("{}: {}", put.error().code, put.error().detail))}};
 }
 
+Result<Verdict> read_verdict(Result<std::string> const& body) {
+    return read_answer<Verdict>(body, [](codec::JsonValue root, Verdict& out) -> std::string {
+        auto const verified = root["verified"].boolean();
+        if (!verified) return "/verified: expected true or false";
+        out.verified = *verified, out.detail = root["detail"].text().substr(0, 900);
+        return {};
+    });
+}
 Result<Verdict> ask_verification(AskVerification const& args, Outside& outside) {
     TaskPayload const asked{args.resource, args.type, args.fence, {}};
-    return read_answer<Verdict>(ask_json(outside, "POST", args.url, codec::to_json(asked)),
-                                [](codec::JsonValue root, Verdict& out) -> std::string {
-                                    auto const verified = root["verified"].boolean();
-                                    if (!verified) return "/verified: expected true or false";
-                                    out.verified = *verified, out.detail = root["detail"].text().substr(0, 900);
-                                    return {};
-                                });
+    return read_verdict(ask_json(outside, "POST", args.url, codec::to_json(asked)));
 }
 
 std::vector<Event> verification_told(State const& s, AskVerification const& args, Result<Verdict> const& verdict, Ctx const& cx) {

@@ -67,6 +67,7 @@ struct Verdict {
     std::string detail;
 };
 RECORD(Verdict, verified, detail);
+Result<Verdict> read_verdict(Result<std::string> const& body);
 Result<Verdict> ask_verification(AskVerification const& args, Outside& outside);
 std::vector<Event> verification_told(State const& s, AskVerification const& args, Result<Verdict> const& verdict, Ctx const& cx);
 

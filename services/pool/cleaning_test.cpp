@@ -58,6 +58,7 @@ TEST_F(CleaningBench, AnOldFenceOrAnotherWorkerIsRefusedByName) {
         return b.post("/pool/v1/resources/p1/" + what, fmt::format(R"({{"fence":{},"worker":"{}"}})", f, worker));
     };
     say("cleaning", fence - 1, "w1").fails(409, "cleaning_lost").has(fmt::format("fence {} is over", fence - 1));
+    say("cleaning", fence + 1, "w1").fails(409, "cleaning_lost");
     say("cleaning", fence, "w1").ok();
     say("cleaning", fence, "w2").ok();  // the queue gave the task to another
     say("cleaned", fence, "w1").fails(409, "cleaning_lost").has("being cleaned by w2");

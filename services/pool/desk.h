@@ -24,6 +24,7 @@ struct Asker {
     std::int64_t firm_us = 0;
     std::optional<Time> from;
     std::uint64_t alike = 0;
+    Bound bound_to;
 };
 
 // The place of a ticket among those that wait for the same: the least is served first.
@@ -47,30 +48,49 @@ class Desk {
 
     // It can be given from here on, or no more, by the events so far.
     void came_free(std::uint32_t resource);
-    void is_gone(std::uint32_t resource) { gone_.insert(resource); }
+    void is_gone(std::uint32_t resource);
     void left_line(std::uint64_t seq) { served_.insert(seq); }
     void returned(std::uint32_t type, std::string_view owner) { --held_[held_key(type, hash64(owner))]; }
 
-    // Serves whoever waits for the type and can be; `newcomer`, if given, is one of them. True: it was served.
+    // Serves whoever waits for the type and can be; `newcomer`, if given, is one of them. True: it was served. Only those are looked at for
+    // whose kinds something is left.
     bool match(std::uint32_t type) { return match({type}, nullptr); }
     bool match(std::vector<std::uint32_t> const& types, Asker const* newcomer);
     // How many stand before a ticket in the longest of its lines.
     std::uint64_t place_of(TicketRow const& row) const;
     // What the hook that makes is asked for in this decision is not in the state yet.
     std::map<std::uint32_t, std::uint64_t> asked_to_make;
+    // Tickets and resources that were looked at, and steps of what is looked up.
+    mutable std::uint64_t looked_at = 0;
 
    private:
-    using Claims = std::set<std::uint32_t>;
+    // One who waits, in the heap from which the least turn comes first.
+    struct Entry {
+        Turn turn;
+        WaitKey key;
+        bool operator<(Entry const& b) const { return b.turn < turn; }
+    };
+    using Kinds = std::set<std::uint32_t>;
     Turn turn_of(WaitKey const& key) const;
     std::uint64_t held(std::uint64_t type, std::uint64_t owner) const;
     bool has_quota(Asker const& asker) const;
     Picked pick_for(Asker const& asker) const;
-    bool can_give(std::uint32_t resource) const;
-    void offer(std::uint32_t type, std::function<bool(std::uint32_t)> const& visit) const;
+    bool is_fresh(std::uint32_t resource) const;
+    bool is_offered(std::uint32_t resource) const;
+    bool is_given_out(std::uint32_t type) const;
+    template <class Change>
+    void change_offer(std::uint32_t resource, Change&& change);
+    void unclaim();
+    std::int64_t left(std::uint32_t kind) const;
+    void offer(Want const& want, Visit const& visit) const;
+    bool offer_kind(std::uint32_t kind, bool warm, Visit const& visit) const;
+    bool offer_these(std::vector<std::uint32_t> const& resources, bool warm, Visit const& visit) const;
     void give(Asker const& asker, Picked const& picked);
-    std::map<std::uint64_t, WaitKey> gather(std::vector<std::uint32_t> const& types) const;
-    bool is_worth_it(std::vector<std::uint32_t> const& types) const;
-    bool nothing_left(std::vector<std::uint32_t> const& types) const;
+    bool give_to(Asker const* newcomer);
+    Kinds kinds_to_serve(std::vector<std::uint32_t> const& types) const;
+    std::vector<Entry> gather(Kinds const& kinds) const;
+    bool any_left(Kinds const& kinds) const;
+    bool can_use(Entry const& entry) const;
     Asker asker_of(WaitKey const& key) const;
 
     State const& s_;
@@ -78,6 +98,7 @@ class Desk {
     std::uint64_t base_;
     std::vector<std::uint32_t> fresh_;
     std::set<std::uint32_t> gone_, claimed_;
+    std::map<std::uint32_t, std::int64_t> offers_;  // by kind: what this decision changes of KindRow::free
     std::set<std::uint64_t> served_;
     std::map<std::uint64_t, std::int64_t> held_;  // what this decision changes of State::held
 };

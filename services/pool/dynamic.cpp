@@ -31,6 +31,24 @@ std::uint64_t being_made(Desk const& desk, std::uint32_t type) {
     return n + (now == desk.asked_to_make.end() ? 0 : now->second);
 }
 
+bool wants_of(std::vector<Want> const& wants, std::string_view type) {
+    return std::ranges::any_of(wants, [&](Want const& want) { return want.type.view() == type; });
+}
+// How many more wait for a type by the events of this decision: each ticket in line is worth one.
+std::int64_t joined(Desk const& desk, std::string_view type) {
+    std::int64_t n = 0;
+    auto const waited = [&](Ticket const& ticket) {
+        auto const* row = desk.state().ticket(ticket);
+        return row && row->seq != 0 && wants_of(row->wants, type);
+    };
+    for (auto const& event : desk.events) {
+        if (auto const* queued = std::get_if<Queued>(&event)) n += wants_of(queued->wants, type);
+        if (auto const* leased = std::get_if<Leased>(&event)) n -= waited(leased->ticket);
+        if (auto const* withdrawn = std::get_if<Withdrawn>(&event)) n -= waited(withdrawn->ticket);
+    }
+    return n;
+}
+
 std::string read_labels(codec::JsonValue told, Labels& out) {
     if (told && !told.is(codec::JsonKind::object)) return fmt::format("/labels: expected an object, found {}", name_of(told.kind()));
     for (auto label : told) {
@@ -59,9 +77,7 @@ void grow(Desk& desk, std::uint32_t type) {
     auto const making = being_made(desk, type), there = row->total() + making;
     auto const most = count_of(row->settings.max), least = count_of(row->settings.min);
     if (there >= most) return;
-    // Each ticket in line is worth one more, the one that comes to it in this decision, too.
-    auto const joins = std::ranges::count_if(desk.events, [](Event const& e) { return std::holds_alternative<Queued>(e); });
-    auto const waiting = row->waiting + std::uint64_t(joins);
+    auto const waiting = count_of(std::max<std::int64_t>(0, std::int64_t(row->waiting) + joined(desk, s.type_names.text(type))));
     auto const lacking = std::max(least > there ? least - there : 0, waiting > making ? waiting - making : 0);
     for (auto n = std::min({lacking, most - there, made_at_once_max}); n > 0; --n) {
         desk.record(Effect<MakeOne>{desk.cx().fresh("e_"), {row->settings.make_url, TypeName(s.type_names.text(type))}});
@@ -80,19 +96,33 @@ void destroy(Desk& desk, std::uint32_t resource, Reason const& reason) {
     desk.record(Effect<DestroyOne>{desk.cx().fresh("e_"), {settings.destroy_url, name, TypeName(s.type_names.text(r.type))}});
 }
 
-Result<MadeOne> make_one(MakeOne const& args, Outside& outside) {
-    auto const body = ask_json(outside, "POST", args.url, codec::to_json(AskedToMake{args.type}));
-    auto made = read_answer<MadeOne>(body, [](codec::JsonValue root, MadeOne& out) -> std::string {
+void retire(Desk& desk, std::uint32_t resource) {
+    State const& s = desk.state();
+    constexpr std::string_view why = "its type is drained";
+    if (s.resources.find(resource)->origin == Origin::made) return destroy(desk, resource, why);
+    desk.is_gone(resource);
+    auto const fence = desk.next_fence();
+    desk.record(Moved{Name(s.names.text(resource)), "retired", why, fence});
+}
+
+// A lie is an answer: it would not be another one the next time.
+MadeOne read_made(std::string_view body) {
+    auto made = read_answer<MadeOne>(std::string(body), [](codec::JsonValue root, MadeOne& out) -> std::string {
         out.name = root["name"].text();
-        if (out.name.empty() || out.name.size() > 200) return "/name: expected text of 1 to 200 characters";
+        if (out.name.empty() || out.name.size() > Name::max_chars) return "/name: expected text of 1 to 160 bytes";
         if (auto why = read_labels(root["labels"], out.labels); !why.empty()) return why;
         if (auto why = read_numbers(root["numbers"], out.numbers); !why.empty()) return why;
         if (auto const data = root["data"]) data.write(out.data);
         return {};
     });
-    // A lie is an answer: it would not be another one the next time.
-    if (!made && made.error().status == 422) return MadeOne{.fault = made.error().code + ": " + made.error().detail};
-    return made;
+    return made ? std::move(*made) : MadeOne{.fault = made.error().code + ": " + made.error().detail};
+}
+
+Result<MadeOne> make_one(MakeOne const& args, Outside& outside) {
+    auto const body = ask_json(outside, "POST", args.url, codec::to_json(AskedToMake{args.type}));
+    if (body) return read_made(*body);
+    if (body.error().status == 422) return MadeOne{.fault = body.error().code + ": " + body.error().detail};
+    return std::unexpected(body.error());
 }
 
 std::vector<Event> one_made(State const& s, MakeOne const& args, Result<MadeOne> const& made, Ctx const& cx) {
@@ -117,6 +147,7 @@ std::vector<Event> one_made(State const& s, MakeOne const& args, Result<MadeOne>
 Result<DestroyedOne> destroy_one(DestroyOne const& args, Outside& outside) {
     auto reply = outside.call(json_request("POST", args.url.str(), codec::to_json(AskedToDestroy{args.type, args.resource})));
     if (!reply && reply.error().status != 404 && reply.error().status != 410) return std::unexpected(std::move(reply.error()));
+    if (reply && is_html(reply->body)) return fail(answer_invalid("expected nothing or JSON", reply->body));
     return DestroyedOne{};
 }
 

@@ -8,6 +8,8 @@ namespace gantry::pool {
 void grow(Desk& desk, std::uint32_t type);
 // Gives a resource up: by the hook where the type has one, else at once.
 void destroy(Desk& desk, std::uint32_t resource, Reason const& reason);
+// Of a type that is drained for good: it is free, and no more given.
+void retire(Desk& desk, std::uint32_t resource);
 
 // What the hook that makes answered: a resource.
 struct MadeOne {
@@ -18,6 +20,7 @@ struct MadeOne {
     std::string fault;  // not empty: what the answer is instead
 };
 RECORD(MadeOne, name, labels, numbers, data, fault);
+MadeOne read_made(std::string_view body);
 Result<MadeOne> make_one(MakeOne const& args, Outside& outside);
 std::vector<Event> one_made(State const& s, MakeOne const& args, Result<MadeOne> const& made, Ctx const& cx);
 struct DestroyedOne {};

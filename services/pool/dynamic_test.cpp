@@ -10,7 +10,8 @@ struct Hooks {
             if (request.target == "http://make.example/")
                 return {.status = make_status,
                         .body = answer.empty() ? fmt::format(R"({{"name":"m{}","labels":{{"by":"hook"}}}})", ++made) : answer};
-            if (request.target == "http://destroy.example/") return ++destroyed, client::Reply{.status = destroy_status, .body = "{}"};
+            if (request.target == "http://destroy.example/")
+                return ++destroyed, client::Reply{.status = destroy_status, .body = destroyed_body};
             return {.status = 200, .body = "{}"};
         };
     }
@@ -25,7 +26,7 @@ struct Hooks {
     }
     std::uint64_t count() { return b.state().type("vm")->total(); }
     int made = 0, destroyed = 0, make_status = 200, destroy_status = 200;
-    std::string answer;
+    std::string answer, destroyed_body = "{}";
     Bench b;
 };
 class DynamicBench : public ::testing::Test, protected Hooks {};
@@ -60,8 +61,9 @@ TEST_F(DynamicBench, WhatHasLivedIsDestroyedOnceItIsBack) {
 }
 
 TEST(Dynamic, AHookThatLiesIsToldOfAndAskedAgainLater) {
-    for (auto const* lie :
-         {"<html>sorry</html>", "[]", R"({"name":""})", R"({"name":"x","labels":{"a":1}})", R"({"name":"x","numbers":{"a":"1"}})"}) {
+    auto const too_long = fmt::format(R"({{"name":"{}"}})", std::string(161, 'x'));
+    for (auto const* lie : {"<html>sorry</html>", "[]", "{", R"({"name":7})", too_long.c_str(), R"({"name":""})",
+                            R"({"name":"x","labels":{"a":1}})", R"({"name":"x","numbers":{"a":"1"}})"}) {
         Hooks other;
         other.answer = lie;
         other.make(R"("min":1,"max":1)");
@@ -87,6 +89,29 @@ TEST_F(DynamicBench, AHookThatRefusesIsToldOf) {
     make_status = 403;
     make(R"("min":1,"max":1)");
     b.get("/pool/v1/types/vm").ok().has(R"("make_trouble":"effect_refused: the target answered 403")").has(R"("making":0)");
+}
+
+TEST_F(DynamicBench, HooksThatHangAreAskedAgainAndToldOf) {
+    make_status = 0;
+    make(R"("min":1,"max":1)");
+    b.get("/pool/v1/types/vm").ok().has(R"("making":1)");
+    for (int i = 0; i < 10; ++i) b.pass(Duration::seconds(60)), b.run_effects();
+    b.get("/pool/v1/types/vm").ok().has("timeout");
+    make_status = 200, destroy_status = 0;
+    for (int i = 0; i < 3; ++i) b.pass(Duration::seconds(60)), settle();
+    EXPECT_EQ(count(), 1u);
+    auto const one = "/pool/v1/resources/" + b.get("/pool/v1/resources").ok().json_at("/items/0/name");
+    b.call("DELETE", one).ok();
+    for (int i = 0; i < 10; ++i) b.pass(Duration::seconds(60)), b.run_effects();
+    b.get(one).ok().has(R"("state":"retired")").has("timeout");
+}
+
+TEST_F(DynamicBench, APageOfSomebodyElsesDestroysNothing) {
+    make(R"("min":1,"max":1)");
+    destroyed_body = "<html>Please log in</html>";
+    b.call("DELETE", "/pool/v1/resources/m1").ok();
+    settle();
+    b.get("/pool/v1/resources/m1").ok().has(R"("state":"retired")").has("it looks like HTML");
 }
 
 TEST_F(DynamicBench, WhatCantBeDestroyedIsKeptAndToldOf) {

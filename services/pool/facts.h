@@ -13,6 +13,7 @@ using Owner = Text<1, 200>;     // who holds or waits, in the caller's own words
 using Ticket = Text<1, 200>;    // names one wish for ever: the same ticket never gets more
 using Reason = Text<0, 1000>;
 using Url = Text<0, 2000>;   // empty: none
+using Bound = Text<0, 200>;  // what a lease ends with: a job, a login, a trace, "queue:t_5" (a task of the queue); empty: nothing
 using LeaseId = Seq<"ls_">;  // its number is the fence of all that it holds
 using Labels = std::map<std::string, std::string>;
 using Numbers = std::map<std::string, double>;
@@ -54,12 +55,14 @@ struct TypeSettings {
     Bounded<0, 604'800'000> patience_ms = 60'000;  // who waited for so long has what is free set aside until the whole set is there
     Bounded<0, 100'000> min = 0, max = 0;          // of a dynamic type; max 0: it is not
     Bounded<0, 31'536'000'000> lifetime_ms = 0;    // of one that was made; 0: for ever
+    Bounded<0, 31'536'000'000> idle_ms = 0;        // one that was made and is free for so long goes, down to the minimum; 0: never
+    Url alert_url;                                 // is told of what is stuck or in quarantine
     Url make_url, destroy_url, inventory_url;
     bool operator==(TypeSettings const&) const = default;
 };
 RECORD(TypeSettings, lease_ms, heartbeat_ms, clean_ms, dirty_alert_ms, cleaning_alert_ms, states, quota, cleaning, clean_queue,
-       clean_attempts, clean_wait_ms, verification, verify_url, prefer, patience_ms, min, max, lifetime_ms, make_url, destroy_url,
-       inventory_url);
+       clean_attempts, clean_wait_ms, verification, verify_url, prefer, patience_ms, min, max, lifetime_ms, idle_ms, alert_url, make_url,
+       destroy_url, inventory_url);
 
 struct TypeSet {
     TypeName type;
@@ -70,8 +73,9 @@ struct TypeDrained {
     TypeName type;
     bool on = true;
     Reason reason;
+    bool retire = false;  // as it becomes free
 };
-RECORD(TypeDrained, type, on, reason);
+RECORD(TypeDrained, type, on, reason, retire);
 struct TypeRemoved {
     TypeName type;
 };
@@ -148,8 +152,9 @@ struct Queued {
     std::optional<Time> from;
     std::optional<Time> until;  // it leaves the queue then
     std::uint64_t alike = 0;    // a hash of the wants
+    Bound bound_to;
 };
-RECORD(Queued, ticket, owner, reason, wants, priority, lease_ms, firm_at, from, until, alike);
+RECORD(Queued, ticket, owner, reason, wants, priority, lease_ms, firm_at, from, until, alike, bound_to);
 // The time that a ticket is reserved for has come.
 struct Came {
     Ticket ticket;
@@ -178,16 +183,17 @@ struct Leased {
     Time until;
     std::int64_t lease_ms = 0;
     std::uint64_t alike = 0;
+    Bound bound_to;
 };
-RECORD(Leased, lease, ticket, owner, reason, resources, state, until, lease_ms, alike);
+RECORD(Leased, lease, ticket, owner, reason, resources, state, until, lease_ms, alike, bound_to);
 struct Extended {
     LeaseId lease;
     Time until;
 };
 RECORD(Extended, lease, until);
 // Why a lease, or a part of it, ended.
-enum class Ended { released, expired, stolen, freed };
-ENUM(Ended, released, expired, stolen, freed);
+enum class Ended { released, expired, stolen, freed, bound_over };
+ENUM(Ended, released, expired, stolen, freed, bound_over);
 struct Released {
     LeaseId lease;
     std::vector<Name> resources;
@@ -257,7 +263,7 @@ struct CleanTask {
     Reason reason;
 };
 RECORD(CleanTask, name, fence, task, reason);
-// It is dirty or cleaning for longer than its type allows.
+// It is dirty or cleaning for longer than its type allows; told again each time that has passed once more.
 struct Stuck {
     Name name;
     Word state;
@@ -289,6 +295,12 @@ struct TypeLooked {
     TypeName type;
 };
 RECORD(TypeLooked, type);
+// Nobody needed it for as long as its type allows, and yet it stays, for there are no more than there are to be.
+struct IdleKept {
+    Name name;
+    Time until;
+};
+RECORD(IdleKept, name, until);
 // The hook is asked to destroy it; `failed`: it did not.
 struct DestroyBegan {
     Name name;
@@ -335,10 +347,20 @@ struct DestroyOne {
 };
 RECORD(DestroyOne, url, resource, type);
 
-using Event =
-    std::variant<TypeSet, TypeDrained, TypeRemoved, Added, Changed, Removed, Drained, Queued, Came, Withdrawn, Stayed, Leased, Extended,
-                 Released, Moved, Kept, CleaningBegan, CleaningHeard, CleanedUnverified, Cleaned, CleanFailed, CleanTask, Stuck,
-                 InventoryRead, FencesRaised, MakeFailed, TypeLooked, DestroyBegan, DestroyFailed, Effect<PutCleanTask>,
-                 Effect<AskVerification>, Effect<AskInventory>, Effect<MakeOne>, Effect<DestroyOne>, EffectOutcome>;
+struct TellAlert {
+    Str url;
+    Name resource;
+    TypeName type;
+    Word what, state;
+    Reason reason;
+    Time at;
+};
+RECORD(TellAlert, url, resource, type, what, state, reason, at);
+
+using Event = std::variant<TypeSet, TypeDrained, TypeRemoved, Added, Changed, Removed, Drained, Queued, Came, Withdrawn, Stayed, Leased,
+                           Extended, Released, Moved, Kept, CleaningBegan, CleaningHeard, CleanedUnverified, Cleaned, CleanFailed,
+                           CleanTask, Stuck, InventoryRead, FencesRaised, MakeFailed, TypeLooked, DestroyBegan, DestroyFailed,
+                           Effect<PutCleanTask>, Effect<AskVerification>, Effect<AskInventory>, Effect<MakeOne>, Effect<DestroyOne>,
+                           IdleKept, Effect<TellAlert>, EffectOutcome>;
 
 }  // namespace gantry::pool

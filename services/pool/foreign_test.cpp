@@ -44,7 +44,7 @@ TEST_F(BoskosBench, ARequestIdKeepsItsPlace) {
     b.pass(Duration::seconds(40));
     ask("acquire?type=gce&state=free&dest=busy&owner=bob&request_id=r1").ok(404);
     b.pass(Duration::seconds(40));  // who asked again is still in line, the other is not
-    EXPECT_EQ(b.state().tickets.find("boskos/r2")->state, TicketState::withdrawn);
+    EXPECT_EQ(b.state().ticket("boskos/r2")->state, TicketState::withdrawn);
     ask("release?name=" + one + "&owner=ann&dest=free").ok();
     EXPECT_EQ(b.state_of(one), "dirty") << "nothing is free that was not cleaned";
     b.clean_up(one);
@@ -88,10 +88,12 @@ TEST_F(BoskosBench, WhatItDoesNotKnowIsRefused) {
         {"acquire?type=gce&state=free&dest=melted&owner=ann", 400}, {"acquire?type=gce&state=melted&dest=busy&owner=ann", 404},
         {"acquire?type=gce&state=free&dest=busy&owner=%zz", 400},   {"release?name=none&dest=dirty&owner=ann", 404},
         {"release?name=gce-1&dest=dirty&owner=ann", 401},           {"update?name=gce-1&state=busy&owner=ann", 401},
-        {"reset?type=gce&state=busy&dest=dirty&expire=soon", 400},  {"reset?type=none&state=busy&dest=dirty&expire=5m", 404},
+        {"acquire?type=gce&state=free&dest=busy&owner=%ff", 400},   {"reset?type=gce&state=busy&dest=dirty&expire=soon", 400},
+        {"reset?type=none&state=busy&dest=dirty&expire=5m", 404},
     };
     for (auto const& row : rows) ask(row.call).ok(row.status).wrote_nothing();
     ask("update?name=gce-1&state=busy&owner=ann", "[1]").ok(400);
+    ask("acquire?type=gce&state=free&dest=busy&owner=ann&request_id=" + std::string(191, 'x')).ok(400);
     b.get("/pool/boskos/metric?type=none").ok(404);
 }
 

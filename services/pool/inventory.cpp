@@ -26,6 +26,7 @@ class ItemReader {
         if (item["owner"] && !item["owner"].is(JsonKind::null)) text(item["owner"], "/owner", out.owner);
         if (item["ticket"] && !item["ticket"].is(JsonKind::null)) text(item["ticket"], "/ticket", out.ticket);
         if (item["reason"]) text(item["reason"], "/reason", out.reason);
+        if (out.name.size() > Name::max_chars) return wrong("/name", "up to 160 bytes", item["name"]);
         if (fault_.empty() && out.name.empty()) fault_ = fmt::format("/{}/name: expected a name, found \"\"", index_);
         if (auto const fence = item["fence"]) {
             auto const n = fence.integer();
@@ -105,7 +106,7 @@ class Taking {
         read_.type = type_, read_.told = told;
         auto const number = s_.type_number(type_);
         s_.members.ascend(Member{number, 0}, [&](Member const& m) {
-            if (m.type != number) return false;
+            if (m.kind != number) return false;
             auto const* r = s_.resources.find(m.resource);
             read_.missing += !seen_.contains(m.resource) && r && r->state != retired;
             return true;
@@ -115,8 +116,7 @@ class Taking {
 
    private:
     void lease(Told const& told) {
-        Ticket const ticket(told.ticket.empty() || s_.tickets.contains(Ticket(told.ticket)) ? fmt::format("inventory/{}", told.name)
-                                                                                            : told.ticket);
+        Ticket const ticket(told.ticket.empty() || s_.ticket(told.ticket) ? fmt::format("inventory/{}", told.name) : told.ticket);
         if (!leases_.contains(ticket.str())) leases_[ticket.str()] = {};
         leases_[ticket.str()].push_back(&told);
     }
@@ -134,7 +134,8 @@ class Taking {
                        "in_use",
                        {},
                        lease_ms,
-                       0};
+                       0,
+                       {}};
             for (auto const* told : held) out.resources.emplace_back(told->name);
             out.until = desk_.cx().now + Duration::millis(lease_ms);
             desk_.record(std::move(out));

@@ -67,6 +67,7 @@ TEST_F(InventoryBench, WhatIsNoInventoryIsToldAndTakenForNothing) {
         {HookServer::ok(R"({"items":[]})"), "hook_answer_invalid", "expected a list, found an object"},
         {HookServer::ok(R"([{"name":"p1","state":"free"},)"), "hook_answer_invalid", ""},
         {HookServer::ok(R"([{"name":7,"state":"free"}])"), "hook_answer_invalid", "/0/name: expected text, found a number"},
+        {HookServer::ok(fmt::format(R"([{{"name":"{}","state":"free"}}])", std::string(161, 'x'))), "hook_answer_invalid", "/0/name"},
         {HookServer::ok(R"([{"name":"p1","state":"free"},{"name":"p2"}])"), "hook_answer_invalid", "/1/state: expected text"},
         {HookServer::ok(R"([{"name":"p1","state":"free","labels":["x"]}])"), "hook_answer_invalid", "/0/labels: expected an object"},
         {HookServer::ok(R"([{"name":"p1","state":"free","touched_at":"yesterday"}])"), "hook_answer_invalid", "/0/touched_at"},

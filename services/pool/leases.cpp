@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/pool/alerts.h"
 #include "services/pool/dynamic.h"
 
 namespace gantry::pool {
@@ -64,6 +65,7 @@ LeaseView view_of(State const& s, std::uint64_t number, Lease const& lease) {
     LeaseView out{.lease = LeaseId{number}, .ticket = lease.ticket, .owner = lease.owner, .caller = lease.caller, .reason = lease.reason};
     out.fence = number, out.began_at = lease.began, out.heard_at = lease.heard, out.deadline = lease.until, out.over = lease.over;
     out.heartbeat_ms = heartbeat_of(s, lease.resources);
+    if (!lease.bound_to.empty()) out.bound_to = lease.bound_to;
     if (lease.over) out.how = lease.how, out.ended_at = lease.ended;
     for (auto resource : lease.resources) out.resources.push_back(held_view(s, resource, number, s.state_name(lease.state)));
     return out;
@@ -73,6 +75,7 @@ LeaseView view_of(State const& s, Leased const& e, Ctx const& cx) {
     LeaseView out{
         .lease = e.lease, .ticket = e.ticket.str(), .owner = e.owner.str(), .caller = cx.caller().str(), .reason = e.reason.str()};
     out.fence = e.lease.n, out.began_at = out.heard_at = cx.now, out.deadline = e.until;
+    if (!e.bound_to.empty()) out.bound_to = e.bound_to.str();
     std::vector<std::uint32_t> numbers;
     for (auto const& name : e.resources) numbers.push_back(s.names.find(name));
     out.heartbeat_ms = heartbeat_of(s, numbers);
@@ -129,6 +132,8 @@ Result<void> give_back(Desk& desk, LeaseId const& id, Lease const& lease, Return
         }
         desk.record(std::move(out));
         for (auto number : numbers) settle(desk, number, to, fence);
+        for (auto number : numbers)
+            if (to == "quarantined") tell_alert(desk, number, "quarantined", to, what.reason);
     }
     for (auto type : types_of_resources(s, what.resources)) desk.match(type), grow(desk, type);
     return {};

@@ -25,8 +25,10 @@ struct LeaseView {
     bool over = false;
     std::optional<Ended> how;
     std::optional<Time> ended_at;
+    std::optional<std::string> bound_to;
 };
-RECORD(LeaseView, lease, ticket, owner, caller, reason, fence, resources, began_at, heard_at, deadline, heartbeat_ms, over, how, ended_at);
+RECORD(LeaseView, lease, ticket, owner, caller, reason, fence, resources, began_at, heard_at, deadline, heartbeat_ms, over, how, ended_at,
+       bound_to);
 
 struct ByLease {
     LeaseId lease;

@@ -93,7 +93,7 @@ TEST_F(Line, AReservationGetsItsSetAtItsTime) {
     EXPECT_TRUE(b.given("ahead").empty());
     b.pass(Duration::seconds(1));
     EXPECT_EQ(b.given("ahead").size(), 2u);
-    EXPECT_EQ(b.state().leases.find(b.state().tickets.find("ahead")->lease)->until, noon + Duration::hours(2));
+    EXPECT_EQ(b.state().leases.find(b.state().ticket("ahead")->lease)->until, noon + Duration::hours(2));
 }
 
 TEST_F(Line, IsLeftByWordOrByTime) {

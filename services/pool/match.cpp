@@ -79,7 +79,7 @@ std::vector<std::uint32_t> candidates_of(State const& s, Want const& want, std::
     };
     auto const type = s.type_number(want.type);
     if (type == 0) return out;
-    if (want.names.empty()) return offer(type, consider), out;
+    if (want.names.empty()) return offer(want, consider), out;
     std::set<std::uint32_t> named;
     for (auto const& name : want.names) {
         auto const number = s.names.find(name);
@@ -98,11 +98,15 @@ bool fits(std::string_view name, Resource const& r, Want const& want) {
     return has_labels(r.labels, want.labels) && in_ranges(r.numbers, want.ranges);
 }
 
+std::uint64_t wanted_of(std::span<Want const> wants, std::string_view type) {
+    std::uint64_t sum = 0;
+    for (auto const& want : wants) sum += want.type.view() == type ? std::uint64_t(std::int64_t(want.count)) : 0;
+    return sum;
+}
+
 Picked pick(State const& s, std::span<Want const> wants, Offer const& offer, IsFree const& is_free) {
-    std::map<std::string_view, std::size_t> by_type;  // how many in all
-    for (auto const& want : wants) by_type[want.type.view()] += std::size_t(want.count);
     std::vector<std::vector<std::uint32_t>> candidates;
-    for (auto const& want : wants) candidates.push_back(candidates_of(s, want, by_type[want.type.view()], offer, is_free));
+    for (auto const& want : wants) candidates.push_back(candidates_of(s, want, wanted_of(wants, want.type), offer, is_free));
     Seating seating(std::move(candidates));
     bool complete = true;
     for (std::size_t i = 0; i < wants.size(); ++i)
@@ -114,21 +118,64 @@ Picked pick(State const& s, std::span<Want const> wants, Offer const& offer, IsF
     return {seating.taken(), complete};
 }
 
-std::uint64_t count_fitting(State const& s, Want const& want, std::uint64_t enough) {
+std::uint32_t narrowest(State const& s, Want const& want, std::uint64_t KindRow::* count) {
     auto const type = s.type_number(want.type);
-    std::uint64_t found = 0;
+    auto out = type;
+    auto fewest = ~std::uint64_t(0);
+    for (auto const& [label, value] : want.labels) {
+        auto const kind = s.label_kind(type, label, value);
+        auto const* row = kind == 0 ? nullptr : s.kinds.find(kind);
+        if (!row || row->members == 0) return 0;
+        if (row->*count < fewest) fewest = row->*count, out = kind;
+    }
+    return out;
+}
+
+std::optional<std::vector<std::uint32_t>> in_narrowest_range(State const& s, Want const& want, std::uint64_t below,
+                                                             std::uint64_t& looked_at) {
+    std::optional<std::vector<std::uint32_t>> out;
+    auto const type = s.type_number(want.type);
+    for (auto const& [name, range] : want.ranges) {
+        auto const what = s.number_kind(type, name);
+        if (what == 0) return std::vector<std::uint32_t>{};
+        auto const last = range.max ? ordered_bits(*range.max) : ~std::uint64_t(0);
+        std::vector<std::uint32_t> found;
+        s.numbered.ascend({.what = what, .value = range.min ? ordered_bits(*range.min) : 0}, [&](NumberKey const& key) {
+            if (key.what != what || key.value > last) return false;
+            found.push_back(key.resource);
+            return ++looked_at, found.size() < below;
+        });
+        if (found.size() < below) below = found.size(), out = std::move(found);
+    }
+    return out;
+}
+
+std::uint64_t count_fitting(State const& s, Want const& want, std::uint64_t enough, std::uint64_t& looked_at) {
+    auto const type = s.type_number(want.type);
+    std::uint64_t found = 0, most = ~std::uint64_t(0);
     auto consider = [&](std::uint32_t number) {
         auto const* r = s.resources.find(number);
         if (r && r->type == type && r->state != retired && !r->destroying && fits(s.names.text(number), *r, want)) ++found;
-        return found < enough;
+        return ++looked_at, found < enough && --most > 0;
     };
-    if (want.names.empty()) {
-        s.members.ascend(Member{type, 0}, [&](Member const& m) { return m.type == type && consider(m.resource); });
+    if (!want.names.empty()) {
+        std::set<std::uint32_t> numbers;
+        for (auto const& name : want.names)
+            if (auto const n = s.names.find(name); n != State::unknown && n != 0 && numbers.insert(n).second && !consider(n)) break;
         return found;
     }
-    std::set<std::uint32_t> named;
-    for (auto const& name : want.names)
-        if (auto const n = s.names.find(name); n != State::unknown && n != 0 && named.insert(n).second && !consider(n)) break;
+    auto const kind = narrowest(s, want, &KindRow::members);
+    auto const* row = kind == 0 ? nullptr : s.kinds.find(kind);
+    if (!row) return 0;
+    auto const look = [&] { s.members.ascend(Member{kind, 0}, [&](Member const& m) { return m.kind == kind && consider(m.resource); }); };
+    if (!want.ranges.empty()) most = tried_first;
+    look();
+    if (found >= enough || want.ranges.empty() || row->members <= tried_first) return found;
+    found = 0, most = ~std::uint64_t(0);
+    auto const numbers = in_narrowest_range(s, want, row->members, looked_at);
+    if (!numbers) return look(), found;
+    for (auto number : *numbers)
+        if (!consider(number)) break;
     return found;
 }
 

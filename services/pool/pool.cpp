@@ -1,5 +1,8 @@
 #include "services/pool/pool.h"
 
+#include "services/pool/alerts.h"
+#include "services/pool/bound.h"
+#include "services/pool/drain.h"
 #include "services/pool/dynamic.h"
 #include "services/pool/foreign.h"
 #include "services/pool/history.h"
@@ -31,10 +34,15 @@ std::vector<Timer> Service::timers() {
 }
 
 std::vector<EffectKind> Service::effects() {
-    return {effect<Service>(&put_clean_task, &clean_task_put), effect<Service>(&ask_inventory, &inventory_told, of_hooks),
-            effect<Service>(&ask_verification, &verification_told, of_hooks), effect<Service>(&make_one, &one_made, of_hooks),
-            effect<Service>(&destroy_one, &one_destroyed, of_hooks)};
+    return {effect<Service>(&put_clean_task, &clean_task_put),
+            effect<Service>(&ask_inventory, &inventory_told, of_hooks),
+            effect<Service>(&ask_verification, &verification_told, of_hooks),
+            effect<Service>(&make_one, &one_made, of_hooks),
+            effect<Service>(&destroy_one, &one_destroyed, of_hooks),
+            effect<Service>(&call_alert, &alert_called, of_hooks)};
 }
+
+std::vector<Follower> Service::followers() { return {follow<Service, queue::Source>(&on_task_done, &on_task_failed, &on_tasks_deleted)}; }
 
 namespace {
 
@@ -71,7 +79,12 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "GET", "/types", &list_types, read, Doc{"The types, with their numbers."}),
         route<Service>(V1, "GET", "/types/{type}", &show_type, read, Doc{"One type: settings, counts by state, means, its inventory."}),
         route<Service>(V1, "DELETE", "/types/{type}", &remove_type, admin, Doc{"Remove a type that nothing is of."}),
-        route<Service>(V1, "POST", "/types/{type}/drain", &drain_type, admin, Doc{"Give out none of it any more, or (on: false) again."}),
+        route<Service>(V1, "POST", "/types/{type}/drain", &drain_type, admin,
+                       Doc{"Give out none of it any more, or (on: false) again; retire: what becomes free is retired."}),
+        route<Service>(V1, "POST", "/drain", &drain_pool, admin, Doc{"The same for all types."}),
+        route<Service>(V1, "GET", "/drain", &show_drain, read, Doc{"How far the drained types are."}),
+        route<Service>(V1, "GET", "/alerts", &list_alerts, read,
+                       Doc{"What needs somebody: what is stuck, in quarantine or in trouble, hooks that fail, types that are exhausted."}),
         route<Service>(V1, "POST", "/types/{type}/inventory/sync", &sync_inventory, admin,
                        Doc{"Ask the inventory hook what there is, and take in what is not known."}),
         route<Service>(V1, "GET", "/forecast/{type}", &forecast, read, Doc{"When it will be exhausted, by the hours of the days before."}),
@@ -106,6 +119,7 @@ std::vector<Route> Service::routes() {
         route<Service>(V1, "GET", "/leases/{lease}", &show_lease, read, Doc{"One lease."}),
         route<Service>(V1, "POST", "/leases/{lease}/heartbeat", &heartbeat, write, Doc{"Its holder is alive: it ends later."}),
         route<Service>(V1, "POST", "/leases/{lease}/release", &release, write, Doc{"Give all of it back, or some."}),
+        route<Service>(V1, "POST", "/ended", &end_bound, write, Doc{"A job, a login or a trace is over: so is what is bound to it."}),
     };
     add_foreign(routes);
     return routes;

@@ -15,6 +15,7 @@ struct Service {
     static std::vector<Timer> timers();
     static std::vector<EffectKind> effects();
     static std::vector<OwnMetric> metrics(State const& s, Time now);
+    static std::vector<Follower> followers();
 };
 
 }  // namespace gantry::pool

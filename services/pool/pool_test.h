@@ -58,7 +58,7 @@ class Bench : public Harness<Service> {
     // Of a ticket: what it holds; empty: nothing.
     std::vector<std::string> given(std::string const& ticket) {
         std::vector<std::string> out;
-        auto const* row = state().tickets.find(Ticket(ticket));
+        auto const* row = state().ticket(ticket);
         if (!row || row->state != TicketState::held) return out;
         for (auto n : state().leases.find(row->lease)->resources) out.emplace_back(state().names.text(n));
         return out;

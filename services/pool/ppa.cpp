@@ -83,7 +83,7 @@ Result<ForeignReply> ppa_list(State const& s, PpaCall const&, Ctx const&) {
     std::vector<PpaView> out;
     auto const type = s.type_number(ppa_type);
     s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (type == 0 || m.type != type) return false;
+        if (type == 0 || m.kind != type) return false;
         out.push_back(view_of(s, m.resource, *s.resources.find(m.resource)));
         return true;
     });

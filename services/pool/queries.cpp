@@ -43,6 +43,9 @@ class Sieve {
         return found != r.labels.end() && found->second == value_;
     }
 
+    // Whose members to look at, of a type; 0: there are none.
+    std::uint32_t kind(std::uint32_t type) const { return type == 0 || label_.empty() ? type : s_.label_kind(type, label_, value_); }
+
    private:
     State const& s_;
     ResourceFilter const& in_;
@@ -64,10 +67,10 @@ Problem no_ticket() { return {404, "ticket_not_found", "there is no such ticket,
 
 WantView look_at(State const& s, Want const& want) {
     WantView out{.type = want.type.str(), .count = std::uint64_t(std::int64_t(want.count))};
-    auto const type = s.type_number(want.type);
+    auto const kind = narrowest(s, want, &KindRow::members);
     std::vector<Freer> freers;
-    s.members.ascend(Member{type, 0}, [&](Member const& m) {
-        if (m.type != type) return false;
+    s.members.ascend(Member{kind, 0}, [&](Member const& m) {
+        if (kind == 0 || m.kind != kind) return false;
         auto const& r = *s.resources.find(m.resource);
         auto const name = s.names.text(m.resource);
         if (r.state == retired || !fits(name, r, want)) return true;
@@ -118,18 +121,18 @@ Result<Page<ResourceView>> list_resources(State const& s, ResourceFilter const& 
         TRY_ASSIGN(auto cursor, read_cursor<ResourceCursor>(*in.cursor));
         after = cursor.after;
     }
-    std::uint32_t type = 0;
-    if (in.type) {
-        type = s.type_number(*in.type);
-        if (type == 0) return page;
-        if (after.type != type) after = {type, 0};
-    }
     Sieve const sieve(s, in);
+    std::uint32_t kind = 0;
+    if (in.type) {
+        kind = sieve.kind(s.type_number(*in.type));
+        if (kind == 0) return page;
+        if (after.kind != kind) after = {kind, 0};
+    }
     std::size_t examined = 0;
     Member last{};
     s.members.ascend(after, [&](Member const& m) {
         if (m == after) return true;
-        if (type != 0 && m.type != type) return false;
+        if (kind != 0 ? m.kind != kind : (m.kind & label_bit) != 0) return false;
         if (page.items.size() == std::size_t(in.limit) || examined == examined_max) {
             page.complete = false, page.next = make_cursor(ResourceCursor{last});
             if (page.items.size() < std::size_t(in.limit)) page.why = "20000 resources were looked at: go on with next";
@@ -150,13 +153,13 @@ Result<ResourceView> show_resource(State const& s, ByName const& in, Ctx const&)
 
 Result<TicketView> show_ticket(State const& s, ByTicket const& in, Ctx const& cx) {
     s.marks.looked_at_all();
-    if (auto const* row = s.tickets.find(in.ticket)) return view_of(s, cx, in.ticket, *row);
+    if (auto const* row = s.ticket(in.ticket)) return view_of(s, cx, in.ticket, *row);
     return fail(no_ticket());
 }
 
 Result<WhyView> why_ticket(State const& s, ByTicket const& in, Ctx const& cx) {
     s.marks.looked_at_all();
-    auto const* row = s.tickets.find(in.ticket);
+    auto const* row = s.ticket(in.ticket);
     if (!row) return fail(no_ticket());
     WhyView out{.ticket = view_of(s, cx, in.ticket, *row)};
     for (auto const& want : row->wants) out.wants.push_back(look_at(s, want));
@@ -176,15 +179,15 @@ Result<Page<TicketView>> list_tickets(State const& s, TicketFilter const& in, Ct
     }
     std::size_t examined = 0;
     std::uint64_t last = 0;
-    s.line.walk(after ? &*after : nullptr, [&](std::uint64_t seq, InLine const& in_line) {
+    s.line.walk(after ? &*after : nullptr, [&](std::uint64_t seq, InLine const&) {
         if (page.items.size() == std::size_t(in.limit) || examined == examined_max) {
             page.complete = false, page.next = make_cursor(TicketCursor{last});
             if (page.items.size() < std::size_t(in.limit)) page.why = "20000 tickets were looked at: go on with next";
             return false;
         }
         ++examined, last = seq;
-        Ticket const ticket(in_line.ticket);
-        auto const& row = *s.tickets.find(ticket);
+        auto const ticket = s.ticket_in_line(seq);
+        auto const& row = *s.ticket(ticket);
         if (in.owner && in.owner->view() != row.owner) return true;
         if (in.type && std::ranges::none_of(row.wants, [&](Want const& w) { return w.type.view() == in.type->view(); })) return true;
         TicketView shown{

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/pool/alerts.h"
 #include "services/pool/dynamic.h"
 
 namespace gantry::pool {
@@ -204,8 +205,7 @@ Result<ResourceReply> clean_again(State const& s, Order const& in, Ctx const& cx
 Result<Emit<LeaseView, Event>> steal(State const& s, StealOrder const& in, Ctx const& cx) {
     TRY_ASSIGN(auto const found, find(s, in.name));
     if (found.r->destroying || found.r->state == retired) return fail(409, "resource_leaves", "it is retired, or being destroyed");
-    if (s.tickets.contains(in.ticket))
-        return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
+    if (s.ticket(in.ticket)) return fail(409, "ticket_differs", "this ticket asked for something else before: a ticket is for one wish");
     Owner const owner = in.owner ? *in.owner : Owner(cx.caller());
     auto const& settings = s.types.find(found.r->type)->settings;
     Desk desk(s, cx);
@@ -215,7 +215,7 @@ Result<Emit<LeaseView, Event>> steal(State const& s, StealOrder const& in, Ctx c
     }
     std::int64_t const lease_ms = in.lease_ms ? std::int64_t(*in.lease_ms) : std::int64_t(settings.lease_ms);
     Leased const leased{LeaseId{desk.next_fence()},          in.ticket, owner, in.reason, {in.name}, "in_use",
-                        cx.now + Duration::millis(lease_ms), lease_ms,  0};
+                        cx.now + Duration::millis(lease_ms), lease_ms,  0,     {}};
     desk.record(leased);
     return Emit<LeaseView, Event>{desk.take_events(), view_of(s, leased, cx)};
 }
@@ -234,11 +234,19 @@ void resource_due(Desk& desk, std::uint32_t number) {
     } else if (is_due(r->until) && r->state == cleaning) {
         fail_cleaning(desk, number, r->unverified ? "the hook that verifies gave no answer" : Reason(fmt::format("{} fell silent", r->by)));
         desk.match(r->type);
-    } else if (!r->stuck && is_due(r->alert_at)) {
-        desk.record(Stuck{name, Word(s.state_name(r->state)), r->since});
+    } else if (is_due(r->alert_at)) {
+        auto const state = s.state_name(r->state);
+        desk.record(Stuck{name, Word(state), r->since});
+        tell_alert(desk, number, "stuck", state, r->trouble.empty() ? r->reason : r->trouble);
         // The task may have been lost: asked for again, it is the same one.
         auto const& settings = s.types.find(r->type)->settings;
         if (r->state == dirty) ask_cleaning(desk, TypeName(s.type_names.text(r->type)), settings, {{}, name, {}, r->fence, 0, r->data});
+    } else if (is_due(r->idle_at) && !is_due(r->dies_at)) {
+        auto const& type = *s.types.find(r->type);
+        if (type.total() > std::uint64_t(std::int64_t(type.settings.min)))
+            destroy(desk, number, "nobody needed it");
+        else
+            desk.record(IdleKept{name, now + Duration::millis(std::max<std::int64_t>(1000, type.settings.idle_ms))});
     } else if (r->lease == 0 && (r->state == free_ || r->state == quarantined)) {
         destroy(desk, number, "its time is over");
     } else {

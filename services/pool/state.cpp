@@ -30,7 +30,7 @@ bool may_go(TypeSettings const& settings, std::string_view from, std::string_vie
 }
 
 std::uint32_t weakness(Resource const& r) { return r.health >= 75 ? 0 : r.health >= 50 ? 1 : r.health >= 25 ? 2 : 3; }
-FreeKey free_key(std::uint32_t number, Resource const& r) { return {r.type, weakness(r), r.used, number}; }
+FreeKey free_key(std::uint32_t kind, std::uint32_t number, Resource const& r) { return {kind, weakness(r), r.used, number}; }
 
 std::uint64_t TypeRow::total() const {
     std::uint64_t sum = 0;
@@ -68,7 +68,7 @@ std::uint32_t State::state_for(std::string_view name) {
 
 void State::enter(Resource& r, std::uint32_t state, At const& at) const {
     if (r.state == state && r.since.us != 0) return;
-    r.state = state, r.since = at.time, r.stuck = false, r.alert_at = {}, r.until = {}, r.unverified = false;
+    r.state = state, r.since = at.time, r.stuck = false, r.alert_at = r.until = r.idle_at = {}, r.unverified = false;
     r.by.clear(), r.reason.clear();
     auto const* row = types.find(r.type);
     if (!row) return;
@@ -76,7 +76,10 @@ void State::enter(Resource& r, std::uint32_t state, At const& at) const {
     if (state == dirty) alert_ms = row->settings.dirty_alert_ms;
     if (state == cleaning) alert_ms = row->settings.cleaning_alert_ms;
     if (alert_ms > 0) r.alert_at = at.time + Duration::millis(alert_ms);
-    if (state == free_) r.task.clear(), r.trouble.clear();
+    if (state != free_) return;
+    r.task.clear(), r.trouble.clear();
+    if (std::int64_t const idle_ms = row->settings.idle_ms; idle_ms > 0 && r.origin == Origin::made)
+        r.idle_at = at.time + Duration::millis(idle_ms);
 }
 
 void State::remember(Resource& r, At const& at) {
@@ -96,7 +99,7 @@ void State::set_alarm(std::uint32_t number, Resource const& r) {
     auto consider = [&](Time at) {
         if (at.us != 0 && (first.us == 0 || at < first)) first = at;
     };
-    consider(r.until), consider(r.stuck ? Time{} : r.alert_at), consider(r.drained ? Time{} : r.dies_at);
+    consider(r.until), consider(r.alert_at), consider(r.idle_at), consider(r.drained ? Time{} : r.dies_at);
     auto const key = alarm(Alarm::resource, number);
     if (first.us == 0)
         due.clear(key);
@@ -144,8 +147,13 @@ void State::apply(TypeSet const& e, At const& at) {
 }
 void State::apply(TypeDrained const& e, At const& at) {
     auto const number = type_names.intern(e.type);
-    types.change(number, [&](TypeRow& row) { row.drained = e.on, row.drain_reason = e.on ? e.reason.str() : ""; });
+    types.change(number, [&](TypeRow& row) {
+        if (!row.drained && e.on) row.drained_at = at.time;
+        row.drained = e.on, row.retires = e.on && e.retire, row.drain_reason = e.on ? e.reason.str() : "";
+    });
     if (!e.on) look_soon(number, at.time);
+    if (e.on && e.retire) due.set(alarm(Alarm::type, number), at.time);
+    marks.changed(0);
 }
 void State::apply(TypeRemoved const& e) {
     auto const number = type_names.intern(e.type);
@@ -163,28 +171,34 @@ void State::apply(Added const& e, At const& at) {
     auto const& settings = types.find(type)->settings;
     if (e.origin == Origin::made && settings.lifetime_ms > 0) r.dies_at = at.time + Duration::millis(settings.lifetime_ms);
     remember(r, at);
-    members.insert({type, number});
     count(type, r.state, 1);
-    if (can_be_given(r)) free.insert(free_key(number, r));
+    index(number, r);
+    if (is_troubled(r)) troubled.insert({type, number});
     set_alarm(number, r);
     resources.put(number, std::move(r));
     look_soon(type, at.time);
     marks.changed(number);
 }
 void State::apply(Changed const& e, At const& at) {
-    change(e.name, at, [&](Resource& r) { r.labels = e.labels, r.numbers = e.numbers, r.data = e.data; });
-    if (auto const* r = resource(e.name)) look_soon(r->type, at.time);
+    auto const* r = resource(e.name);
+    if (!r) return;
+    auto const number = names.find(e.name);
+    bool const other_kinds = r->labels != e.labels || r->numbers != e.numbers;
+    if (other_kinds) unindex(number, *r);
+    change(e.name, at, [&](Resource& row) { row.labels = e.labels, row.numbers = e.numbers, row.data = e.data; });
+    if (other_kinds) index(number, *resources.find(number));
+    look_soon(resources.find(number)->type, at.time);
 }
 void State::apply(Removed const& e, At const& at) {
     auto const number = names.intern(e.name);
     auto const* r = resources.find(number);
     if (!r) return;
-    if (can_be_given(*r)) free.erase(free_key(number, *r));
+    unindex(number, *r);
+    if (is_troubled(*r)) troubled.erase({r->type, number});
     for (auto step = r->first_step; step != 0;) {
         auto const next = std::uint32_t(steps[step].newer);
         steps.remove(step), step = next;
     }
-    members.erase({r->type, number});
     count(r->type, r->state, -1);
     if (r->stuck) types.change(r->type, [](TypeRow& row) { --row.stuck; });
     due.clear(alarm(Alarm::resource, number));
@@ -236,15 +250,23 @@ void State::apply(CleanFailed const& e, At const& at) {
     });
     if (type != 0) types.change(type, [](TypeRow& row) { ++row.clean_failures; });
 }
-void State::apply(CleanTask const& e) {
-    auto const number = names.find(e.name);
-    if (number == unknown) return;
-    resources.change(number, [&](Resource& r) {
+void State::apply(CleanTask const& e, At const& at) {
+    auto const told = [&](Resource& r) {
         if (r.fence == e.fence) r.task = e.task, r.trouble = e.reason.str();
-    });
+    };
+    change(e.name, at, told, History::untold);
 }
+// Its history says so once.
 void State::apply(Stuck const& e, At const& at) {
-    change(e.name, at, [](Resource& r) { r.stuck = true; });
+    auto const* r = resource(e.name);
+    auto const* row = r ? types.find(r->type) : nullptr;
+    if (!row) return;
+    std::int64_t const again_ms = r->state == dirty ? row->settings.dirty_alert_ms : row->settings.cleaning_alert_ms;
+    auto const again_at = again_ms > 0 ? at.time + Duration::millis(again_ms) : Time{};
+    change(e.name, at, [&](Resource& one) { one.stuck = true, one.alert_at = again_at; }, r->stuck ? History::untold : History::told);
+}
+void State::apply(IdleKept const& e, At const& at) {
+    change(e.name, at, [&](Resource& r) { r.idle_at = e.until; }, History::untold);
 }
 
 void State::apply(InventoryRead const& e, At const& at) {

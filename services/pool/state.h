@@ -1,8 +1,12 @@
 #pragma once
+#include <bit>
+#include <tuple>
+
 #include "services/pool/facts.h"
 
-// The pool's state: a pure fold of the facts. Types and resources are numbers here (their names are interned); what is free stands in an
-// order, by type, health and last use; who waits, by type and age.
+// The pool's state: a pure fold of the facts. Types, resources and tickets are numbers here. What is free stands in an order, by kind,
+// health and last use; who waits, by kind and age. A kind is what a wish can be looked up by: a type; the resources of a type that have a
+// label with some value; one resource.
 namespace gantry::pool {
 
 // The states that every type has; further ones are numbered behind them by their name.
@@ -23,7 +27,7 @@ struct Resource {
     bool drained = false, destroying = false, unverified = false, stuck = false;
     // By whose word it is in this state, until when, and why: an administrator's, a cleaner's.
     std::string by, reason;
-    Time until{}, alert_at{}, dies_at{};
+    Time until{}, alert_at{}, dies_at{}, idle_at{};
     std::string task, trouble;         // of its cleaning: the queue's task, and why there is none
     std::uint32_t clean_failures = 0;  // since it was clean
     std::uint32_t leases = 0, broken = 0, expired = 0;
@@ -32,13 +36,14 @@ struct Resource {
     std::uint32_t first_step = 0, last_step = 0, steps = 0;  // of its history
 };
 RECORD(Resource, type, state, lease, fence, used, position, since, added_at, labels, numbers, data, origin, drained, destroying, unverified,
-       stuck, by, reason, until, alert_at, dies_at, task, trouble, clean_failures, leases, broken, expired, health, broken_by, first_step,
-       last_step, steps);
+       stuck, by, reason, until, alert_at, dies_at, idle_at, task, trouble, clean_failures, leases, broken, expired, health, broken_by,
+       first_step, last_step, steps);
 
 struct TypeRow {
     TypeSettings settings;
-    bool removed = false, drained = false;
+    bool removed = false, drained = false, retires = false;  // retires: what becomes free while it is drained
     std::string drain_reason;
+    Time drained_at{};
     std::vector<std::uint64_t> counts;  // by state
     std::uint64_t stuck = 0, waiting = 0, leased = 0;
     std::uint64_t held_ms = 0, waited_ms = 0;  // means of late
@@ -52,9 +57,9 @@ struct TypeRow {
     std::uint64_t count(std::uint32_t state) const { return state < counts.size() ? counts[state] : 0; }
     std::uint64_t total() const;  // without the retired
 };
-RECORD(TypeRow, settings, removed, drained, drain_reason, counts, stuck, waiting, leased, held_ms, waited_ms, leases, returns, waits,
-       expired, broken, clean_failures, inventory_at, inventory_code, inventory_detail, make_trouble, inventory_told, inventory_taken,
-       inventory_differ, inventory_missing, make_again_at);
+RECORD(TypeRow, settings, removed, drained, retires, drain_reason, drained_at, counts, stuck, waiting, leased, held_ms, waited_ms, leases,
+       returns, waits, expired, broken, clean_failures, inventory_at, inventory_code, inventory_detail, make_trouble, inventory_told,
+       inventory_taken, inventory_differ, inventory_missing, make_again_at);
 
 enum class TicketState { waiting, ahead, held, over, withdrawn };
 ENUM(TicketState, waiting, ahead, held, over, withdrawn);
@@ -69,8 +74,11 @@ struct TicketRow {
     Time asked_at{}, firm_at{};
     std::optional<Time> from, until;
     std::uint64_t alike = 0;
+    std::vector<std::uint32_t> kinds;  // while it waits: for each want the one that the fewest are of, each once
+    std::string bound_to;
 };
-RECORD(TicketRow, state, seq, lease, owner, caller, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike);
+RECORD(TicketRow, state, seq, lease, owner, caller, reason, wants, priority, lease_ms, asked_at, firm_at, from, until, alike, kinds,
+       bound_to);
 
 struct Lease {
     std::string ticket, owner, caller, reason;
@@ -81,35 +89,66 @@ struct Lease {
     bool over = false;
     Ended how = Ended::released;
     Time ended{};
+    std::string bound_to;
 };
-RECORD(Lease, ticket, owner, caller, reason, resources, state, began, heard, until, lease_ms, over, how, ended);
+RECORD(Lease, ticket, owner, caller, reason, resources, state, began, heard, until, lease_ms, over, how, ended, bound_to);
+
+// A kind's number: of a type that of its name; else with one of these bits, of a label or of the resource.
+inline constexpr std::uint32_t label_bit = 1u << 31, name_bit = 1u << 30;
+struct KindRow {
+    std::uint32_t type = 0;
+    std::uint64_t members = 0, free = 0, waiting = 0;  // one resource is counted for as long as somebody waits for it
+};
+RECORD(KindRow, type, members, free, waiting);
 
 // Of what is free, in the order in which it is given.
 struct FreeKey {
-    std::uint32_t type = 0, weak = 0;  // weak: 0 is healthy, up to 3
+    std::uint32_t kind = 0, weak = 0;  // weak: 0 is healthy, up to 3
     std::uint64_t used = 0;
     std::uint64_t resource = 0;
     auto operator<=>(FreeKey const&) const = default;
 };
-RECORD(FreeKey, type, weak, used, resource);
+RECORD(FreeKey, kind, weak, used, resource);
 struct Member {
-    std::uint32_t type = 0, resource = 0;
+    std::uint32_t kind = 0, resource = 0;
     auto operator<=>(Member const&) const = default;
 };
-RECORD(Member, type, resource);
-// A ticket that waits for a type: all that its turn depends on.
+RECORD(Member, kind, resource);
+// A resource by one of its numbers: `what` is that number's name and the type, `value` the number as ordered bits.
+struct NumberKey {
+    std::uint32_t what = 0, resource = 0;
+    std::uint64_t value = 0;
+    auto operator<=>(NumberKey const& b) const { return std::tie(what, value, resource) <=> std::tie(b.what, b.value, b.resource); }
+    bool operator==(NumberKey const&) const = default;
+};
+RECORD(NumberKey, what, resource, value);
+// A kind that somebody waits for and that something free is of.
+struct Ripe {
+    std::uint32_t type = 0, kind = 0;
+    auto operator<=>(Ripe const&) const = default;
+};
+RECORD(Ripe, type, kind);
+// A ticket that waits for a kind: all that its turn depends on.
 struct WaitKey {
-    std::uint64_t type = 0, seq = 0;
+    std::uint32_t type = 0, kind = 0;
+    std::uint64_t seq = 0, kinds = 1;       // kinds: of the ticket
     std::uint64_t priority = 0, owner = 0;  // owner: a hash
     std::int64_t firm_us = 0;
     auto operator<=>(WaitKey const&) const = default;
 };
-RECORD(WaitKey, type, seq, priority, owner, firm_us);
+RECORD(WaitKey, type, kind, seq, kinds, priority, owner, firm_us);
 struct EndedKey {
     std::uint64_t position = 0, lease = 0;
     auto operator<=>(EndedKey const&) const = default;
 };
 RECORD(EndedKey, position, lease);
+// A lease that isn't over, or by its age (with the bit) a ticket in line, by a hash of what it is bound to.
+struct BoundKey {
+    std::uint64_t hash = 0, id = 0;
+    auto operator<=>(BoundKey const&) const = default;
+};
+RECORD(BoundKey, hash, id);
+inline constexpr std::uint64_t in_line_bit = std::uint64_t(1) << 63;
 struct Step {
     std::uint64_t position = 0;
     std::int64_t at_us = 0;
@@ -125,9 +164,13 @@ struct Hour {
 };
 RECORD(Hour, given, freed, queued);
 struct InLine {
-    std::string ticket;
+    std::uint32_t ticket = 0;
 };
 RECORD(InLine, ticket);
+struct Left {
+    std::string ticket;
+};
+RECORD(Left, ticket);
 struct Making {
     std::uint32_t type = 0;
 };
@@ -147,21 +190,28 @@ struct State {
     state::Names names, type_names, words;     // of resources, of types, of further states
     Table<std::uint32_t, Resource> resources;  // by number of the name
     Table<std::uint32_t, TypeRow> types;       // by number of the name
-    state::Ordered<Member> members;            // resources of each type
-    state::Ordered<FreeKey> free;              // those that can be given
-    Table<Ticket, TicketRow> tickets;
+    state::CountedNames kind_names;            // of labels with their value, and of numbers: kind_text
+    Table<std::uint32_t, KindRow> kinds;
+    state::Ordered<Member> members;      // resources of each type and label
+    state::Ordered<FreeKey> free;        // those that can be given, by type and label
+    state::Ordered<NumberKey> numbered;  // resources by their numbers
+    state::Ordered<Ripe> ripe;
+    state::Ordered<Member> troubled;  // resources that need somebody, by type
+    state::CountedNames ticket_names;
+    Table<std::uint32_t, TicketRow> tickets;
     Table<std::uint64_t, InLine> line;  // tickets that wait, by age
-    state::Ordered<WaitKey> waiting;    // for each type of their wants
+    state::Ordered<WaitKey> waiting;    // for each of their kinds
     Table<std::uint64_t, Lease> leases;
-    state::Ordered<EndedKey> ended;          // leases that are over, and tickets that were withdrawn (lease 0), by their end
-    Table<std::uint64_t, InLine> withdrawn;  // by that position
-    Table<std::uint64_t, Counted> held;      // by held_key: how many an owner has of a type
-    state::Pool<Step> steps;                 // of histories
-    Table<std::uint64_t, Hour> hours;        // by hour_key
-    Table<EffectId, Making> making;          // what the hook is asked to make
-    Due<std::uint64_t> lease_due;            // by lease
-    Due<std::uint64_t> due;                  // by alarm
-    state::Tally totals;                     // by Total
+    state::Ordered<EndedKey> ended;        // leases that are over, and tickets that were withdrawn (lease 0), by their end
+    Table<std::uint64_t, Left> withdrawn;  // by that position
+    state::Ordered<BoundKey> bound;
+    Table<std::uint64_t, Counted> held;  // by held_key: how many an owner has of a type
+    state::Pool<Step> steps;             // of histories
+    Table<std::uint64_t, Hour> hours;    // by hour_key
+    Table<EffectId, Making> making;      // what the hook is asked to make
+    Due<std::uint64_t> lease_due;        // by lease
+    Due<std::uint64_t> due;              // by alarm
+    state::Tally totals;                 // by Total
     Outbox outbox;
 
     enum Total : std::uint64_t { fence_base, mixed };  // mixed: tickets in line that want more than one type
@@ -187,12 +237,13 @@ struct State {
     void apply(CleanedUnverified const& e, At const& at);
     void apply(Cleaned const& e, At const& at);
     void apply(CleanFailed const& e, At const& at);
-    void apply(CleanTask const& e);
+    void apply(CleanTask const& e, At const& at);
     void apply(Stuck const& e, At const& at);
     void apply(InventoryRead const& e, At const& at);
     void apply(FencesRaised const& e);
     void apply(MakeFailed const& e);
     void apply(TypeLooked const& e);
+    void apply(IdleKept const& e, At const& at);
     void apply(DestroyBegan const& e, At const& at);
     void apply(DestroyFailed const& e, At const& at);
     void apply(Effect<MakeOne> const& e);
@@ -207,6 +258,20 @@ struct State {
     std::string state_name(std::uint32_t state) const;
     // Whether a resource can be given as it is.
     static bool can_be_given(Resource const& r) { return r.state == free_ && !r.drained && !r.destroying && r.type != 0; }
+    static bool is_troubled(Resource const& r) { return r.stuck || r.state == quarantined || !r.trouble.empty(); }
+    TicketRow const* ticket(std::string_view name) const;
+    Ticket ticket_in_line(std::uint64_t seq) const { return Ticket(ticket_names.text(line.find(seq)->ticket)); }
+    // The number of a kind of labels, or of a number's name; 0: nothing is of it and nobody waits for it.
+    std::uint32_t label_kind(std::uint32_t type, std::string_view label, std::string_view value) const;
+    std::uint32_t number_kind(std::uint32_t type, std::string_view name) const;
+    // Visits the numbers of the kinds that a resource is of: its type, its labels, itself.
+    template <class Visit>
+    void each_kind(std::uint32_t number, Resource const& r, Visit&& visit) const {
+        visit(r.type);
+        for (auto const& [label, value] : r.labels)
+            if (auto const kind = label_kind(r.type, label, value)) visit(kind);
+        visit(name_bit | number);
+    }
 
    private:
     // Changes a resource and all that is counted and ordered by it. `told`: its history says so.
@@ -225,15 +290,27 @@ struct State {
     void forget_ended();
     std::vector<WaitKey> wait_keys(TicketRow const& row) const;
     std::uint32_t state_for(std::string_view name);
+    std::uint32_t ticket_for(std::string_view name);
+    void forget_ticket(std::string_view name);
+    void count_kind(std::uint32_t type, std::uint32_t kind, std::int64_t members, std::int64_t free, std::int64_t waiting);
+    void index(std::uint32_t number, Resource const& r);
+    void unindex(std::uint32_t number, Resource const& r);
+    std::uint32_t kind_for(Want const& want);
+    std::vector<std::uint32_t> enter_line(std::vector<Want> const& wants);
 };
-STATE(State, marks, names, type_names, words, resources, types, members, free, tickets, line, waiting, leases, ended, withdrawn, held,
-      steps, hours, making, lease_due, due, totals, outbox);
+STATE(State, marks, names, type_names, words, resources, types, kind_names, kinds, members, free, numbered, ripe, troubled, ticket_names,
+      tickets, line, waiting, leases, ended, withdrawn, bound, held, steps, hours, making, lease_due, due, totals, outbox);
 
 // Of an owner by the hash of its name.
 constexpr std::uint64_t held_key(std::uint64_t type, std::uint64_t owner) { return mix64(owner ^ mix64(type)); }
 constexpr std::uint64_t hour_key(std::uint32_t type, std::int64_t hour) { return std::uint64_t(type) << 32 | std::uint32_t(hour); }
 std::uint32_t weakness(Resource const& r);
-FreeKey free_key(std::uint32_t number, Resource const& r);
+FreeKey free_key(std::uint32_t kind, std::uint32_t number, Resource const& r);
+// Bits that are ordered as the numbers are.
+constexpr std::uint64_t ordered_bits(double value) {
+    auto const bits = std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value);
+    return bits >> 63 ? ~bits : bits | std::uint64_t(1) << 63;
+}
 // Whether a resource of this type may go from one state to another by a caller's word, without being cleaned.
 bool may_go(TypeSettings const& settings, std::string_view from, std::string_view to);
 // Whether the type knows a state of this name.

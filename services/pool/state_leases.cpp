@@ -11,17 +11,20 @@ std::uint64_t follow(std::uint64_t mean, std::uint64_t told, std::uint64_t value
     if (told == 0) return value;
     return std::uint64_t(std::int64_t(mean) + (std::int64_t(value) - std::int64_t(mean)) / 8);
 }
+std::vector<std::uint32_t> types_in(std::vector<WaitKey> const& keys) {
+    std::vector<std::uint32_t> out;
+    for (auto const& key : keys)
+        if (std::ranges::find(out, key.type) == out.end()) out.push_back(key.type);
+    return out;
+}
 std::uint64_t ms_between(Time from, Time to) { return to > from ? std::uint64_t((to - from).us / 1000) : 0; }
 
 }  // namespace
 
 std::vector<WaitKey> State::wait_keys(TicketRow const& row) const {
     std::vector<WaitKey> out;
-    for (auto const& want : row.wants) {
-        auto const type = type_names.find(want.type);
-        if (type == unknown || std::ranges::any_of(out, [&](WaitKey const& k) { return k.type == type; })) continue;
-        out.push_back({type, row.seq, row.priority, hash64(row.owner), row.firm_at.us});
-    }
+    for (auto kind : row.kinds)
+        out.push_back({kinds.find(kind)->type, kind, row.seq, row.kinds.size(), row.priority, hash64(row.owner), row.firm_at.us});
     return out;
 }
 
@@ -30,37 +33,46 @@ void State::apply(Queued const& e, At const& at) {
     TicketRow row{.state = e.from ? TicketState::ahead : TicketState::waiting, .seq = at.position};
     row.owner = e.owner.str(), row.caller = at.caller, row.reason = e.reason.str(), row.wants = e.wants, row.priority = e.priority,
     row.lease_ms = e.lease_ms;
-    row.asked_at = at.time, row.firm_at = e.firm_at, row.from = e.from, row.until = e.until, row.alike = e.alike;
-    if (tickets.contains(e.ticket)) leave_line(e.ticket);
+    row.asked_at = at.time, row.firm_at = e.firm_at, row.from = e.from, row.until = e.until, row.alike = e.alike,
+    row.bound_to = e.bound_to.str();
+    leave_line(e.ticket);
+    row.kinds = enter_line(e.wants);
     auto const keys = wait_keys(row);
-    for (auto const& key : keys) {
-        waiting.insert(key);
-        types.change(std::uint32_t(key.type), [](TypeRow& t) { ++t.waiting; });
-        count_hour(std::uint32_t(key.type), at.time, &Hour::queued);
+    for (auto const& key : keys) waiting.insert(key);
+    auto const wanted = types_in(keys);
+    for (auto type : wanted) {
+        types.change(type, [](TypeRow& t) { ++t.waiting; });
+        count_hour(type, at.time, &Hour::queued);
     }
-    if (keys.size() > 1) totals.add(mixed, 1);
+    if (wanted.size() > 1) totals.add(mixed, 1);
     if (auto const when = e.from ? e.from : e.until) due.set(alarm(Alarm::ticket, row.seq), *when);
-    line.put(row.seq, {e.ticket.str()});
-    tickets.put(e.ticket, std::move(row));
+    auto const number = ticket_for(e.ticket);
+    line.put(row.seq, {number});
+    if (!row.bound_to.empty()) bound.insert({hash64(row.bound_to), row.seq | in_line_bit});
+    tickets.put(number, std::move(row));
     marks.changed(0);
 }
 
 void State::leave_line(Ticket const& ticket) {
-    auto const* row = tickets.find(ticket);
+    auto const* row = this->ticket(ticket);
     if (!row || row->seq == 0 || !line.contains(row->seq)) return;
     auto const keys = wait_keys(*row);
+    for (auto const& key : keys) waiting.erase(key);
+    auto const wanted = types_in(keys);
+    for (auto type : wanted) types.change(type, [](TypeRow& t) { --t.waiting; });
+    if (wanted.size() > 1) totals.add(mixed, -1);
     for (auto const& key : keys) {
-        waiting.erase(key);
-        types.change(std::uint32_t(key.type), [](TypeRow& t) { --t.waiting; });
+        count_kind(key.type, key.kind, 0, 0, -1);
+        if (key.kind & label_bit) kind_names.release(key.kind & ~label_bit);
     }
-    if (keys.size() > 1) totals.add(mixed, -1);
     due.clear(alarm(Alarm::ticket, row->seq));
+    if (!row->bound_to.empty()) bound.erase({hash64(row->bound_to), row->seq | in_line_bit});
     line.erase(row->seq);
     marks.changed(0);
 }
 
 void State::apply(Came const& e) {
-    tickets.change(e.ticket, [&](TicketRow& row) {
+    tickets.change(ticket_names.find(e.ticket), [&](TicketRow& row) {
         row.state = TicketState::waiting, row.from.reset();
         auto const key = alarm(Alarm::ticket, row.seq);
         if (row.until)
@@ -71,22 +83,36 @@ void State::apply(Came const& e) {
 }
 
 void State::apply(Stayed const& e) {
-    tickets.change(e.ticket, [&](TicketRow& row) {
+    tickets.change(ticket_names.find(e.ticket), [&](TicketRow& row) {
         row.until = e.until;
         if (!row.from && row.seq != 0 && line.contains(row.seq)) due.set(alarm(Alarm::ticket, row.seq), e.until);
     });
 }
 void State::apply(Withdrawn const& e, At const& at) {
-    auto const* row = tickets.find(e.ticket);
+    auto const* row = ticket(e.ticket);
     if (!row || row->seq == 0 || !line.contains(row->seq)) return;
     leave_line(e.ticket);
-    tickets.change(e.ticket, [&](TicketRow& ticket) {
+    tickets.change(ticket_names.find(e.ticket), [&](TicketRow& ticket) {
         ticket.state = TicketState::withdrawn, ticket.seq = 0, ticket.from.reset(), ticket.until.reset(), ticket.reason = e.reason.str();
-        ticket.wants.clear();
+        ticket.wants.clear(), ticket.kinds.clear();
     });
     withdrawn.put(at.position, {e.ticket.str()});
     ended.insert({at.position, 0});
     forget_ended();
+}
+
+TicketRow const* State::ticket(std::string_view name) const {
+    auto const number = ticket_names.find(name);
+    return number == unknown ? nullptr : tickets.find(number);
+}
+std::uint32_t State::ticket_for(std::string_view name) {
+    auto const number = ticket_names.find(name);
+    return number == unknown ? ticket_names.hold(name) : number;
+}
+void State::forget_ticket(std::string_view name) {
+    auto const number = ticket_names.find(name);
+    tickets.erase(number);
+    ticket_names.release(number);
 }
 
 void State::hold(std::uint32_t type, std::string_view owner, std::int64_t by) {
@@ -100,19 +126,19 @@ void State::hold(std::uint32_t type, std::string_view owner, std::int64_t by) {
 void State::apply(Leased const& e, At const& at) {
     leave_line(e.ticket);
     // Whoever asked for it: who waited is served by another one's word, and what comes back from the inventory by nobody's.
-    auto const* asked = tickets.find(e.ticket);
+    auto const* asked = ticket(e.ticket);
     bool const waited_for = asked && asked->seq != 0 && asked->state != TicketState::over;
     auto const caller = waited_for ? asked->caller : at.caller == "gantry" ? e.owner.str() : std::string(at.caller);
     Lease lease{.ticket = e.ticket.str(), .owner = e.owner.str(), .caller = caller, .reason = e.reason.str()};
     lease.state = state_for(e.state), lease.began = lease.heard = at.time, lease.until = e.until, lease.lease_ms = e.lease_ms;
     std::uint64_t waited_ms = 0;
     bool waited = false;
-    tickets.change_or_put(e.ticket, [&](TicketRow& row) {
+    tickets.change_or_put(ticket_for(e.ticket), [&](TicketRow& row) {
         waited = waited_for && row.state == TicketState::waiting;
         if (waited) waited_ms = ms_between(row.asked_at, at.time);
         if (!waited) row.asked_at = at.time;
         row.state = TicketState::held, row.seq = 0, row.caller = caller, row.lease = e.lease.n, row.alike = e.alike, row.wants.clear(),
-        row.owner = lease.owner;
+        row.kinds.clear(), row.owner = lease.owner;
         row.from.reset(), row.until.reset();
     });
     std::uint32_t last_type = 0;
@@ -135,6 +161,8 @@ void State::apply(Leased const& e, At const& at) {
             if (waited) row.waited_ms = follow(row.waited_ms, row.waits, waited_ms), ++row.waits;
         });
     }
+    lease.bound_to = e.bound_to.str();
+    if (!lease.bound_to.empty()) bound.insert({hash64(lease.bound_to), e.lease.n});
     lease_due.set(e.lease.n, e.until);
     leases.put(e.lease.n, std::move(lease));
 }
@@ -185,9 +213,10 @@ void State::end_lease(std::uint64_t number, Released const& e, At const& at) {
             std::erase_if(lease.resources, gone);
     });
     if (ticket.empty()) return;
+    if (auto const& bound_to = leases.find(number)->bound_to; !bound_to.empty()) bound.erase({hash64(bound_to), number});
     lease_due.clear(number);
     ended.insert({at.position, number});
-    tickets.change(Ticket(ticket), [&](TicketRow& row) {
+    tickets.change(ticket_names.find(ticket), [&](TicketRow& row) {
         if (row.lease == number) row.state = TicketState::over;
     });
     forget_ended();
@@ -198,14 +227,12 @@ void State::forget_ended() {
         auto const oldest = *ended.first();
         ended.erase(oldest);
         if (auto const* gone = oldest.lease == 0 ? withdrawn.find(oldest.position) : nullptr) {
-            Ticket const ticket(gone->ticket);
-            if (auto const* row = tickets.find(ticket); row && row->state == TicketState::withdrawn) tickets.erase(ticket);
+            if (auto const* row = ticket(gone->ticket); row && row->state == TicketState::withdrawn) forget_ticket(gone->ticket);
             withdrawn.erase(oldest.position);
         }
         if (auto const* lease = leases.find(oldest.lease)) {
-            Ticket const ticket(lease->ticket);
-            auto const* row = tickets.find(ticket);
-            if (row && row->lease == oldest.lease && row->state == TicketState::over) tickets.erase(ticket);
+            auto const* row = ticket(lease->ticket);
+            if (row && row->lease == oldest.lease && row->state == TicketState::over) forget_ticket(lease->ticket);
         }
         leases.erase(oldest.lease);
     }

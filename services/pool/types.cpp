@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "services/pool/drain.h"
 #include "services/pool/dynamic.h"
 
 namespace gantry::pool {
@@ -53,6 +54,7 @@ Result<void> check(std::string_view type, TypeSettings const& settings) {
     if (settings.cleaning == Cleaning::queue && !is_queue_name(settings.clean_queue.empty() ? type : settings.clean_queue.view()))
         return invalid("/clean_queue", "expected the name of a queue: letters, digits, - + / ; . $ _ ( ) :");
     TRY_VOID(check_url("/verify_url", settings.verify_url));
+    TRY_VOID(check_url("/alert_url", settings.alert_url));
     TRY_VOID(check_url("/make_url", settings.make_url));
     TRY_VOID(check_url("/destroy_url", settings.destroy_url));
     TRY_VOID(check_url("/inventory_url", settings.inventory_url));
@@ -76,7 +78,8 @@ TypeSettings settings_of(TypePut const& in, TypeSettings out) {
     set(out.cleaning, in.cleaning), set(out.clean_queue, in.clean_queue), set(out.clean_attempts, in.clean_attempts);
     set(out.clean_wait_ms, in.clean_wait_ms), set(out.verification, in.verification), set(out.verify_url, in.verify_url);
     set(out.prefer, in.prefer), set(out.patience_ms, in.patience_ms), set(out.min, in.min), set(out.max, in.max);
-    set(out.lifetime_ms, in.lifetime_ms), set(out.make_url, in.make_url), set(out.destroy_url, in.destroy_url);
+    set(out.lifetime_ms, in.lifetime_ms), set(out.idle_ms, in.idle_ms), set(out.alert_url, in.alert_url), set(out.make_url, in.make_url),
+        set(out.destroy_url, in.destroy_url);
     set(out.inventory_url, in.inventory_url);
     if (!in.states.empty()) out.states = in.states;
     return out;
@@ -99,6 +102,7 @@ TypeView view_of(State const& s, std::uint32_t number, TypeRow const& row) {
     if (row.waits > 0) out.waited_ms = row.waited_ms;
     out.drained = row.drained;
     if (!row.drain_reason.empty()) out.drain_reason = row.drain_reason;
+    if (row.drained) out.drain = DrainView{row.drained_at, row.retires, row.total(), row.leased, row.count(retired)};
     if (!row.make_trouble.empty()) out.make_trouble = row.make_trouble;
     if (row.inventory_at.us != 0) out.inventory.read_at = row.inventory_at;
     if (!row.inventory_code.empty()) out.inventory.code = row.inventory_code, out.inventory.detail = row.inventory_detail;
@@ -115,16 +119,6 @@ Result<Emit<TypeView, Event>> put_type(State const& s, TypePut const& in, Ctx co
     if (row) reply = view_of(s, s.type_number(in.type), *row), reply.settings = settings;
     if (row && row->settings == settings) return Emit<TypeView, Event>{{}, std::move(reply)};
     return Emit<TypeView, Event>{{TypeSet{in.type, settings}}, std::move(reply), row ? 200 : 201};
-}
-
-Result<Emit<TypeView, Event>> drain_type(State const& s, TypeDrain const& in, Ctx const&) {
-    auto const* row = s.type(in.type);
-    if (!row) return fail(no_type(in.type));
-    bool const on = in.on.value_or(true);
-    auto reply = view_of(s, s.type_number(in.type), *row);
-    if (row->drained == on) return Emit<TypeView, Event>{{}, std::move(reply)};
-    reply.drained = on;
-    return Emit<TypeView, Event>{{TypeDrained{in.type, on, in.reason.value_or(Reason{})}}, std::move(reply)};
 }
 
 Result<Emit<TypeView, Event>> remove_type(State const& s, ByType const& in, Ctx const&) {
@@ -161,9 +155,12 @@ Result<Page<TypeView>> list_types(State const& s, TypeFilter const& in, Ctx cons
 }
 
 void type_due(Desk& desk, std::uint32_t number) {
+    TypeName const type(desk.state().type_names.text(number));
+    bool const more = retire_free(desk, number);
     desk.match(number);
     grow(desk, number);
-    desk.record(TypeLooked{TypeName(desk.state().type_names.text(number))});
+    desk.record(TypeLooked{type});
+    if (more) desk.record(TypeDrained{type, true, desk.state().types.find(number)->drain_reason, true});
 }
 
 }  // namespace gantry::pool

@@ -10,6 +10,13 @@ struct InventoryView {
     std::uint64_t told = 0, taken = 0, differ = 0, missing = 0;
 };
 RECORD(InventoryView, read_at, code, detail, told, taken, differ, missing);
+// `left`: resources of the type that are not retired; `held` of them by somebody.
+struct DrainView {
+    Time since;
+    bool retire = false;
+    std::uint64_t left = 0, held = 0, retired = 0;
+};
+RECORD(DrainView, since, retire, left, held, retired);
 struct TypeView {
     std::string type;
     TypeSettings settings;
@@ -21,9 +28,10 @@ struct TypeView {
     bool drained = false;
     std::optional<std::string> drain_reason, make_trouble;
     InventoryView inventory;
+    std::optional<DrainView> drain;
 };
 RECORD(TypeView, type, settings, states, total, held, waiting, stuck, making, utilisation, leases, expired, broken, clean_failures, held_ms,
-       waited_ms, drained, drain_reason, make_trouble, inventory);
+       waited_ms, drained, drain_reason, make_trouble, inventory, drain);
 
 struct TypePut {
     TypeName type;
@@ -42,22 +50,16 @@ struct TypePut {
     std::optional<Preference> prefer;
     std::optional<Bounded<0, 604'800'000>> patience_ms;
     std::optional<Bounded<0, 100'000>> min, max;
-    std::optional<Bounded<0, 31'536'000'000>> lifetime_ms;
-    std::optional<Url> make_url, destroy_url, inventory_url;
+    std::optional<Bounded<0, 31'536'000'000>> lifetime_ms, idle_ms;
+    std::optional<Url> alert_url, make_url, destroy_url, inventory_url;
 };
 RECORD(TypePut, type, lease_ms, heartbeat_ms, clean_ms, dirty_alert_ms, cleaning_alert_ms, states, quota, cleaning, clean_queue,
-       clean_attempts, clean_wait_ms, verification, verify_url, prefer, patience_ms, min, max, lifetime_ms, make_url, destroy_url,
-       inventory_url);
+       clean_attempts, clean_wait_ms, verification, verify_url, prefer, patience_ms, min, max, lifetime_ms, idle_ms, alert_url, make_url,
+       destroy_url, inventory_url);
 struct ByType {
     TypeName type;
 };
 RECORD(ByType, type);
-struct TypeDrain {
-    TypeName type;
-    std::optional<bool> on;
-    std::optional<Reason> reason;
-};
-RECORD(TypeDrain, type, on, reason);
 struct TypeFilter {
     static constexpr bool has_defaults = true;
     Limit limit = 100;
@@ -67,7 +69,6 @@ RECORD(TypeFilter, limit, cursor);
 
 TypeView view_of(State const& s, std::uint32_t number, TypeRow const& row);
 Result<Emit<TypeView, Event>> put_type(State const& s, TypePut const& in, Ctx const& cx);
-Result<Emit<TypeView, Event>> drain_type(State const& s, TypeDrain const& in, Ctx const& cx);
 Result<Emit<TypeView, Event>> remove_type(State const& s, ByType const& in, Ctx const& cx);
 Result<TypeView> show_type(State const& s, ByType const& in, Ctx const& cx);
 Result<Page<TypeView>> list_types(State const& s, TypeFilter const& in, Ctx const& cx);

@@ -292,6 +292,25 @@ describe("the pages of pool", { timeout: 180000 }, () => {
     assert.equal(await page.locator('[data-type="kind"]').count(), 0);
   });
 
+  it("show what needs somebody, and how far a drain is", async () => {
+    await makeType("worn");
+    for (const name of ["worn-1", "worn-2"]) await add("worn", name);
+    const { lease } = await acquire("worn-a", "worn");
+    await pool("POST", "resources/worn-1/quarantine", { reason: `no disk ${PICTURE}` });
+    await open();
+    await eventually('[data-alert="worn-1"]', /quarantined.*worn-1.*no disk <img/);
+    await open("/types/worn");
+    await button("Drain").click();
+    await page.getByLabel("retire what becomes free").check();
+    await button("Give out none of it").click();
+    await page.locator(".progress", { hasText: "0 of 2 retired, 1 held." }).waitFor();
+    await pool("POST", `leases/${lease.lease}/release`, {});
+    await page.locator(".progress", { hasText: "1 of 2 retired, 0 held." }).waitFor();
+    assert.equal((await show("worn-2")).state, "retired");
+    assert.deepEqual(await unnamed(page), []);
+    assert.equal(await page.evaluate(() => window.hit), undefined);
+  });
+
   it("are readable in the dark and on a narrow screen", async () => {
     const long = `narrow-${"long".repeat(20)}`;
     await makeType(long);
