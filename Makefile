@@ -1,7 +1,7 @@
 # The verbs of the project: the same on the desk and in CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash bridge package test-package
+.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash bridge workers package test-package
 
 JOBS    ?= $(shell nproc)
 SEEDS   ?= 1000
@@ -53,6 +53,9 @@ crash: setup build  ## real crashes: SIGKILL, failing calls, a full disk, a disk
 
 bridge: setup build  ## `gantry queue bridge` and a real RabbitMQ while one of them is killed (ROUNDS=100 SEED=1)
 	@python3 tests/queue_bridge/queue_bridge_test.py build/gantry --rounds $(ROUNDS) --seed $(SEED) Killed || [ $$? = 77 ]
+
+workers: build  ## real workers and producers of the queue while the server and they are killed (ROUNDS=100 SEED=1)
+	@python3 tests/queue_kill/queue_kill_test.py build/gantry --rounds $(ROUNDS) --seed $(SEED)
 
 fuzz: setup  ## the fuzz targets, each for a while (SECONDS=60)
 	$(call configure,build-fuzz,fuzz)

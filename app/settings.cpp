@@ -27,7 +27,7 @@ config::Section server_section() {
          {&S::memory_max_mib, "Most memory for the state of a service; beyond: commands get 507, reads go on. 0: no limit.", "MiB"},
          {&S::history_memory_max_mib,
           "Most memory for a service's states of the past (as_of), in memory at once; a state that needs more: 503.", "MiB"},
-         {&S::waiting_commands_max, "Most commands that wait for something at once; beyond: they are answered that there is nothing."},
+         {&S::waiting_commands_max, "Most commands that wait for something at once; beyond: 429."},
          {&S::snapshots_max_mib, "Most disk for a service's snapshots; older ones make as_of quick. The newest two always stay.", "MiB"},
          {&S::elsewhere, "Services that are followed here and served elsewhere: NAME=http://HOST:PORT."},
          {&S::followers_keep_events, "Most events that a log keeps, beyond its retention, for followers in this process that are behind.",

@@ -82,6 +82,12 @@ Result<void> HostCall::wait(Wait wait, std::size_t events) {
         abandon_write();
         return fail(500, "wait_refused", "the decision answers that it waits where it may not (Ctx::may_wait), or with facts");
     }
+    if (request_->waiter->number == 0 && !host_.waiting_.may_wait(*request_->waiter, ctx_.now)) {
+        abandon_write();
+        Problem full{429, "waiting_full", "as many requests wait as may ([server] waiting_commands_max): ask again in a moment"};
+        full.retry_after_s = 1;
+        return std::unexpected(std::move(full));
+    }
     bool const sooner = host_.waiting_.park(*request_->waiter, request_->lane, std::move(wait), ctx_.now);
     parked_ = true;
     auto const until = sooner && host_.parts_.on_due ? host_.waiting_.next_until() : std::nullopt;
@@ -103,9 +109,14 @@ Result<void*> HostCall::begin_write() {
         return nullptr;
     }
     TRY_VOID(check_if_match());
-    if (request_ && request_->waiter && request_->route.waits) ctx_.may_wait = host_.waiting_.may_wait(*request_->waiter, ctx_.now);
+    if (request_ && request_->waiter && request_->route.waits) ctx_.may_wait = may_wait(*request_->waiter);
     state::reading = &reading_;
     return host_.state_.service.get();
+}
+
+// Whether there is room for one who is new shows once it has to wait: who finds something needs none.
+bool HostCall::may_wait(Waiter const& waiter) const {
+    return waiter.number == 0 ? waiter.may_wait : host_.waiting_.may_wait(waiter, ctx_.now);
 }
 
 Result<void> HostCall::may_write() {

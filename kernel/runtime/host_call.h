@@ -64,6 +64,7 @@ class HostCall : public Call {
     enum class Held { none, shared, exclusive };
     Problem stopped() const;
     Result<void> may_write();
+    bool may_wait(Waiter const& waiter) const;
     Result<bool> is_repeat();  // of a command with the same Idempotency-Key
     Result<void> check_if_match();
     virtual void complete(log::BatchView&) {}           // what else belongs into the header

@@ -253,7 +253,11 @@ TEST_F(WaitingTest, NoTimeAtAllIsUpAtOnce) {
 TEST_F(WaitingTest, NoMoreWaitThanThereIsRoomFor) {
     room_.size = 2;
     want(wants("A")), want(wants("B"));
-    EXPECT_EQ(want(wants("C")).got(), "nothing");
+    auto const& third = want(wants("C"));
+    ASSERT_TRUE(third.answer && !*third.answer);
+    EXPECT_EQ(third.answer->error().code, "waiting_full");
+    EXPECT_EQ(third.answer->error().status, 429);
+    EXPECT_EQ(third.answer->error().retry_after_s, 1);
     EXPECT_EQ(host_->waiting().count(), 2u);
     put("a", "first");
     asked();
