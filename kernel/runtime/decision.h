@@ -129,6 +129,6 @@ struct EffectOptions {
     // one of as many beside them as `waiting_effects_max` says, for the whole process.
     bool waits = false;
 };
-inline constexpr int waiting_effects_max = 16;
+inline constexpr int waiting_effects_max = 32;
 
 }  // namespace gantry

@@ -79,6 +79,7 @@ Result<void> HostGroup::append() {
     log::BatchView batch;
     batch.count = count, batch.time = now_, batch.caller = caller_, batch.events = events_;
     batch.request_id = request_id_, batch.trace_id = trace_id_, batch.trace_state = trace_state_;
+    host_.note_effects();
     auto appended = host_.parts_.log.append(batch);
     if (!appended) {
         if (auto rebuilt = host_.rebuild(); !rebuilt) host_.stopped_ = true;

@@ -11,7 +11,7 @@
 // that they are. What they have in common is the feed.
 namespace gantry::queue {
 
-inline constexpr std::size_t rules_max = 100;
+inline constexpr std::size_t rules_max = 32;  // each waits on a thread (EffectOptions::waits)
 inline constexpr int rule_events_a_turn = 500;
 
 enum class RuleState {
