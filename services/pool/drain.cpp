@@ -9,18 +9,19 @@ namespace {
 
 constexpr std::size_t retired_at_once_max = 100;
 
-void add(DrainProgress& out, TypeRow const& row) {
+void add(DrainProgress& out, TypeRow const& row, bool drained) {
     ++out.types;
-    if (!row.drained) return;
+    if (!drained) return;
     ++out.drained, out.left += row.total(), out.held += row.leased, out.retired += row.count(retired);
 }
 bool is_done(TypeRow const& row) { return row.drained && (row.retires ? row.total() == 0 : row.leased == 0); }
 
-DrainProgress progress_of(State const& s) {
+// As it is, or as it is once all are drained, or none.
+DrainProgress progress_of(State const& s, std::optional<bool> drained = {}) {
     DrainProgress out;
     out.done = true;
     s.types.walk(nullptr, [&](std::uint32_t, TypeRow const& row) {
-        if (!row.removed) add(out, row), out.done = out.done && is_done(row);
+        if (!row.removed) add(out, row, drained.value_or(row.drained)), out.done = out.done && !drained && is_done(row);
         return true;
     });
     return out;
@@ -47,8 +48,7 @@ Result<Emit<DrainProgress, Event>> drain_pool(State const& s, PoolDrain const& i
             events.push_back(TypeDrained{TypeName(s.type_names.text(number)), on, in.reason.value_or(Reason{}), retire});
         return true;
     });
-    auto reply = progress_of(s);
-    if (!events.empty()) reply.drained = on ? reply.types : 0, reply.done = false;
+    auto const reply = events.empty() ? progress_of(s) : progress_of(s, on);
     return Emit<DrainProgress, Event>{std::move(events), reply, 202};
 }
 
