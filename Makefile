@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 JOBS    ?= $(shell nproc)
 SEEDS   ?= 1000
+SERVICE ?=
 SECONDS ?= 60
 ROUNDS  ?= 100
 SEED    ?= 1
@@ -44,8 +45,8 @@ test-tsan: setup  ## every test under the thread sanitizer
 	@$(call compile,build-tsan)
 	@$(call ctest,tsan)
 
-sim: build  ## the crash simulators over many seeds (SEEDS=1000)
-	@tools/each.sh build _sim --seeds $(SEEDS)
+sim: build  ## the crash simulators over many seeds (SEEDS=1000; SERVICE=queue or pool, kernel, log: that one alone)
+	@tools/each.sh build '$(SERVICE)_sim' --seeds $(SEEDS)
 
 crash: setup build  ## real crashes: SIGKILL, failing calls, a full disk, a disk that forgets (ROUNDS=100 SEED=1; two of them need root)
 	@python3 tests/crash/run.py kill faults full forget --gantry build/gantry --tools build/tests/crash --rounds $(ROUNDS) --seed $(SEED) \

@@ -1,0 +1,4 @@
+// pool_sim --seeds N [--from S]: runs the pool's world for N seeds on both kinds of log, and prints each that breaks a promise.
+#include "services/pool/world_test.h"
+
+int main(int argc, char** argv) { return gantry::sim::world_main(argc, argv, &gantry::pool::make_world); }
