@@ -45,8 +45,8 @@ function(gantry_timeout test seconds)
   set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
 endfunction()
 
-# gantry_test(NAME n [OPTIMIZED] SOURCES a_test.cpp … DEPS x y): one gtest program a folder, registered with ctest under its name. OPTIMIZED:
-# it counts what the program that is shipped does.
+# gantry_test(NAME n [OPTIMIZED] SOURCES a_test.cpp … DEPS x y): one gtest program a folder, registered with ctest under its name.
+# OPTIMIZED: it counts what the program that is shipped does.
 function(gantry_test)
   cmake_parse_arguments(A "OPTIMIZED" "NAME;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT BUILD_TESTING)

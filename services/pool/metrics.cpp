@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "services/pool/pool.h"
 
@@ -46,12 +47,25 @@ struct Figures {
         stuck += row.stuck, waiting += row.waiting;
         given += row.leases, returned += row.returns - row.expired, expired += row.expired, broken += row.broken,
             clean_failed += row.clean_failures;
-        s.waiting.ascend({.type = number}, [&](WaitKey const& key) {
-            auto const* line = key.type == number ? s.line.find(key.seq) : nullptr;
-            if (auto const* ticket = line ? s.tickets.find(Ticket(line->ticket)) : nullptr)
-                oldest = std::max(oldest, now - ticket->asked_at);
-            return false;
-        });
+        oldest = std::max(oldest, oldest_waiting(s, number, now));
+    }
+    // The first in line for each kind of the type.
+    static Duration oldest_waiting(State const& s, std::uint32_t type, Time now) {
+        constexpr int kinds_max = 1000;
+        Duration oldest;
+        std::optional<std::uint32_t> kind = 0;
+        for (int looks = 0; kind && looks < kinds_max; ++looks) {
+            WaitKey const from{.type = type, .kind = *kind};
+            kind.reset();
+            s.waiting.ascend(from, [&](WaitKey const& key) {
+                if (key.type != type) return false;
+                auto const* line = s.line.find(key.seq);
+                if (auto const* ticket = line ? s.tickets.find(line->ticket) : nullptr) oldest = std::max(oldest, now - ticket->asked_at);
+                kind = key.kind + 1;
+                return false;
+            });
+        }
+        return oldest;
     }
     void tell(Families& out, State const& s, std::string const& type) const {
         auto const one = [&](OwnMetric& to, double value) { to.samples.push_back({{{"type", type}}, value}); };
