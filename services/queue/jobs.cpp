@@ -50,7 +50,7 @@ Wait wait_for(State const& s, std::vector<std::string_view> const& tubes, std::s
     for (auto name : tubes) {
         wait.keys.push_back(s.available_key(name));
         alike.append(name) += '\n';
-        auto const* queue = s.queues.find(Str::borrow(name));
+        auto const* queue = s.queue(name);
         if (queue && queue->settings.concurrency_per_worker_max > 0) alike.append(worker) += '\n';
     }
     wait.alike = hash64(alike) | 1;
@@ -89,7 +89,7 @@ Jobs jobs_of(QueueRow const& queue) {
 }
 // A tube is there while it holds jobs.
 QueueRow const* tube_of(State const& s, std::string_view name) {
-    auto const* row = s.queues.find(Str::borrow(name));
+    auto const* row = s.queue(name);
     return row && row->depth() > 0 ? row : nullptr;
 }
 std::int64_t seconds_until(Time at, Time now) { return std::max<std::int64_t>((at - now).us, 0) / 1'000'000; }
@@ -176,7 +176,7 @@ Result<Emit<Count, Event>> let_go(State const& s, LetGo const& in, Ctx const&) {
 }
 
 Result<Emit<Count, Event>> kick_tube(State const& s, KickTube const& in, Ctx const&) {
-    auto const* row = s.queues.find(in.tube);
+    auto const* row = s.queue(in.tube);
     Emit<Count, Event> out;
     if (!row || in.bound == 0) return out;
     auto const max = std::min<std::size_t>(in.bound, kicked_max);
@@ -192,7 +192,7 @@ Result<Emit<Count, Event>> kick_tube(State const& s, KickTube const& in, Ctx con
 
 Result<Emit<Paused, Event>> pause_tube(State const& s, PauseTube const& in, Ctx const& cx) {
     if (!in.known && !tube_of(s, in.tube)) return fail(404, "queue_not_found", "there is no such tube");
-    auto const* row = s.queues.find(in.tube);
+    auto const* row = s.queue(in.tube);
     Emit<Paused, Event> out{{}, {in.tube.str()}};
     if (in.delay_s > 0)
         out.events.push_back(QueuePaused{in.tube, true, cx.now + Duration::seconds(in.delay_s), {}});
@@ -209,7 +209,7 @@ Result<FoundJob> peek(State const& s, ById const& in, Ctx const&) {
 }
 
 Result<FoundJob> peek_tube(State const& s, PeekTube const& in, Ctx const&) {
-    auto const* row = s.queues.find(in.tube);
+    auto const* row = s.queue(in.tube);
     s.tasks_changed.looked_at_all();
     TaskRow const* best = nullptr;
     if (row && in.state == TaskState::ready) {
@@ -263,7 +263,7 @@ Result<JobStats> stats_job(State const& s, ById const& in, Ctx const& cx) {
 Result<TubeStats> stats_tube(State const& s, TubeAsked const& in, Ctx const& cx) {
     if (!in.known && !tube_of(s, in.tube)) return fail(404, "queue_not_found", "there is no such tube");
     TubeStats out{.tube = in.tube.str()};
-    auto const* row = s.queues.find(in.tube);
+    auto const* row = s.queue(in.tube);
     if (!row) return out;
     out.jobs = jobs_of(*row);
     if (row->paused && row->paused_until && *row->paused_until > cx.now) {
@@ -275,7 +275,7 @@ Result<TubeStats> stats_tube(State const& s, TubeAsked const& in, Ctx const& cx)
 
 Result<TubeNames> list_tubes(State const& s, AllTubes const& in, Ctx const&) {
     TubeNames out{in.known};
-    s.queues.walk(nullptr,
+    s.walk_queues(nullptr,
                   [&](Str const& name, QueueRow const& row) { return row.depth() > 0 ? out.tubes.push_back(name.str()) : void(), true; });
     std::ranges::sort(out.tubes, {}, [](std::string const& name) { return std::pair(name != "default", std::string_view(name)); });
     out.tubes.erase(std::unique(out.tubes.begin(), out.tubes.end()), out.tubes.end());
@@ -285,7 +285,7 @@ Result<TubeNames> list_tubes(State const& s, AllTubes const& in, Ctx const&) {
 Result<ServerStats> stats(State const& s, AllTubes const& in, Ctx const& cx) {
     TRY_ASSIGN(auto const names, list_tubes(s, in, cx));
     ServerStats out{.jobs = {}, .tubes = names.tubes.size()};
-    s.queues.walk(nullptr, [&](Str const&, QueueRow const& row) {
+    s.walk_queues(nullptr, [&](Str const&, QueueRow const& row) {
         auto const jobs = jobs_of(row);
         auto& all = out.jobs;
         all.urgent += jobs.urgent, all.ready += jobs.ready, all.reserved += jobs.reserved, all.delayed += jobs.delayed;

@@ -22,7 +22,7 @@ KeepingRow keeping_of(State const& s) {
 template <class Visit>
 std::size_t walk_first_contents(State const& s, std::uint64_t judged, Visit&& visit) {
     std::size_t skipped = 0;
-    s.queues.walk(nullptr, [&](Str const&, QueueRow const& queue) {
+    s.walk_queues(nullptr, [&](Str const&, QueueRow const& queue) {
         auto const aside = queue.count(TaskState::buried) + queue.count(TaskState::dead) + queue.count(TaskState::done);
         auto const all = queue.depth() + queue.count(TaskState::done);
         for (auto state : {TaskState::ready, TaskState::done}) {

@@ -40,7 +40,7 @@ TaskSaid said(State const& s, TaskRow const& task, TaskState state) {
 
 Result<QueueRow const*> queue_named(State const& s, std::string_view name) {
     TRY_VOID(check_queue_name(name));
-    if (auto const* row = s.queues.find(Str::borrow(name))) return row;
+    if (auto const* row = s.queue(name)) return row;
     return fail(404, "queue_not_found", "there is no such queue; a put or a PUT of it makes one");
 }
 Result<TaskRow const*> task_of(State const& s, TaskId id) {
@@ -62,7 +62,7 @@ Result<Emit<QueueSaid, Event>> set_queue(State const& s, SetQueue const& in, Ctx
                      "backoff_invalid",
                      "backoff_max_ms is less than backoff_ms",
                      {{"/settings/backoff_max_ms", "expected backoff_ms or more"}}});
-    auto const* row = s.queues.find(in.queue);
+    auto const* row = s.queue(in.queue);
     QueueSaid const reply{in.queue.str(), row && row->paused, settings};
     return Emit<QueueSaid, Event>{{QueueSet{in.queue, settings}}, reply, row ? 200 : 201};
 }

@@ -106,7 +106,7 @@ std::optional<Duration> oldest_ready(State const& s, QueueRow const& queue, Time
 
 std::vector<OwnMetric> metrics(State const& s, Time now) {
     std::vector<QueueRow const*> queues;
-    s.queues.walk(nullptr, [&](Str const&, QueueRow const& row) { return queues.push_back(&row), true; });
+    s.walk_queues(nullptr, [&](Str const&, QueueRow const& row) { return queues.push_back(&row), true; });
     auto const named = std::min(queues.size(), metrics_queues_max);
     // By what was put in all, which changes sides seldom: a counter of the others that falls looks like a restart.
     std::ranges::sort(queues, std::less(), [](QueueRow const* q) { return std::pair(~q->put, q->number); });

@@ -70,7 +70,7 @@ TEST_F(Metrics, BehindManyThatAreWithWorkersTheNextOnesAreLookedAt) {
     pass(Duration::seconds(5));
     put().ok(201);
     pass(Duration::seconds(20));
-    auto const* row = state().queues.find("mail");
+    auto const* row = state().queue("mail");
     EXPECT_EQ(oldest_ready(state(), *row, clock().wall(), 1000), Duration::seconds(20));
     EXPECT_EQ(oldest_ready(state(), *row, clock().wall(), 10), Duration::seconds(20));
 }

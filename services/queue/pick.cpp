@@ -9,7 +9,7 @@ constexpr std::size_t lanes_at_once = 128;  // more than one reserve may take, s
 
 Picker::Picker(State const& s, std::vector<std::string_view> queues, std::string_view worker, Time now) : s_(s), now_(now) {
     for (auto name : queues) {
-        auto const* row = s.queues.find(Str::borrow(name));
+        auto const* row = s.queue(name);
         if (!row || State::is_closed(*row)) continue;
         auto const& settings = row->settings;
         std::int64_t may_start = State::starts_free(row->paid_us, settings.rate_max, settings.rate_window_ms, now);

@@ -74,7 +74,7 @@ Result<Content> content_of(NewTask const& in, std::int64_t payload_bytes_max) {
 
 Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& cx) {
     TRY_VOID(check_queue_name(in.queue));
-    auto const* queue = s.queues.find(in.queue);
+    auto const* queue = s.queue(in.queue);
     static QueueSettings const defaults;
     auto const& settings = queue ? queue->settings : defaults;
     TRY_ASSIGN(auto content, content_of(in, settings.payload_bytes_max));

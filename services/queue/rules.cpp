@@ -213,7 +213,7 @@ std::vector<Event> source_read(State const& s, ReadSource const& args, Result<So
     if (!row || row->epoch != args.epoch || row->after != args.after.view()) return {};  // it was set anew since
     if (!read) return {failed(args.rule, *row, {read.error().code, read.error().detail}, cx)};
     if (read->fault) return {failed(args.rule, *row, *read->fault, cx)};
-    auto const* queue = s.queues.find(args.settings.queue);
+    auto const* queue = s.queue(args.settings.queue);
     static QueueSettings const defaults;
     auto const& settings = queue ? queue->settings : defaults;
     auto const depth = queue ? std::int64_t(queue->depth()) : 0;

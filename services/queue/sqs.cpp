@@ -129,7 +129,7 @@ Result<QueueRow const*> queue_of(State const& s, Call const& call) {
         if (call.queue_of_path.empty()) return fail(missing("QueueUrl"));
         name = call.queue_of_path;
     }
-    if (auto const* row = is_queue_name(name) ? s.queues.find(Str::borrow(name)) : nullptr) return row;
+    if (auto const* row = is_queue_name(name) ? s.queue(name) : nullptr) return row;
     return fail(404, "queue_not_found", "The specified queue does not exist.");
 }
 

@@ -29,7 +29,7 @@ Result<Page> page_of(State const& s, Call const& call, Keep&& keep) {
     }
     Page page;
     Str last;
-    s.queues.walk(after ? &*after : nullptr, [&](Str const& name, QueueRow const& row) {
+    s.walk_queues(after ? &*after : nullptr, [&](Str const& name, QueueRow const& row) {
         if (!keep(row)) return true;
         if (std::int64_t(page.urls.size()) == max) return page.next = make_cursor(last), false;
         return page.urls.push_back(text({}, url_of(call, name))), last = name, true;
@@ -71,7 +71,7 @@ Result<Told> set(Call const& call, QueueRow const& queue, QueueSettings settings
 Result<QueueRow const*> queue_of_arn(State const& s, std::string_view parameter, std::optional<std::string> const& arn) {
     if (!arn) return fail(missing(parameter));
     TRY_ASSIGN(auto const name, sqs::queue_of_arn(parameter, *arn));
-    if (auto const* row = is_queue_name(name) ? s.queues.find(Str::borrow(name)) : nullptr) return row;
+    if (auto const* row = is_queue_name(name) ? s.queue(name) : nullptr) return row;
     return fail(404, "sqs_move_not_found", fmt::format("The queue of {} does not exist.", parameter));
 }
 
@@ -79,7 +79,7 @@ Result<QueueRow const*> queue_of_arn(State const& s, std::string_view parameter,
 Result<QueueRow const*> source_of(State const& s, QueueRow const& dead_letters) {
     QueueRow const* found = nullptr;
     bool many = false;
-    s.queues.walk(nullptr, [&](Str const&, QueueRow const& row) {
+    s.walk_queues(nullptr, [&](Str const&, QueueRow const& row) {
         if (std::string_view(row.settings.dead_letters_to) == std::string_view(dead_letters.name)) many = many || found, found = &row;
         return true;
     });
@@ -94,7 +94,7 @@ Result<Told> create_queue(State const& s, Call const& call, Ctx const&) {
     auto const& in = call.in;
     if (!in.QueueName) return fail(missing("QueueName"));
     TRY_VOID(check_queue_name(*in.QueueName));
-    auto const* row = s.queues.find(Str::borrow(*in.QueueName));
+    auto const* row = s.queue(*in.QueueName);
     auto settings = row ? row->settings : new_settings();
     TRY_VOID(set_attributes(s, *in.QueueName, in.Attributes, settings));
     if (is_fifo(*in.QueueName) && !row && !in.Attributes.contains("FifoQueue"))
@@ -121,7 +121,7 @@ Result<Told> get_queue_url(State const& s, Call const& call, Ctx const&) {
     auto const& in = call.in;
     if (!in.QueueName) return fail(missing("QueueName"));
     bool const ours = !in.QueueOwnerAWSAccountId || *in.QueueOwnerAWSAccountId == account;
-    if (!ours || !is_queue_name(*in.QueueName) || !s.queues.find(Str::borrow(*in.QueueName)))
+    if (!ours || !is_queue_name(*in.QueueName) || !s.queue(*in.QueueName))
         return fail(404, "queue_not_found", "The specified queue does not exist.");
     return told(call, {text("QueueUrl", url_of(call, *in.QueueName))});
 }

@@ -71,7 +71,7 @@ Result<void> set_redrive(Setting const& to) {
     if (count.size() > 2 && count.front() == '"') count = count.substr(1, count.size() - 2);
     TRY_ASSIGN(auto const receives, number_in("maxReceiveCount", count, 1, attempts_max));
     TRY_ASSIGN(auto const target, queue_of_arn("deadLetterTargetArn", policy->deadLetterTargetArn));
-    if (!is_queue_name(target) || !to.s.queues.find(Str::borrow(target))) return bad(to.name, "The dead letter target does not exist.");
+    if (!is_queue_name(target) || !to.s.queue(target)) return bad(to.name, "The dead letter target does not exist.");
     if (target == to.queue || is_fifo(target) != is_fifo(to.queue))
         return bad(to.name, "The dead letter target is another queue, a FIFO queue of a FIFO queue alone.");
     to.settings.attempts_max = receives, to.settings.dead_letters_to = Str(target);

@@ -55,7 +55,10 @@ TaskRow const* State::find(TaskId id) const {
     auto const slot = slot_of(id.n);
     return slot == none ? nullptr : &tasks[slot];
 }
-QueueRow const& State::queue_of(std::uint32_t number) const { return *queues.find(*queue_names.find(number)); }
+QueueRow const* State::queue(std::string_view name) const {
+    auto const* number = queue_numbers.find(Str::borrow(name));
+    return number ? queue_rows.find(*number) : nullptr;
+}
 std::uint32_t State::lane_of(std::uint32_t queue, std::string_view key) const {
     auto const name = keys.find(key);
     if (name == none) return 0;
@@ -103,14 +106,14 @@ std::int64_t State::starts_free(std::int64_t paid_us, std::int64_t rate_max, std
 // --- queues and lanes --------------------------------------------------------------------------------------------------------------
 
 QueueRow const& State::opened(std::string_view name, Time now) {
-    if (auto const* row = queues.find(Str::borrow(name))) return *row;
+    if (auto const* row = queue(name)) return *row;
     if (next_.size() < 2) next_.resize(2);
     auto const number = std::uint32_t(++next_.mut(1));
     QueueRow row;
     row.number = number, row.name = QueueName(Str(name)), row.made_at = now;
-    queue_names.put(number, Str(name));
-    queues.put(Str(name), std::move(row));
-    return *queues.find(Str::borrow(name));
+    queue_numbers.put(Str(name), number);
+    queue_rows.put(number, std::move(row));
+    return queue_of(number);
 }
 
 std::uint32_t State::lane_for(std::uint32_t queue, std::string_view key) {
@@ -192,15 +195,16 @@ void State::count_start(std::uint32_t lane, Time now) {
 void State::count_time(std::uint32_t queue, bool run, std::int64_t us, Time now) {
     auto const hour = now.us / hour_us;
     auto const of = run ? TimeOf::run : TimeOf::wait;
-    change_queue(queue, [&](QueueRow& q) {
-        for (auto old = std::max(q.hour + 1, hour - 1); old <= hour; ++old)
-            for (auto kind : {TimeOf::wait, TimeOf::run})
-                for (std::uint64_t b = 0; b < time_buckets; ++b) {
-                    auto const cell = time_cell(queue, kind, old, b);
-                    if (auto const n = times[cell]) times.add(cell, -n);
-                }
-        q.hour = std::max(q.hour, hour);
-    });
+    if (queue_of(queue).hour < hour)
+        change_queue(queue, [&](QueueRow& q) {
+            for (auto old = std::max(q.hour + 1, hour - 1); old <= hour; ++old)
+                for (auto kind : {TimeOf::wait, TimeOf::run})
+                    for (std::uint64_t b = 0; b < time_buckets; ++b) {
+                        auto const cell = time_cell(queue, kind, old, b);
+                        if (auto const n = times[cell]) times.add(cell, -n);
+                    }
+            q.hour = std::max(q.hour, hour);
+        });
     times.add(time_cell(queue, of, hour, time_bucket(us)), 1);
 }
 
@@ -260,6 +264,13 @@ void State::keep(TaskRow const& t) {
     else
         kept.clear(t.number);
 }
+void State::begin(std::uint32_t slot, TaskState state, std::int64_t at_us) {
+    TaskRow& t = tasks.mut(slot);
+    t.state = std::uint8_t(state), t.at_us = at_us;
+    if (state == TaskState::delayed) due.set(t.number, Time{at_us});
+    insert_place(slot);
+    changed(t);
+}
 void State::wait(std::uint32_t slot, std::int64_t due_us, Time now) {
     TaskRow const& t = tasks[slot];
     if (t.group != 0 && group_rows[t.group - 1].front != slot + 1) return set_state(slot, TaskState::behind, due_us);
@@ -270,7 +281,7 @@ void State::end_lease(std::uint32_t slot) {
     TaskRow const& t = tasks[slot];
     auto const* lease = leases.find(t.number);
     if (!lease) return;
-    auto const key = Str(worker_key(*queue_names.find(t.queue), lease->worker));
+    auto const key = Str(worker_key(queue_of(t.queue).name, lease->worker));
     bool idle = false;
     workers.change(key, [&](WorkerRow& w) { idle = --w.running == 0; });
     if (idle) workers.erase(key);
@@ -288,7 +299,8 @@ void State::remove(std::uint32_t slot, Time now) {
     erase_place(slot);
     refresh(t.lane);
     forget_group(t.group);
-    due.clear(t.number), kept.clear(t.number), courses.erase(t.number);
+    if (t.is() == TaskState::delayed) due.clear(t.number);
+    kept.clear(t.number), courses.erase(t.number);
     ages.erase(slot, by_age());
     by_number.erase(mix64(t.number), slot);
     changed(t);
@@ -432,12 +444,12 @@ void State::apply(QueuePaused const& e, At const& at) {
     offer(number);
 }
 void State::apply(QueueDropped const& e, At const&) {
-    auto const* row = queues.find(e.queue);
+    auto const* row = queue(e.queue);
     if (!row || !row->is_idle()) return;
     auto const number = row->number;
     slow_queues.clear(number);
-    queues.erase(e.queue);
-    queue_names.erase(number);
+    queue_numbers.erase(e.queue);
+    queue_rows.erase(number);
 }
 
 void State::apply(Put const& e, At const& at) {
@@ -465,17 +477,18 @@ void State::apply(Put const& e, At const& at) {
     if (e.due) note_delay(slot, e.due, at.time);
     hold_unique(slot, e.unique, e.unique_until);
     set_tags(slot, e.tags);
-    tasks.mut(slot).state = std::uint8_t(TaskState::behind);
-    insert_place(slot);
     bool keeps = false;
     change_queue(number, [&](QueueRow& q) { ++q.put, keeps = q.settings.keep_ms > 0; });
     if (keeps) keep(tasks[slot]);
-    if (tasks[slot].group == 0) {
-        wait(slot, e.due ? e.due->us : 0, at.time);
-    } else {
-        tasks.mut(slot).at_us = e.due ? e.due->us : 0;
+    auto const due_us = e.due ? e.due->us : 0;
+    if (tasks[slot].group != 0) {
+        begin(slot, TaskState::behind, due_us);
         join_group(slot);
         choose_front(tasks[slot].group, at.time);
+    } else if (due_us > at.time.us) {
+        begin(slot, TaskState::delayed, due_us);
+    } else {
+        begin(slot, TaskState::ready, 0);
     }
     offer(number);
 }
@@ -509,7 +522,7 @@ void State::apply(Reserved const& e, At const& at) {
     auto const number = t.queue, lane = t.lane;
     leases.put(t.number, {at.position, e.worker, at.time, 0, {}, {}});
     deadlines.set(t.number, e.until);
-    workers.change_or_put(Str(worker_key(*queue_names.find(number), e.worker)),
+    workers.change_or_put(Str(worker_key(queue_of(number).name, e.worker)),
                           [&](WorkerRow& w) { w.worker = e.worker, ++w.running, w.seen = at.time; });
     count_start(lane, at.time);
     refresh(lane);
@@ -680,7 +693,7 @@ void State::apply(KeyFreed const& e, At const&) {
     offer(queue);
 }
 void State::apply(QueueFreed const& e, At const& at) {
-    auto const* row = queues.find(e.queue);
+    auto const* row = queue(e.queue);
     if (!row) return;
     auto const number = row->number;
     slow_queues.clear(number);

@@ -160,9 +160,9 @@ struct RuleRow {
 RECORD(RuleRow, settings, epoch, after, end, tasks, failures, read_at, last_event_at, code, detail, failed_since, retry_at, complete);
 
 struct State {
-    state::Marks available;  // of a queue, by the hash of its name: something may be taken that could not before
-    Table<Str, QueueRow> queues;
-    Table<std::uint32_t, Str> queue_names;
+    state::Marks available;                     // of a queue, by the hash of its name: something may be taken that could not before
+    Table<Str, std::uint32_t> queue_numbers;    // by name
+    Table<std::uint32_t, QueueRow> queue_rows;  // by number
 
     state::Marks tasks_changed;  // by number; the list as a whole
     state::Chunked<TaskRow> tasks;
@@ -239,7 +239,13 @@ struct State {
     std::uint64_t given() const { return next_.empty() ? 0 : next_[0]; }  // numbers of tasks
     std::uint32_t slot_of(std::uint64_t number) const;                    // none
     TaskRow const* find(TaskId id) const;                                 // noted
-    QueueRow const& queue_of(std::uint32_t number) const;
+    QueueRow const& queue_of(std::uint32_t number) const { return *queue_rows.find(number); }
+    QueueRow const* queue(std::string_view name) const;  // noted
+    // Visits (name, row) in the order of names, from behind `after` (null: from the start), until `visit` returns false.
+    template <class Visit>
+    void walk_queues(Str const* after, Visit&& visit) const {
+        queue_numbers.walk(after, [&](Str const& name, std::uint32_t number) { return bool(visit(name, queue_of(number))); });
+    }
     std::uint32_t lane_of(std::uint32_t queue, std::string_view key) const;    // 0: none
     std::uint32_t group_of(std::uint32_t queue, std::string_view name) const;  // 0: none
     UniqueRow const* unique_of(std::uint32_t queue, std::string_view name) const;
@@ -283,7 +289,7 @@ struct State {
     QueueRow const& opened(std::string_view name, Time now);
     template <class Change>
     void change_queue(std::uint32_t number, Change&& change) {
-        queues.change(*queue_names.find(number), std::forward<Change>(change));
+        queue_rows.change(number, std::forward<Change>(change));
     }
     std::uint32_t lane_for(std::uint32_t queue, std::string_view key);
     void refresh(std::uint32_t lane);
@@ -297,6 +303,7 @@ struct State {
     void insert_place(std::uint32_t slot);
     void erase_place(std::uint32_t slot);
     void set_state(std::uint32_t slot, TaskState to, std::int64_t at_us);
+    void begin(std::uint32_t slot, TaskState state, std::int64_t at_us);  // of one that is new
     // Until when it is kept, whatever becomes of it: as its queue says.
     void keep(TaskRow const& task);
     // A task that nobody has waits: until `due_us`, behind others of its group, or for a worker.
@@ -320,9 +327,9 @@ struct State {
     void set_content(std::uint32_t slot, At const& at);
     void forget_content(TaskRow& task);
 };
-STATE(State, available, queues, queue_names, tasks_changed, tasks, free_tasks, by_number, places, ages, groups, tagged, keys, group_names,
-      unique_names, tags, tag_sets, lanes, free_lanes, lane_index, lanes_of, active, group_rows, free_groups, group_index, uniques,
-      free_uniques, unique_index, leases, traces, courses, workers, times, next_, again, keeping, outbox, rules, rules_due, due, deadlines,
-      kept, slow_lanes, slow_queues, windows);
+STATE(State, available, queue_numbers, queue_rows, tasks_changed, tasks, free_tasks, by_number, places, ages, groups, tagged, keys,
+      group_names, unique_names, tags, tag_sets, lanes, free_lanes, lane_index, lanes_of, active, group_rows, free_groups, group_index,
+      uniques, free_uniques, unique_index, leases, traces, courses, workers, times, next_, again, keeping, outbox, rules, rules_due, due,
+      deadlines, kept, slow_lanes, slow_queues, windows);
 
 }  // namespace gantry::queue

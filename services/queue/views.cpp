@@ -93,7 +93,7 @@ Result<Page<QueueView>> list_queues(State const& s, ListQueues const& in, Ctx co
         TRY_ASSIGN(after, read_cursor<Str>(*in.cursor));
     }
     Page<QueueView> page;
-    s.queues.walk(after ? &*after : nullptr, [&](Str const& name, QueueRow const& row) {
+    s.walk_queues(after ? &*after : nullptr, [&](Str const& name, QueueRow const& row) {
         if (in.prefix && !std::string_view(name).starts_with(*in.prefix)) return std::string_view(name) < std::string_view(*in.prefix);
         if (std::int64_t(page.items.size()) == in.limit) {
             page.next = make_cursor(Str(page.items.back().queue)), page.complete = false;

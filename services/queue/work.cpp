@@ -109,7 +109,7 @@ Result<Emit<FoundLeases, Event>> reserve(State const& s, Reserve const& in, Ctx 
         slots.push_back(slot);
     }
     auto out = give(s, slots, worker, in.lease_ms, cx);
-    auto const* first = in.wait_ms ? nullptr : s.queues.find(in.queue);
+    auto const* first = in.wait_ms ? nullptr : s.queue(in.queue);
     std::int64_t const wait_ms = in.wait_ms ? in.wait_ms->value : first ? first->settings.wait_ms.value : 0;
     if (!slots.empty() || wait_ms == 0 || !cx.may_wait) return out;
     Wait wait{{}, cx.now + Duration::millis(wait_ms), 0};
@@ -117,7 +117,7 @@ Result<Emit<FoundLeases, Event>> reserve(State const& s, Reserve const& in, Ctx 
     for (auto name : queues) {
         wait.keys.push_back(s.available_key(name));
         alike.append(name) += '\n';
-        auto const* queue = s.queues.find(Str::borrow(name));
+        auto const* queue = s.queue(name);
         if (queue && queue->settings.concurrency_per_worker_max > 0) alike.append(worker) += '\n';
     }
     wait.alike = hash64(alike) | 1;
