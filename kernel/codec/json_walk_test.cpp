@@ -131,5 +131,27 @@ TEST(JsonTree, SurvivesAMove) {
     EXPECT_EQ(second.root()["a"].text(), "x\ty");
 }
 
+// Strings are read eight bytes at a time: what is special in one is seen wherever it stands.
+TEST(JsonCheck, ASpecialByteIsSeenWhereverItStands) {
+    for (std::size_t before = 0; before < 20; ++before)
+        for (std::size_t after : {0u, 1u, 7u, 8u, 17u}) {
+            std::string const head = "\"" + std::string(before, 'x'), tail = std::string(after, 'y') + "\"";
+            for (int byte = 0; byte < 256; ++byte) {
+                std::string const json = head + char(byte) + tail;
+                auto const error = check_json(json, 1);
+                bool const plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+                EXPECT_EQ(!error, plain) << before << " " << after << " " << byte;
+                if (error && byte < 0x20) EXPECT_EQ(error->offset, head.size()) << byte;
+                if (error && byte >= 0x80) EXPECT_TRUE(error->not_utf8) << byte;
+                if (plain) EXPECT_EQ(minify_json("[ " + json + " , 1 ]"), "[" + json + ",1]");
+            }
+            for (std::string_view special : {"\\\"", "\\\\", "\\n", "\\u0041", "é", "𝄞", "\\ud834\\udd1e"}) {
+                std::string const json = head + std::string(special) + tail;
+                EXPECT_FALSE(check_json(json, 1)) << json;
+                EXPECT_EQ(minify_json(" { \"a b\" : " + json + " } "), "{\"a b\":" + json + "}");
+            }
+        }
+}
+
 }  // namespace
 }  // namespace gantry::codec
