@@ -4,19 +4,6 @@
 
 namespace gantry::pool {
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (char c : text) {
-        bool const plain =
-            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain)
-            out += c;
-        else
-            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    return out;
-}
-
 client::Request json_request(std::string method, std::string target, std::string body) {
     client::Request request;
     request.method = std::move(method), request.target = std::move(target), request.body = std::move(body);

@@ -6,8 +6,6 @@ namespace gantry::pool {
 
 inline constexpr std::size_t answer_bytes_max = 4 << 20;
 
-// For a segment of a path.
-std::string escaped(std::string_view text);
 client::Request json_request(std::string method, std::string target, std::string body);
 // The body of an answer that is JSON and not too long. 422 "hook_answer_long", "hook_answer_invalid" for what will not get better.
 Result<std::string> ask_json(Outside& outside, std::string method, Str const& url, std::string body);
