@@ -8,15 +8,32 @@ namespace {
 // A queue of which nothing but its facts matters.
 struct TasksState {
     state::Marks marks;
+    Outbox outbox;
     template <class Fact>
     void apply(Fact const&) {}
 };
-STATE(TasksState, marks);
+STATE(TasksState, marks, outbox);
+struct Nothing {
+    bool nothing = true;
+};
+RECORD(Nothing, nothing);
+template <class Args>
+Result<Nothing> do_nothing(Args const&, Outside&) {
+    return Nothing{};
+}
+template <class Args>
+std::vector<queue::Event> nothing_came(TasksState const&, Args const&, Result<Nothing> const&, Ctx const&) {
+    return {};
+}
 struct Tasks {
     using State = TasksState;
     using Event = queue::Event;
     static constexpr std::string_view name = queue::Source::name;
     static std::vector<Route> routes() { return {}; }
+    static std::vector<EffectKind> effects() {
+        return {effect<Tasks>(&do_nothing<queue::KeepSome>, &nothing_came<queue::KeepSome>),
+                effect<Tasks>(&do_nothing<queue::ReadSource>, &nothing_came<queue::ReadSource>)};
+    }
 };
 
 class BoundBench : public ::testing::Test {
