@@ -263,7 +263,7 @@ void World::judge_the_end(sim::Process& process) {
     compare(process);
     auto const& state = process.state<Service>();
     for (auto const& queue : queues)
-        if (auto const* row = state.queues.find(Str::borrow(queue.name)); !row || row->depth() != 0)
+        if (auto const* row = state.queue(queue.name); !row || row->depth() != 0)
             return process.violated(fmt::format("{} is not empty", queue.name));
 }
 
