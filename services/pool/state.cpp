@@ -147,12 +147,14 @@ void State::apply(TypeSet const& e, At const& at) {
 }
 void State::apply(TypeDrained const& e, At const& at) {
     auto const number = type_names.intern(e.type);
+    bool goes_on = false;
     types.change(number, [&](TypeRow& row) {
+        goes_on = row.drained && row.retires;
         if (!row.drained && e.on) row.drained_at = at.time;
         row.drained = e.on, row.retires = e.on && e.retire, row.drain_reason = e.on ? e.reason.str() : "";
     });
     if (!e.on) look_soon(number, at.time);
-    if (e.on && e.retire) due.set(alarm(Alarm::type, number), at.time);
+    if (e.on && e.retire) due.set(alarm(Alarm::type, number), at.time + Duration::millis(goes_on ? 1 : 0));
     marks.changed(0);
 }
 void State::apply(TypeRemoved const& e) {
