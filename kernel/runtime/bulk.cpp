@@ -26,7 +26,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     Bulk(Edge& edge, Asked const& asked, std::string_view counter)
         : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {
         auto const& target = *asked_->view().match.target;
-        grouped_ = asked_->view().key().empty() && HostGroup::takes(*target.route);
+        host_ = target.host, route_ = target.route;
+        grouped_ = asked_->view().key().empty() && HostGroup::takes(*route_);
     }
     virtual ~Bulk() = default;
 
@@ -41,10 +42,9 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         if (!*edge_alive_) return refuse(n, {503, "stopping", "the server is being stopped: try again", {}, {}, 1});
         auto const& asked = asked_->view();
         if (is_past(asked.deadline_us)) return refuse(n, deadline_exceeded());
-        auto const& target = *asked.match.target;
         std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
         auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };
-        Request request{.route = *target.route,
+        Request request{.route = *route_,
                         .viewer = asked.caller->viewer,
                         .bind = bind,
                         .request_id = asked.request_id,
@@ -58,7 +58,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         auto const facts = asked.facts(oops_id);
         request.facts = &facts;
         if (!grouped_) return call(n, request, oops_id);
-        if (!group_) group_.emplace(*target.host);
+        if (!group_) group_.emplace(*host_);
         group_->run(request);
         group_bytes_ += json.size();
         in_group_.push_back({new_slot(), n, std::move(oops_id)});
@@ -94,8 +94,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     std::uint64_t new_slot() { return slots_.emplace_back(), first_ + slots_.size() - 1; }
     void call(std::uint64_t n, Request const& request, std::string& oops_id) {
         auto const slot = new_slot();
-        auto const& target = *asked_->view().match.target;
-        auto outcome = target.host->call(request, [&]() -> Done {
+        auto outcome = host_->call(request, [&]() -> Done {
             return [self = shared_from_this(), entry = Entry{slot, n, oops_id}](Result<Answer> answer) {
                 self->settle(entry, answer);
                 self->tell_settled();
@@ -104,9 +103,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         if (outcome) settle({slot, n, oops_id}, *outcome), tell_settled();
     }
     void settle(Entry const& entry, Result<Answer> const& answer) {
-        auto const& target = *asked_->view().match.target;
         append_item(slots_[entry.slot - first_].emplace(), counter_, entry.n,
-                    {entry.refused ? nullptr : target.host, target.route, request_id(), {}, entry.oops_id}, answer);
+                    {entry.refused ? nullptr : host_, entry.refused ? nullptr : route_, request_id(), {}, entry.oops_id}, answer);
     }
     void tell_settled() {
         for (; !slots_.empty() && slots_.front(); ++first_) {
@@ -121,6 +119,9 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     std::shared_ptr<std::atomic<bool>> edge_alive_;  // an upload may outlive it
     std::shared_ptr<Edge::AskedLater> asked_;
     std::string_view counter_;
+    // They outlive the edge, as what it knows of routes doesn't.
+    Host* host_ = nullptr;
+    RouteDecl const* route_ = nullptr;
     bool grouped_ = false;
     std::optional<HostGroup> group_;
     std::vector<Entry> in_group_;

@@ -47,7 +47,7 @@ class Server:
 
     def put(self, queue, count):
         """The ids of the new tasks."""
-        lines = "".join('{"payload":1}\n' for _ in range(count))
+        lines = "".join('{"payload":1,"lease_s":3600}\n' for _ in range(count))
         status, text = self.ask("POST", f"/queue/v1/queues/{queue}/tasks", lines, "application/x-ndjson")
         assert status == 200, (status, text)
         return [json.loads(line)["reply"]["id"] for line in text.splitlines()]
