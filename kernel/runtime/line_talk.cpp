@@ -217,17 +217,22 @@ std::optional<Result<Answer>> LineTalk::decide(Asked& asked, std::uint64_t numbe
                 if (auto const self = weak.lock()) self->decide_again(number);
             };
     }
+    // What becomes durable in just that moment is told within the call: then it is the outcome, and `asked` is still looked at.
+    auto const outer = std::exchange(deciding_, number);
     auto outcome = parts_.host.call(request, [&]() -> Done {
         asked.decided_ns = system_clock().steady_ns();
         return [self = shared_from_this(), number](Result<Answer> answer) mutable {
             auto const thread = self->stream_->io_thread();
             auto& threads = self->parts_.threads;
+            if (threads.current() == thread && self->deciding_ == number) return void(self->at_once_ = std::move(answer));
             if (threads.current() == thread) return self->settle(number, std::move(answer));
             threads.post(thread, [self = std::move(self), number, answer = std::move(answer)]() mutable {
                 self->settle(number, std::move(answer));
             });
         };
     });
+    deciding_ = outer;
+    if (at_once_) outcome = std::move(*std::exchange(at_once_, std::nullopt));
     if (asked.trace) asked.trace->add("decide", began_ns, asked.decided_ns ? asked.decided_ns : system_clock().steady_ns());
     if (asked.waiter != 0 && !waiter.parked) parts_.host.leave(asked.waiter);
     asked.waiter = waiter.parked ? waiter.number : 0;

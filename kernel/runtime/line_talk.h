@@ -82,9 +82,11 @@ class LineTalk final : public net::StreamSession, public std::enable_shared_from
     LinePeer peer_;
     auth::IpAddress address_;
     std::shared_ptr<void> talk_;
-    std::deque<Asked> asked_;    // in flight, the oldest first
-    std::uint64_t first_ = 0;    // number of asked_.front()
-    std::uint64_t barrier_ = 0;  // the command of this number (counted from 1) is to be answered before the next line is parsed
+    std::deque<Asked> asked_;                // in flight, the oldest first
+    std::uint64_t first_ = 0;                // number of asked_.front()
+    std::optional<std::uint64_t> deciding_;  // the one whose decision is under way
+    std::optional<Result<Answer>> at_once_;  // of it, told within
+    std::uint64_t barrier_ = 0;              // the command of this number (counted from 1) is to be answered before the next line is parsed
     std::uint64_t skip_bytes_ = 0;
     bool skip_line_ = false;
     std::string skipped_reply_;

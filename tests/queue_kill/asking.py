@@ -24,11 +24,13 @@ class Asking:
             reply = self.connection.getresponse()
             text = reply.read().decode()
             if reply.status == 503:
+                self.heard = text
                 return None
             if "ndjson" in kind:
                 return reply.status, [json.loads(line) for line in text.splitlines()]
             return reply.status, json.loads(text)
-        except (OSError, http.client.HTTPException, json.JSONDecodeError):
+        except (OSError, http.client.HTTPException, json.JSONDecodeError) as fault:
+            self.heard = repr(fault)
             if self.connection:
                 self.connection.close()
             self.connection = None
@@ -41,4 +43,4 @@ class Asking:
             if answer:
                 return answer
             time.sleep(0.02)  # a server that was killed starts anew
-        raise SystemExit("the server does not come back")
+        raise SystemExit(f"the server does not come back: {method} {path}: {self.heard}")
