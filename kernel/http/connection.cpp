@@ -233,8 +233,13 @@ void Connection::kill() {
 
 void Connection::wake() { pause_.cancel(); }
 
-void Connection::close_when_idle() {
-    if (first_ == next_ && in_.size() == 0 && unsent() == 0 && reading_ == Reading::Head) kill();
+void Connection::close_when_idle(Duration quiet) {
+    if (first_ != next_ || in_.size() > 0 || unsent() > 0 || reading_ != Reading::Head) return;
+    std::int64_t const last_us = got_request_ ? read_deadline_us_ - limits_.idle_timeout.us : 0;
+    if (steady_now_us() - last_us < quiet.us) return;
+    char first;
+    if (::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;  // its answer will say that it was the last
+    kill();
 }
 
 // --- reading ---------------------------------------------------------------------------------------------------------------

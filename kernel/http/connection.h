@@ -158,7 +158,8 @@ class Connection {
     void resume_body();
     void resume_arrival();
     std::shared_ptr<void>& seat() { return seat_; }
-    void close_when_idle();
+    // Where no request is here, nor came within `quiet`.
+    void close_when_idle(Duration quiet = {});
     void tick(std::int64_t now_us);
     void heartbeat(std::int64_t now_us);
     bool gone() const { return gone_.load(std::memory_order_relaxed); }

@@ -27,7 +27,9 @@ struct Listener {
 };
 
 constexpr auto retry_after_exhaustion = std::chrono::milliseconds(50);
-constexpr std::size_t refused_at_once = 64;  // connections over the limit that are told so; more are dropped
+constexpr std::size_t refused_at_once = 64;               // connections over the limit that are told so; more are dropped
+constexpr Duration in_use = Duration::seconds(1);         // a connection is, whose last request is no older when the server stops
+constexpr Duration next_request = Duration::millis(100);  // how long it may yet send one
 
 }  // namespace
 
@@ -197,9 +199,13 @@ bool Server::stop(Duration limit) {
     auto each = [&](auto act) {
         for (auto& shard : core.shards) core.threads.run(shard->index, [&shard, act] { shard->each(act); });
     };
-    each([](Connection& c) { c.close_when_idle(); });
+    each([](Connection& c) { c.close_when_idle(in_use); });
     auto none = [&] { return core.open == 0; };
     std::unique_lock lock(core.mutex);
+    core.none_open.wait_for(lock, std::min(limit, next_request).chrono(), none);
+    lock.unlock();
+    each([](Connection& c) { c.close_when_idle(); });
+    lock.lock();
     bool const clean = core.none_open.wait_for(lock, limit.chrono(), none);
     lock.unlock();
     if (!clean) each([](Connection& c) { c.kill(); });

@@ -376,7 +376,8 @@ class Server {
     // Runs `task` on an IO thread and then writes, once, every connection that it answered on.
     void post(int io_thread, net::Task task);
 
-    // Stops accepting, closes idle connections, lets what runs finish (its answers say `Connection: close`) for at most `limit`, then
+    // Stops accepting, closes idle connections (those in use until now a tenth of a second later: a proxy that keeps them may be about to
+    // send the next request), lets what runs finish (its answers say `Connection: close`) for at most `limit`, then
     // cuts. Blocks until no connection is left; never from an IO thread. True when nothing had to be cut.
     bool stop(Duration limit);
     ServerStats stats() const;

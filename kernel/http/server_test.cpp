@@ -319,6 +319,22 @@ TEST(Server, StopsGracefully) {
     EXPECT_FALSE(RawClient(s.port).connected());
 }
 
+// As of a proxy that keeps connections: were it closed at once, the request on its way would be lost, and with it the proxy's client.
+TEST(Server, StopAnswersTheNextRequestOfAConnectionInUse) {
+    TestServer s({}, 1);
+    s.handler.on_handle = [&](Exchange& ex) { ex.response().begin(200).body("x"); };
+    RawClient used(s.port), unused(s.port);
+    EXPECT_EQ(status_of(used.exchange(get("/"))), 200);
+    auto stopped = std::async(std::launch::async, [&] { return s.server.stop(Duration::seconds(20)); });
+    EXPECT_TRUE(unused.ends());
+    std::string const a = used.exchange(get("/"));
+    EXPECT_EQ(status_of(a), 200);
+    EXPECT_NE(a.find("Connection: close"), a.npos);
+    EXPECT_TRUE(used.ends());
+    used.close();
+    EXPECT_TRUE(stopped.get());
+}
+
 TEST(Server, StopCutsWhatOutlastsItsLimit) {
     TestServer s({}, 1);
     std::promise<Deferred> made;

@@ -171,13 +171,18 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     assert.match(await page.locator(".try").innerText(), /20,000 of 20,000 reports would be in another group/);
     await button("Set these rules").click();
     await said("These rules are set.");
-    // One that has ended before anybody could click is begun again.
+    // Clicked from within the page, as soon as it's there: a regroup takes less time than a word from here to the browser and back. One that
+    // has ended before all the same is begun again.
     const row = page.locator("tr[data-regroup]").filter({ has: page.locator(".badge", { hasText: "cancelled" }) });
     const cancel = page.getByRole("button", { name: /^Cancel rg_/ });
+    await page.evaluate(() => {
+      const click = () => [...document.querySelectorAll("button:enabled")].find((b) => /^Cancel rg_/.test(b.innerText))?.click();
+      new MutationObserver(click).observe(document.body, { childList: true, subtree: true });
+    });
     for (let tries = 0; (await row.count()) === 0; ++tries) {
-      assert.ok(tries < 5, "none could be cancelled in time");
+      assert.ok(tries < 30, "none could be cancelled in time");
       await button("Regroup").click();
-      await cancel.click({ timeout: 3000 }).catch(() => {});
+      await page.waitForTimeout(50);
       await cancel.waitFor({ state: "detached" });
     }
     const [, examined] = (await row.innerText()).match(/([\d,]+) looked at/);

@@ -13,6 +13,15 @@ from shared import Case, until
 
 import gantry_oops
 
+IMPORTS = """
+import sys
+import gantry_oops
+before = set(sys.modules)
+config = gantry_oops.Config(sys.argv[1], spool=sys.argv[2], timeout_s=30, gzip_above_bytes=100)
+config.file(exc_info=ValueError("of many bytes " * 100))
+config.flush(20)
+print(sorted(set(sys.modules) - before))
+"""
 AT_EXIT = """
 import sys
 import gantry_oops
@@ -235,6 +244,14 @@ class TheEnd(Case):
         self.front.come_back()
 
 
+class Imported(Case):
+    def test_no_thread_imports_anything(self):
+        # A child that is forked meanwhile would wait for that module for ever.
+        self.serve()
+        done = self.python(IMPORTS, self.front.dsn, str(self.spool))
+        self.assertEqual((done.returncode, done.stdout.strip(), len(self.front.reports)), (0, "[]", 1), done.stderr)
+
+
 @unittest.skipUnless(os.access("/usr/bin/gunicorn", os.X_OK), "gunicorn isn't installed")
 class Preforked(Case):
     def test_workers_of_gunicorn_report_for_themselves(self):
@@ -244,7 +261,7 @@ class Preforked(Case):
         process = subprocess.Popen(["/usr/bin/gunicorn", "--preload", "-w", "2", "-b", address, "--chdir", str(self.place), "shop:app"],
                                    stderr=subprocess.PIPE, text=True, cwd=self.place, env=shared.ENVIRONMENT)
         try:
-            self.assertTrue(until((self.place / "socket").exists, 15))
+            self.assertTrue(until(self.listens, 15))
             ids = {self.get(f"/{n}") for n in range(6)}
             self.assertEqual(len(ids), 6)
             self.assertTrue(until(lambda: len(self.front.reports) == 7, 30), list(self.front.reports))
@@ -253,10 +270,21 @@ class Preforked(Case):
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)
 
-    def get(self, path):
+    def connect(self):
         connection = service.socket.socket(service.socket.AF_UNIX)
         connection.settimeout(10)
         connection.connect(str(self.place / "socket"))
+        return connection
+
+    def listens(self):
+        try:
+            self.connect().close()
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+    def get(self, path):
+        connection = self.connect()
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         with connection.makefile("rb") as answer:
             head = answer.read().decode().partition("\r\n\r\n")[0]

@@ -2,6 +2,7 @@
 import contextlib
 import datetime
 import email.utils
+import encodings.idna  # noqa: F401: the first connection asks for it, and a fork while a thread imports leaves its child waiting for ever
 import enum
 import gzip
 import http.client
