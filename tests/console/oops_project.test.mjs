@@ -171,7 +171,7 @@ describe("the pages of a project of oops", { timeout: 120000 }, () => {
     assert.match(await page.locator(".try").innerText(), /20,000 of 20,000 reports would be in another group/);
     await button("Set these rules").click();
     await said("These rules are set.");
-    // Clicked from within the page, as soon as it's there: a regroup takes less time than a word from here to the browser and back. One that
+    // Clicked within the page, as soon as it's there: a regroup takes less time than a word from here to the browser and back. One that
     // has ended before all the same is begun again.
     const row = page.locator("tr[data-regroup]").filter({ has: page.locator(".badge", { hasText: "cancelled" }) });
     const cancel = page.getByRole("button", { name: /^Cancel rg_/ });
