@@ -6,6 +6,7 @@
 #include "kernel/state/bits.h"
 #include "kernel/state/marks.h"
 #include "kernel/state/names.h"
+#include "kernel/state/number_index.h"
 #include "kernel/state/ordered.h"
 #include "kernel/state/rows.h"
 #include "kernel/state/table.h"
@@ -125,6 +126,12 @@ HashIndex index(std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) out.insert(mix64(i), std::uint32_t(i));
     return out;
 }
+NumberIndex number_index(std::size_t n) {
+    NumberIndex out;
+    for (std::size_t i = 0; i < n; ++i) out.insert(i * 3, std::uint32_t(i));
+    for (std::size_t i = 0; i < n; i += 2) out.erase(i * 3);
+    return out;
+}
 Bits bits(std::size_t n) {
     Bits out;
     for (std::size_t i = 0; i < n; ++i) out.insert(i * i);
@@ -166,6 +173,7 @@ TEST(Portable, EveryContainerComesBackTheSame) {
         expect_round_trip(ordered<Row>(n, row));
         expect_round_trip(names(n));
         expect_round_trip(index(n));
+        expect_round_trip(number_index(n));
         expect_round_trip(bits(n));
         expect_round_trip(dense(n));
         expect_round_trip(pool(n));
@@ -213,6 +221,10 @@ TEST(Portable, NoBytesLeadAstray) {
     });
     // Which rows an index speaks of, its owner knows.
     expect_no_harm(index(9), [](HashIndex& t) { t.find(mix64(3), [](std::uint32_t) { return false; }), t.insert(mix64(77), 77); });
+    expect_no_harm(number_index(200), [](NumberIndex& t) {
+        if (t.find(3) != NumberIndex::none) t.erase(3);
+        t.insert(1'000'000, 1);
+    });
     expect_no_harm(bits(9), [](Bits& t) {
         std::size_t n = 0;
         for (auto at = t.next(0); at != Bits::none; at = t.next(at + 1)) ++n;

@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 #include <set>
 
 #include "kernel/base/random.h"
 #include "kernel/state/bits.h"
 #include "kernel/state/names.h"
+#include "kernel/state/number_index.h"
 #include "kernel/state/rows.h"
 #include "kernel/state/table.h"
 
@@ -88,6 +90,74 @@ TEST(HashIndex, AgreesWithAMapUnderRandomInsertsAndErases) {
     EXPECT_EQ(index.size(), model.size());
     EXPECT_EQ(index.find(1u << 30, [](std::uint32_t) { return true; }), HashIndex::none);
     expect_snapshot(index);
+}
+
+std::uint64_t digest_of(NumberIndex const& index) {
+    Digest digest;
+    index.save(digest);
+    return digest.value();
+}
+
+TEST(NumberIndex, AgreesWithAMapAsNumbersComeInOrderAndGoInAny) {
+    SeededRandom random(7);
+    NumberIndex index;
+    std::map<std::uint64_t, std::uint32_t> model;
+    std::uint64_t next = 1;
+    for (int step = 0; step < 60'000; ++step) {
+        if (model.size() < 5000 && random.chance(0.55)) {
+            next += random.chance(0.01) ? random.below(1'000'000) : 1;
+            index.insert(next, std::uint32_t(step)), model[next] = std::uint32_t(step);
+        } else if (!model.empty()) {
+            auto it = random.chance(0.8) ? model.begin() : model.lower_bound(random.below(next));
+            if (it == model.end()) continue;
+            index.erase(it->first), model.erase(it);
+        }
+        if (step % 997 == 0)
+            for (auto [number, row] : model) ASSERT_EQ(index.find(number), row);
+    }
+    EXPECT_EQ(index.size(), model.size());
+    EXPECT_EQ(index.find(next + 1), NumberIndex::none);
+    EXPECT_EQ(index.find(0), NumberIndex::none);
+    expect_snapshot(index);
+    for (auto [number, row] : model) index.erase(number);
+    EXPECT_EQ(index.size(), 0u);
+    EXPECT_EQ(digest_of(index), digest_of(NumberIndex()));
+}
+
+TEST(NumberIndex, AViewSharesWhatIsNotTouchedAgain) {
+    NumberIndex index;
+    for (std::uint32_t i = 0; i < 1'000'000; ++i) index.insert(i + 1, i);
+    EXPECT_LT(index.memory_bytes(), 5'000'000u);
+    auto const before = digest_of(index);
+    auto view = index;
+    for (std::uint32_t i = 0; i < 1000; ++i) index.erase(i + 1), index.insert(i + 1'000'001, i);
+    EXPECT_EQ(digest_of(view), before);
+    EXPECT_EQ(view.find(1), 0u);
+    EXPECT_EQ(index.find(1), NumberIndex::none);
+}
+
+TEST(Ordered, TakesAwayAtOneEndAndAddsAtTheOther) {
+    Ordered<std::uint32_t> queue;
+    std::deque<std::uint32_t> model;
+    for (std::uint32_t i = 0; i < 20'000; ++i) {
+        queue.insert(i), model.push_back(i);
+        if (i % 3 == 0) continue;
+        EXPECT_TRUE(queue.erase(model.front()));
+        model.pop_front();
+        if (i % 1000 == 1)
+            for (; model.size() > 1; model.pop_back()) EXPECT_TRUE(queue.erase(model.back()));
+        ASSERT_EQ(queue.size(), model.size());
+        ASSERT_EQ(queue.first() ? *queue.first() : 0, model.empty() ? 0 : model.front());
+        ASSERT_EQ(queue.last() ? *queue.last() : 0, model.empty() ? 0 : model.back());
+    }
+    expect_snapshot(queue);
+    for (auto key : model) queue.erase(key);
+    EXPECT_EQ(queue.first(), nullptr);
+    EXPECT_EQ(queue.last(), nullptr);
+    queue.ascend(0, [](std::uint32_t) { return ADD_FAILURE(), false; });
+    queue.descend(~0u, [](std::uint32_t) { return ADD_FAILURE(), false; });
+    queue.insert(3);
+    EXPECT_EQ(*queue.first(), 3u);
 }
 
 TEST(Ordered, AgreesWithASetInBothDirections) {

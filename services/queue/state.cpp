@@ -48,7 +48,7 @@ std::uint64_t QueueRow::depth() const {
 // --- lookups ---------------------------------------------------------------------------------------------------------------------
 
 std::uint32_t State::slot_of(std::uint64_t number) const {
-    return by_number.find(mix64(number), [&](std::uint32_t slot) { return tasks[slot].number == number; });
+    return by_number.find(number);
 }
 TaskRow const* State::find(TaskId id) const {
     tasks_changed.looked_up(id.n);
@@ -222,7 +222,7 @@ std::uint32_t State::add(TaskRow const& row) {
         free_tasks.resize(free_tasks.size() - 1);
         tasks.mut(slot) = row;
     }
-    by_number.insert(mix64(row.number), slot);
+    by_number.insert(row.number, slot);
     ages.insert(slot, by_age());
     return slot;
 }
@@ -302,7 +302,7 @@ void State::remove(std::uint32_t slot, Time now) {
     if (t.is() == TaskState::delayed) due.clear(t.number);
     kept.clear(t.number), courses.erase(t.number);
     ages.erase(slot, by_age());
-    by_number.erase(mix64(t.number), slot);
+    by_number.erase(t.number);
     changed(t);
     forget_content(tasks.mut(slot));
     tasks.mut(slot) = {};

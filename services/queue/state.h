@@ -167,7 +167,7 @@ struct State {
     state::Marks tasks_changed;  // by number; the list as a whole
     state::Chunked<TaskRow> tasks;
     state::Chunked<std::uint32_t> free_tasks;
-    state::HashIndex by_number;
+    state::NumberIndex by_number;
     state::Ordered<std::uint32_t> places;  // slots by lane, state, rank, number
     state::Ordered<std::uint32_t> ages;    // slots by queue, whether they were put aside, number
     state::Ordered<std::uint32_t> groups;  // slots by group, number: of those that wait or run

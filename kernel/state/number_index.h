@@ -1,0 +1,98 @@
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "kernel/state/hash_index.h"
+
+namespace gantry::state {
+
+// Finds rows by a number that is given out in order and ends in about that order: pages of 64 neighbours, four bytes each. Of what a
+// HashIndex would scatter over all of its memory a page stays together, so that a snapshot's view shares nearly all of it. A page goes
+// with its last number: the one that stays for ever costs 272 bytes.
+class NumberIndex {
+   public:
+    static constexpr std::uint32_t none = HashIndex::none;
+
+    std::uint32_t find(std::uint64_t number) const {
+        auto const page = page_of(number);
+        return page == none ? none : pages_[page].rows[number % page_numbers] - 1;  // 0: not there
+    }
+    // The number must not be there.
+    void insert(std::uint64_t number, std::uint32_t row) {
+        auto page = page_of(number);
+        if (page == none) page = fresh(number / page_numbers);
+        Page& at = pages_.mut(page);
+        at.rows[number % page_numbers] = row + 1, ++at.count, ++size_;
+    }
+    void erase(std::uint64_t number) {
+        auto const page = page_of(number);
+        GANTRY_ASSERT(page != none && pages_[page].rows[number % page_numbers] != 0, "an erased number is in its index");
+        Page& at = pages_.mut(page);
+        at.rows[number % page_numbers] = 0, --size_;
+        if (--at.count > 0) return;
+        directory_.erase(mix64(at.base), page);
+        at.base = 0;
+        free_.push_back(page);
+    }
+    std::size_t size() const { return size_; }
+    std::size_t memory_bytes() const { return directory_.memory_bytes() + pages_.memory_bytes() + free_.memory_bytes(); }
+
+    // Page after page, in the order of their numbers: where each lies is of no meaning.
+    void save(Out& out) const {
+        std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+        for (std::size_t i = 0; i < pages_.size(); ++i)
+            if (pages_[i].count > 0) order.emplace_back(pages_[i].base, std::uint32_t(i));
+        std::ranges::sort(order);
+        out.number(std::uint64_t(order.size()));
+        for (auto const& [base, page] : order) out.write(&pages_[page], sizeof(Page));
+    }
+    bool load(In& in) {
+        *this = {};
+        std::uint64_t n;
+        if (!in.number(n) || n > in.left() / sizeof(Page)) return false;
+        for (; n > 0; --n) {
+            Page page;
+            if (!in.read(&page, sizeof page) || page_of(page.base * page_numbers) != none) return false;
+            std::uint64_t used = 0;
+            for (auto row : page.rows) used += row != 0;
+            if (used == 0 || used != page.count) return false;
+            directory_.insert(mix64(page.base), std::uint32_t(pages_.size()));
+            pages_.push_back(page);
+            size_ += used;
+        }
+        return true;
+    }
+
+   private:
+    static constexpr std::uint64_t page_numbers = 64;
+    struct Page {
+        std::uint64_t base = 0;  // its first number / 64
+        std::uint64_t count = 0;
+        std::uint32_t rows[page_numbers] = {};
+    };
+    std::uint32_t page_of(std::uint64_t number) const {
+        auto const base = number / page_numbers;
+        return directory_.find(mix64(base), [&](std::uint32_t page) { return pages_[page].base == base; });
+    }
+    std::uint32_t fresh(std::uint64_t base) {
+        std::uint32_t page;
+        if (free_.empty()) {
+            page = std::uint32_t(pages_.size());
+            pages_.push_back({});
+        } else {
+            page = free_[free_.size() - 1];
+            free_.resize(free_.size() - 1);
+        }
+        pages_.mut(page).base = base;
+        directory_.insert(mix64(base), page);
+        return page;
+    }
+    HashIndex directory_;
+    Chunked<Page> pages_;
+    Chunked<std::uint32_t> free_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace gantry::state
