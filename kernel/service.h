@@ -31,6 +31,7 @@
 #include "kernel/state/marks.h"
 #include "kernel/state/names.h"
 #include "kernel/state/number_index.h"
+#include "kernel/state/number_table.h"
 #include "kernel/state/ordered.h"
 #include "kernel/state/rows.h"
 #include "kernel/state/table.h"

@@ -32,8 +32,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     virtual ~Bulk() = default;
 
    protected:
-    // A result that can be told now, in order; `told` follows the last of several.
-    virtual void tell(std::string_view item) = 0;
+    // Where the next result is put, in order; `told` follows the last of several.
+    virtual std::string& next_item() = 0;
     virtual void told() {}
     virtual void told_all() {}
 
@@ -58,7 +58,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         auto const facts = asked.facts(oops_id);
         request.facts = &facts;
         if (!grouped_) return call(n, request, oops_id);
-        if (!group_) group_.emplace(*host_);
+        if (!group_) group_.emplace(*host_), in_group_.reserve(16);
         group_->run(request);
         group_bytes_ += json.size();
         in_group_.push_back({new_slot(), n, std::move(oops_id)});
@@ -103,12 +103,14 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         if (outcome) settle({slot, n, oops_id}, *outcome), tell_settled();
     }
     void settle(Entry const& entry, Result<Answer> const& answer) {
-        append_item(slots_[entry.slot - first_].emplace(), counter_, entry.n,
+        bool const is_next = entry.slot == first_;
+        append_item(is_next ? next_item() : slots_[entry.slot - first_].emplace(), counter_, entry.n,
                     {entry.refused ? nullptr : host_, entry.refused ? nullptr : route_, request_id(), {}, entry.oops_id}, answer);
+        if (is_next) slots_.pop_front(), ++first_;
     }
     void tell_settled() {
         for (; !slots_.empty() && slots_.front(); ++first_) {
-            tell(*slots_.front());
+            next_item() += *slots_.front();
             slots_.pop_front();
         }
         told();
@@ -210,8 +212,13 @@ class BulkLines final : public Bulk, public http::BodySink {
         if (!out_) out_ = begun().stream();
         return out_;
     }
-    void tell(std::string_view item) override { held_.append(item) += '\n'; }
+    std::string& next_item() override {
+        if (unended_) held_ += '\n';
+        unended_ = true;
+        return held_;
+    }
     void told() override {
+        if (std::exchange(unended_, false)) held_ += '\n';
         if (holds_)
             full_ = held_.size() >= held_bytes_max;
         else if (!held_.empty())
@@ -228,7 +235,8 @@ class BulkLines final : public Bulk, public http::BodySink {
     http::Deferred deferred_;
     http::StreamWriter out_;
     std::string line_, last_words_;
-    std::string held_;  // results that are still to be sent
+    std::string held_;       // results that are still to be sent
+    bool unended_ = false;   // the last of them wants the end of its line
     std::uint64_t number_ = 0;
     bool const holds_;   // results until the body has come
     bool full_ = false;  // of them: the rest of the body is passed over, if there is any
@@ -248,7 +256,7 @@ class BulkArray final : public Bulk {
     }
 
    private:
-    void tell(std::string_view item) override { (out_ += out_.empty() ? "[" : ",") += item; }
+    std::string& next_item() override { return out_ += out_.empty() ? "[" : ","; }
     void told_all() override {
         if (!ended_) return;
         out_ += out_.empty() ? "[]" : "]";

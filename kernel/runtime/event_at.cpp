@@ -26,7 +26,11 @@ Result<AnyValue> event_at(Host const& host, Position position) {
 }
 
 Result<std::shared_ptr<void const>> event_if_kept(Host const& host, Position position) {
-    if (auto recent = host.recent().find(position)) return recent;
+    RecentEvents::Place place;
+    return event_if_kept(host, position, place);
+}
+Result<std::shared_ptr<void const>> event_if_kept(Host const& host, Position position, RecentEvents::Place& place) {
+    if (auto recent = host.recent().find(position, place)) return recent;
     auto event = event_at(host, position);
     if (!event && event.error().code == "position_gone") return nullptr;
     if (!event) return std::unexpected(std::move(event.error()));

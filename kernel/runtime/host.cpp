@@ -163,8 +163,9 @@ Result<Answer> Host::tell(Outcome outcome) const {
     Ctx ctx{telling.viewer, telling.now, telling.next, parts_.random, parts_.settings, &parts_.hash_key};
     ctx.scheme = telling.scheme, ctx.host = telling.host, ctx.site = parts_.site, ctx.durable = durable();
     Result<std::string> told;
+    RecentEvents::Place place;
     try {
-        told = outcome.route->tell(telling.found->get(), [this](Position at) { return event_if_kept(*this, at); }, ctx);
+        told = outcome.route->tell(telling.found->get(), [&](Position at) { return event_if_kept(*this, at, place); }, ctx);
     } catch (...) {
         auto const thrown = thrown_now();
         Problem problem{500, "internal_error", "the answer failed inside the service; what was recorded stays"};

@@ -41,21 +41,26 @@ void RecentEvents::add(log::Position first, std::uint32_t count, std::string eve
     }
 }
 
-std::shared_ptr<void const> RecentEvents::find(log::Position position) const {
-    if (!keeps()) return nullptr;
-    Batch batch;
-    {
+bool RecentEvents::reach(log::Position position, Place& place) const {
+    if (position < place.next || position - place.batch.first >= place.batch.count) {
         std::lock_guard lock(mutex_);
         auto at = std::ranges::upper_bound(batches_, position, {}, &Batch::first);
-        if (at == batches_.begin() || position - (--at)->first >= at->count) return nullptr;
-        batch = *at;
+        if (at == batches_.begin() || position - (--at)->first >= at->count) return false;
+        place = {*at, at->first, 0};
     }
-    auto shown = std::make_shared<Shown>(batch.events, AnyValue(type_));
-    ByteReader in(*batch.events);
-    for (auto at = batch.first;; ++at) {
+    return true;
+}
+
+std::shared_ptr<void const> RecentEvents::find(log::Position position, Place& place) const {
+    if (!keeps() || !reach(position, place)) return nullptr;
+    auto shown = std::make_shared<Shown>(place.batch.events, AnyValue(type_));
+    auto const& bytes = *place.batch.events;
+    ByteReader in(std::string_view(bytes).substr(place.offset));
+    for (;; ++place.next) {
         auto const number = std::uint32_t(in.varint());
         auto const payload = in.string();
-        if (at < position) continue;
+        if (place.next < position) continue;
+        ++place.next, place.offset = bytes.size() - in.left();
         if (!reader_->decode(number, payload, shown->value.get(), sealer_)) return nullptr;
         return {shown, shown->value.get()};
     }

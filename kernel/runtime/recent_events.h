@@ -20,15 +20,22 @@ class RecentEvents {
     bool keeps() const { return bytes_max_ > 0; }
     // A batch's events as a BatchView has them; in the order of the log.
     void add(log::Position first, std::uint32_t count, std::string events);
-    // One event, as today's variant; null: it isn't among them.
-    std::shared_ptr<void const> find(log::Position position) const;
-
-   private:
     struct Batch {
         log::Position first = 0;
         std::uint32_t count = 0;
         std::shared_ptr<std::string const> events;
     };
+    // Where the last one was found: the next is often the one behind it. Of one thread.
+    struct Place {
+        Batch batch;
+        log::Position next = 0;  // whose bytes begin at `offset` of the batch
+        std::size_t offset = 0;
+    };
+    // One event, as today's variant; null: it isn't among them.
+    std::shared_ptr<void const> find(log::Position position, Place& place) const;
+
+   private:
+    bool reach(log::Position position, Place& place) const;
     codec::Type const& type_;
     codec::Sealer const* sealer_;
     std::size_t const bytes_max_;

@@ -124,7 +124,9 @@ void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> co
 }
 
 void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome) {
-    fmt::format_to(std::back_inserter(out), R"({{"{}":{},"status":{})", counter, n, outcome ? outcome->status : outcome.error().status);
+    fmt::format_int const number(n), status(outcome ? outcome->status : outcome.error().status);
+    out.append("{\"").append(counter).append("\":").append(number.data(), number.size());
+    out.append(R"(,"status":)").append(status.data(), status.size());
     if (!outcome) {
         out += R"(,"problem":)";
         auto const id = to.oops_id.empty() && to.host ? report_of(*to.host, *to.route, outcome.error(), to.request_id) : to.oops_id;

@@ -39,14 +39,18 @@ class NumberIndex {
     std::size_t size() const { return size_; }
     std::size_t memory_bytes() const { return directory_.memory_bytes() + pages_.memory_bytes() + free_.memory_bytes(); }
 
-    // Page after page, in the order of their numbers: where each lies is of no meaning.
+    // Visits (number, row) in the order of the numbers.
+    template <class Visit>
+    void walk(Visit&& visit) const {
+        for (auto const& [base, page] : in_order())
+            for (std::uint64_t i = 0; i < page_numbers; ++i)
+                if (auto const row = pages_[page].rows[i]; row != 0) visit(base * page_numbers + i, row - 1);
+    }
+    // Where a page lies is of no meaning.
     void save(Out& out) const {
-        std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-        for (std::size_t i = 0; i < pages_.size(); ++i)
-            if (pages_[i].count > 0) order.emplace_back(pages_[i].base, std::uint32_t(i));
-        std::ranges::sort(order);
-        out.number(std::uint64_t(order.size()));
-        for (auto const& [base, page] : order) out.write(&pages_[page], sizeof(Page));
+        auto const pages = in_order();
+        out.number(std::uint64_t(pages.size()));
+        for (auto const& [base, page] : pages) out.write(&pages_[page], sizeof(Page));
     }
     bool load(In& in) {
         *this = {};
@@ -72,6 +76,13 @@ class NumberIndex {
         std::uint64_t count = 0;
         std::uint32_t rows[page_numbers] = {};
     };
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> in_order() const {
+        std::vector<std::pair<std::uint64_t, std::uint32_t>> pages;
+        for (std::size_t i = 0; i < pages_.size(); ++i)
+            if (pages_[i].count > 0) pages.emplace_back(pages_[i].base, std::uint32_t(i));
+        std::ranges::sort(pages);
+        return pages;
+    }
     std::uint32_t page_of(std::uint64_t number) const {
         auto const base = number / page_numbers;
         return directory_.find(mix64(base), [&](std::uint32_t page) { return pages_[page].base == base; });

@@ -15,7 +15,12 @@ std::int64_t rank_of(std::int64_t made_us, std::uint32_t priority, QueueSettings
     return made_us + std::int64_t(priority) * settings.ageing_ms * 1000;
 }
 bool is_urgent(TaskRow const& t) { return t.is() == TaskState::ready && t.priority < urgent_priority; }
-std::string worker_key(std::string_view queue, std::string_view worker) { return std::string(queue).append("\n").append(worker); }
+// Of a worker of a queue. It borrows its bytes until the next one of this thread.
+Str worker_key(std::string_view queue, std::string_view worker) {
+    static thread_local std::string text;
+    text.assign(queue).append("\n").append(worker);
+    return Str::borrow(text);
+}
 template <class Rows, class Row>
 std::uint32_t add_row(Rows& rows, state::Chunked<std::uint32_t>& free, Row const& row) {
     if (free.empty()) return rows.push_back(row), std::uint32_t(rows.size());
@@ -91,7 +96,7 @@ std::vector<std::string> State::tags_of(TaskRow const& task) const {
     return out;
 }
 WorkerRow const* State::worker(std::string_view queue, std::string_view worker) const {
-    return workers.find(Str(worker_key(queue, worker)));
+    return workers.find(worker_key(queue, worker));
 }
 bool State::is_closed(QueueRow const& queue) {
     return queue.paused || queue.slow ||
@@ -281,7 +286,7 @@ void State::end_lease(std::uint32_t slot) {
     TaskRow const& t = tasks[slot];
     auto const* lease = leases.find(t.number);
     if (!lease) return;
-    auto const key = Str(worker_key(queue_of(t.queue).name, lease->worker));
+    auto const key = worker_key(queue_of(t.queue).name, lease->worker);
     bool idle = false;
     workers.change(key, [&](WorkerRow& w) { idle = --w.running == 0; });
     if (idle) workers.erase(key);
@@ -522,7 +527,7 @@ void State::apply(Reserved const& e, At const& at) {
     auto const number = t.queue, lane = t.lane;
     leases.put(t.number, {at.position, e.worker, at.time, 0, {}, {}});
     deadlines.set(t.number, e.until);
-    workers.change_or_put(Str(worker_key(queue_of(number).name, e.worker)),
+    workers.change_or_put(worker_key(queue_of(number).name, e.worker),
                           [&](WorkerRow& w) { w.worker = e.worker, ++w.running, w.seen = at.time; });
     count_start(lane, at.time);
     refresh(lane);

@@ -162,7 +162,7 @@ RECORD(RuleRow, settings, epoch, after, end, tasks, failures, read_at, last_even
 struct State {
     state::Marks available;                     // of a queue, by the hash of its name: something may be taken that could not before
     Table<Str, std::uint32_t> queue_numbers;    // by name
-    Table<std::uint32_t, QueueRow> queue_rows;  // by number
+    NumberTable<QueueRow> queue_rows;
 
     state::Marks tasks_changed;  // by number; the list as a whole
     state::Chunked<TaskRow> tasks;
@@ -186,9 +186,9 @@ struct State {
     state::Chunked<std::uint32_t> free_uniques;
     state::HashIndex unique_index;
 
-    Table<std::uint64_t, LeaseRow> leases;    // by number
-    Table<std::uint64_t, TraceRow> traces;    // by number and count
-    Table<std::uint64_t, CourseRow> courses;  // by number
+    NumberTable<LeaseRow> leases;
+    Table<std::uint64_t, TraceRow> traces;  // by number and count
+    NumberTable<CourseRow> courses;
     Table<Str, WorkerRow> workers;            // "<queue>/<worker>"
     state::Tally times;                       // histograms (times.h)
     state::Chunked<std::uint64_t> next_;      // [0]: numbers given to tasks, [1]: to queues

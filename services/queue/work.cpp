@@ -1,5 +1,7 @@
 #include "services/queue/work.h"
 
+#include <fmt/compile.h>
+
 #include <charconv>
 #include <cmath>
 
@@ -24,17 +26,16 @@ Result<TaskRow const*> held(State const& s, std::string_view text) {
     auto const name = parse_lease(text);
     if (!name) return fail({422, "lease_invalid", "this is no lease", {{"/lease", R"(expected what reserve gave, as "l_17_2041")"}}});
     auto const* task = s.find(name->task);
+    auto const* lease = s.leases.find(name->task.n);
+    if (task && lease && lease->fence == name->fence) return task;
     auto const id = "t_" + std::to_string(name->task.n);
     if (!task && name->task.n > s.given()) return fail(404, "task_not_found", id + " was never put");
     if (!task) return fail(409, "lease_lost", id + " has ended: this lease holds no more");
-    auto const* lease = s.leases.find(name->task.n);
     if (!lease && task->is() == TaskState::done) return fail(409, "lease_lost", id + " is done: this lease holds no more");
     if (!lease) return fail(409, "lease_lost", id + " is with nobody now: its lease ran out, or was given back");
-    if (lease->fence != name->fence)
-        return fail(409, "lease_lost",
-                    id + " is with " + lease->worker.str() + " since " + format_time(lease->since) + ", whose fence is " +
-                        std::to_string(lease->fence));
-    return task;
+    return fail(409, "lease_lost",
+                id + " is with " + lease->worker.str() + " since " + format_time(lease->since) + ", whose fence is " +
+                    std::to_string(lease->fence));
 }
 
 LeaseSaid said(State const& s, TaskRow const& task, TaskState state, std::optional<Time> deadline = {}) {
@@ -62,6 +63,7 @@ FoundLease lease_of(State const& s, std::uint32_t slot, Time until, Position fen
 Emit<FoundLeases, Event> give(State const& s, std::vector<std::uint32_t> const& slots, Worker const& worker,
                               std::optional<Bounded<100, 43'200'000>> const& lease_ms, Ctx const& cx) {
     Emit<FoundLeases, Event> out;
+    out.reply.leases.reserve(slots.size()), out.events.reserve(slots.size());
     for (auto slot : slots) {
         auto const until = lease_until(s, s.tasks[slot], lease_ms, cx.now, cx.now);
         out.reply.leases.push_back(lease_of(s, slot, until, cx.next + out.events.size()));
@@ -79,7 +81,7 @@ Time lease_until(State const& s, TaskRow const& task, std::optional<Bounded<100,
     if (task.run_s_max > 0) until = std::min(until, since + Duration::seconds(task.run_s_max));
     return until;
 }
-std::string lease_text(LeaseName const& name) { return "l_" + std::to_string(name.task.n) + "_" + std::to_string(name.fence); }
+std::string lease_text(LeaseName const& name) { return fmt::format(FMT_COMPILE("l_{}_{}"), name.task.n, name.fence); }
 std::optional<LeaseName> parse_lease(std::string_view text) {
     if (!text.starts_with("l_")) return {};
     text.remove_prefix(2);
@@ -154,6 +156,7 @@ void show_content(Content const& content, std::optional<codec::RawJson>& payload
 
 Result<Leases> tell_leases(FoundLeases const& found, Events<Event>& events, Ctx const&) {
     Leases out;
+    out.leases.reserve(found.leases.size());
     for (auto const& lease : found.leases) {
         out.leases.push_back(lease.view);
         auto& view = out.leases.back();
