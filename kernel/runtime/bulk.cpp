@@ -235,8 +235,8 @@ class BulkLines final : public Bulk, public http::BodySink {
     http::Deferred deferred_;
     http::StreamWriter out_;
     std::string line_, last_words_;
-    std::string held_;       // results that are still to be sent
-    bool unended_ = false;   // the last of them wants the end of its line
+    std::string held_;      // results that are still to be sent
+    bool unended_ = false;  // the last of them wants the end of its line
     std::uint64_t number_ = 0;
     bool const holds_;   // results until the body has come
     bool full_ = false;  // of them: the rest of the body is passed over, if there is any

@@ -14,6 +14,8 @@
 namespace gantry::runtime {
 namespace {
 
+constexpr std::size_t told_soon_max = 512, told_soon_bytes_max = 4096;  // events of one durable group, and each
+
 bool tells_events(ServiceDecl const& decl) {
     return std::ranges::any_of(decl.routes, [](RouteDecl const& route) { return route.tell != nullptr; });
 }
@@ -159,22 +161,43 @@ Result<Answer> Host::stored_reply(Outcome const& outcome) const {
 
 // The answer of a told command, made of what its decision found. What fails here leaves what was recorded as it is.
 Result<Answer> Host::tell(Outcome outcome) const {
+    RecentEvents::Place place;
+    TRY_ASSIGN(outcome.answer->body, told_by(outcome, [&](Position at) { return event_if_kept(*this, at, place); }));
+    return std::move(outcome.answer);
+}
+
+Result<std::string> Host::told_by(Outcome const& outcome, ReadEvent read) const {
     auto const& telling = *outcome.telling;
     Ctx ctx{telling.viewer, telling.now, telling.next, parts_.random, parts_.settings, &parts_.hash_key};
     ctx.scheme = telling.scheme, ctx.host = telling.host, ctx.site = parts_.site, ctx.durable = durable();
-    Result<std::string> told;
-    RecentEvents::Place place;
     try {
-        told = outcome.route->tell(telling.found->get(), [&](Position at) { return event_if_kept(*this, at, place); }, ctx);
+        return outcome.route->tell(telling.found->get(), std::move(read), ctx);
     } catch (...) {
         auto const thrown = thrown_now();
         Problem problem{500, "internal_error", "the answer failed inside the service; what was recorded stays"};
         problem.cause = thrown->message;
         return std::unexpected(std::move(problem));
     }
-    if (!told) return std::unexpected(std::move(told.error()));
-    outcome.answer->body = std::move(*told);
-    return std::move(outcome.answer);
+}
+
+// The same on the committer's thread, while the lanes decide what came next: where all the events are at hand, and few and short, so that
+// the next group isn't held up.
+void Host::tell_soon(Outcome& outcome, std::size_t& events_left) const {
+    if (!outcome.telling || !outcome.answer || outcome.repeat_of != 0) return;
+    RecentEvents::Place place;
+    bool at_hand = true;
+    auto told = told_by(outcome, [&](Position at) -> Result<std::shared_ptr<void const>> {
+        auto event = events_left > 0 ? recent_.find(at, place, told_soon_bytes_max) : nullptr;
+        if (!event) return at_hand = false, fail(503, "not_at_hand", "this event is read on the lane");
+        --events_left;
+        return event;
+    });
+    if (!at_hand) return;
+    if (told)
+        outcome.answer->body = std::move(*told);
+    else
+        outcome.answer = std::unexpected(std::move(told.error()));
+    outcome.telling = nullptr;
 }
 
 Result<Answer> Host::tell_again(Outcome const& outcome, log::BatchView const& batch) const {
@@ -304,12 +327,15 @@ void Host::became_durable(Position position) {
     auto tell = [this](std::vector<Waiter>& waiters) {
         for (Waiter& waiter : waiters) waiter.done(settle(std::move(waiter.outcome)));
     };
+    std::size_t events_left = told_soon_max;
     for (std::size_t lane = 0; lane < ready.size(); ++lane) {
         if (ready[lane].empty()) continue;
-        if (lane == 0)
+        if (lane == 0) {
             tell(ready[lane]);
-        else
-            parts_.post(int(lane) - 1, [tell, waiters = std::move(ready[lane])]() mutable { tell(waiters); });
+            continue;
+        }
+        for (Waiter& waiter : ready[lane]) tell_soon(waiter.outcome, events_left);
+        parts_.post(int(lane) - 1, [tell, waiters = std::move(ready[lane])]() mutable { tell(waiters); });
     }
 }
 

@@ -336,6 +336,8 @@ class Host {
     Result<Answer> settle(Outcome outcome) const;
     Result<Answer> stored_reply(Outcome const& outcome) const;
     Result<Answer> tell(Outcome outcome) const;
+    Result<std::string> told_by(Outcome const& outcome, ReadEvent read) const;
+    void tell_soon(Outcome& outcome, std::size_t& events_left) const;
     Result<Answer> tell_again(Outcome const& outcome, log::BatchView const& batch) const;
     void deliver() {
         if (waiting_.has_chosen()) waiting_.deliver(parts_.post);

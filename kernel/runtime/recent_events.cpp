@@ -51,9 +51,8 @@ bool RecentEvents::reach(log::Position position, Place& place) const {
     return true;
 }
 
-std::shared_ptr<void const> RecentEvents::find(log::Position position, Place& place) const {
+std::shared_ptr<void const> RecentEvents::find(log::Position position, Place& place, std::size_t bytes_max) const {
     if (!keeps() || !reach(position, place)) return nullptr;
-    auto shown = std::make_shared<Shown>(place.batch.events, AnyValue(type_));
     auto const& bytes = *place.batch.events;
     ByteReader in(std::string_view(bytes).substr(place.offset));
     for (;; ++place.next) {
@@ -61,6 +60,8 @@ std::shared_ptr<void const> RecentEvents::find(log::Position position, Place& pl
         auto const payload = in.string();
         if (place.next < position) continue;
         ++place.next, place.offset = bytes.size() - in.left();
+        if (payload.size() > bytes_max) return nullptr;
+        auto shown = std::make_shared<Shown>(place.batch.events, AnyValue(type_));
         if (!reader_->decode(number, payload, shown->value.get(), sealer_)) return nullptr;
         return {shown, shown->value.get()};
     }

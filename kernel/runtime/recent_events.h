@@ -31,8 +31,8 @@ class RecentEvents {
         log::Position next = 0;  // whose bytes begin at `offset` of the batch
         std::size_t offset = 0;
     };
-    // One event, as today's variant; null: it isn't among them.
-    std::shared_ptr<void const> find(log::Position position, Place& place) const;
+    // One event, as today's variant; null: it isn't among them, or is longer than so many bytes.
+    std::shared_ptr<void const> find(log::Position position, Place& place, std::size_t bytes_max = ~std::size_t(0)) const;
 
    private:
     bool reach(log::Position position, Place& place) const;

@@ -33,7 +33,7 @@ class NumberIndex {
         at.rows[number % page_numbers] = 0, --size_;
         if (--at.count > 0) return;
         directory_.erase(mix64(at.base), page);
-        at.base = 0;
+        at.base = unused;
         free_.push_back(page);
     }
     std::size_t size() const { return size_; }
@@ -58,7 +58,8 @@ class NumberIndex {
         if (!in.number(n) || n > in.left() / sizeof(Page)) return false;
         for (; n > 0; --n) {
             Page page;
-            if (!in.read(&page, sizeof page) || page_of(page.base * page_numbers) != none) return false;
+            if (!in.read(&page, sizeof page) || page.base > unused / page_numbers || page_of(page.base * page_numbers) != none)
+                return false;
             std::uint64_t used = 0;
             for (auto row : page.rows) used += row != 0;
             if (used == 0 || used != page.count) return false;
@@ -70,9 +71,9 @@ class NumberIndex {
     }
 
    private:
-    static constexpr std::uint64_t page_numbers = 64;
+    static constexpr std::uint64_t page_numbers = 64, unused = ~std::uint64_t(0);
     struct Page {
-        std::uint64_t base = 0;  // its first number / 64
+        std::uint64_t base = unused;  // its first number / 64
         std::uint64_t count = 0;
         std::uint32_t rows[page_numbers] = {};
     };
@@ -85,6 +86,7 @@ class NumberIndex {
     }
     std::uint32_t page_of(std::uint64_t number) const {
         auto const base = number / page_numbers;
+        if (base < pages_.size() && pages_[base].base == base) return std::uint32_t(base);  // where nothing ended yet
         return directory_.find(mix64(base), [&](std::uint32_t page) { return pages_[page].base == base; });
     }
     std::uint32_t fresh(std::uint64_t base) {

@@ -52,9 +52,7 @@ std::uint64_t QueueRow::depth() const {
 
 // --- lookups ---------------------------------------------------------------------------------------------------------------------
 
-std::uint32_t State::slot_of(std::uint64_t number) const {
-    return by_number.find(number);
-}
+std::uint32_t State::slot_of(std::uint64_t number) const { return by_number.find(number); }
 TaskRow const* State::find(TaskId id) const {
     tasks_changed.looked_up(id.n);
     auto const slot = slot_of(id.n);
@@ -95,9 +93,7 @@ std::vector<std::string> State::tags_of(TaskRow const& task) const {
     }
     return out;
 }
-WorkerRow const* State::worker(std::string_view queue, std::string_view worker) const {
-    return workers.find(worker_key(queue, worker));
-}
+WorkerRow const* State::worker(std::string_view queue, std::string_view worker) const { return workers.find(worker_key(queue, worker)); }
 bool State::is_closed(QueueRow const& queue) {
     return queue.paused || queue.slow ||
            (queue.settings.concurrency_max > 0 && std::int64_t(queue.count(TaskState::leased)) >= queue.settings.concurrency_max);

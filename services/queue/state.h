@@ -160,8 +160,8 @@ struct RuleRow {
 RECORD(RuleRow, settings, epoch, after, end, tasks, failures, read_at, last_event_at, code, detail, failed_since, retry_at, complete);
 
 struct State {
-    state::Marks available;                     // of a queue, by the hash of its name: something may be taken that could not before
-    Table<Str, std::uint32_t> queue_numbers;    // by name
+    state::Marks available;                   // of a queue, by the hash of its name: something may be taken that could not before
+    Table<Str, std::uint32_t> queue_numbers;  // by name
     NumberTable<QueueRow> queue_rows;
 
     state::Marks tasks_changed;  // by number; the list as a whole
@@ -189,9 +189,9 @@ struct State {
     NumberTable<LeaseRow> leases;
     Table<std::uint64_t, TraceRow> traces;  // by number and count
     NumberTable<CourseRow> courses;
-    Table<Str, WorkerRow> workers;            // "<queue>/<worker>"
-    state::Tally times;                       // histograms (times.h)
-    state::Chunked<std::uint64_t> next_;      // [0]: numbers given to tasks, [1]: to queues
+    Table<Str, WorkerRow> workers;        // "<queue>/<worker>"
+    state::Tally times;                   // histograms (times.h)
+    state::Chunked<std::uint64_t> next_;  // [0]: numbers given to tasks, [1]: to queues
 
     state::Ordered<Again> again;               // by position
     Table<std::uint32_t, KeepingRow> keeping;  // of one row
