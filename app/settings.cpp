@@ -17,7 +17,7 @@ config::Section server_section() {
         {{&S::listen, "Address and port to serve on: ADDR:PORT, [ADDR6]:PORT; port 0 picks a free one."},
          {&S::data, "Directory of all data: DATA/<site>/<service>."},
          {&S::log, "Where the logs are instead: file:DIR, or memory: for a server that forgets everything when it ends."},
-         {&S::io_threads, "Threads that serve connections; 0: one for each processor."},
+         {&S::io_threads, "Threads that serve connections; 0: one for each processor but one, which the log's thread needs."},
          {&S::effect_threads, "Threads for what services do outside: mails, calls. So many are under way at once."},
          {&S::services, "Services to serve; none named: all."},
          {&S::sites,

@@ -125,7 +125,7 @@ static int processors() {
 }
 
 IoThreads::IoThreads(int count) : impl_(std::make_unique<Impl>()) {
-    if (count <= 0) count = processors();
+    if (count <= 0) count = std::max(1, processors() - 1);
     for (int i = 0; i < count; ++i) impl_->loops.push_back(std::make_shared<Loop>());
     for (int i = 0; i < count; ++i) {
         Loop& loop = *impl_->loops[std::size_t(i)];

@@ -28,7 +28,7 @@ class Timer {
 // order of posting; tasks must be short and must not throw. Threads start at construction and end in the destructor (or `stop`).
 class IoThreads {
    public:
-    explicit IoThreads(int count = 0);  // 0: one per processor
+    explicit IoThreads(int count = 0);  // 0: one per processor but one, which the log's thread has
     ~IoThreads();
     IoThreads(IoThreads const&) = delete;
     IoThreads& operator=(IoThreads const&) = delete;
