@@ -243,7 +243,10 @@ void HostCall::abandon_write() {
 
 void HostCall::answer(codec::Type const& reply, void const* value, int status) {
     answer_.status = status;
-    if (!request_ || !request_->route.tell) return codec::encode_json(reply, value, answer_.body);
+    if (!request_ || !request_->route.tell) {
+        answer_.body.reserve(128);
+        return codec::encode_json(reply, value, answer_.body);
+    }
     found_.emplace(reply);
     reply.ops.assign(found_->get(), value);  // a copy owns
 }

@@ -23,7 +23,7 @@ Result<void*> GroupedCall::begin_write() {
 Result<void> GroupedCall::end_write(codec::Type const& reply, void const* value, int status) {
     state::writing = nullptr;
     applying_ = false;
-    if (count_ > 0) TRY_VOID(group_.take(std::move(events_), count_, std::move(touched_), is_watched_));
+    if (count_ > 0) TRY_VOID(group_.take(events_, count_, std::move(touched_), is_watched_));
     rests_on_ = group_.last();
     host_.broken_promises_ = 0;
     if (value) answer(reply, value, status);
@@ -51,6 +51,7 @@ void HostGroup::enter() {
 
 void HostGroup::run(Request const& request) {
     GANTRY_ASSERT(takes(request.route) && request.idempotency_key.empty(), "a group takes commands that decide at once");
+    if (outcomes_.empty()) outcomes_.reserve(16), events_.reserve(4096);
     if (outcomes_.empty())
         caller_ = request.viewer.id.view(), request_id_ = request.request_id, trace_id_ = request.trace_id,
         trace_state_ = request.trace_state;
@@ -58,12 +59,13 @@ void HostGroup::run(Request const& request) {
     outcomes_.push_back(host_.run(call, request));
 }
 
-Result<void> HostGroup::take(std::string events, std::uint32_t count, std::vector<state::KeyHash> touched, bool is_watched) {
+Result<void> HostGroup::take(std::string_view events, std::uint32_t count, std::vector<state::KeyHash> touched, bool is_watched) {
     if (events_.size() + events.size() > write_bytes_max) TRY_VOID(append());  // so that what is too large fails alone
+    events_ += events;
     if (count_ == 0)
-        events_ = std::move(events), touched_ = std::move(touched);
+        touched_ = std::move(touched);
     else
-        events_ += events, touched_.insert(touched_.end(), touched.begin(), touched.end());
+        touched_.insert(touched_.end(), touched.begin(), touched.end());
     count_ += count, watched_ |= is_watched;
     return {};
 }
@@ -90,7 +92,7 @@ Result<void> HostGroup::append() {
     }
     GANTRY_ASSERT(*appended == first, "a log gives positions in the order of appending");
     if (wakes) host_.waiting_.touch(touched_);
-    if (host_.recent_.keeps()) host_.recent_.add(first, count, std::move(events_));
+    if (host_.recent_.keeps()) host_.recent_.add(first, count, std::string(std::string_view(events_)));  // without the room to grow
     host_.state_.last = first + count - 1, host_.state_.last_time = now_;
     host_.applied_.store(host_.state_.last, std::memory_order_release);
     if (!host_.decl_.timers.empty()) host_.note_due();

@@ -29,7 +29,7 @@ class HostGroup {
     friend class GroupedCall;
     void enter();                                               // takes the service, unless it is held
     Position last() const { return host_.applied() + count_; }  // recorded here or before
-    Result<void> take(std::string events, std::uint32_t count, std::vector<state::KeyHash> touched, bool is_watched);
+    Result<void> take(std::string_view events, std::uint32_t count, std::vector<state::KeyHash> touched, bool is_watched);
     Result<void> append();
     void leave();  // writes what was recorded, and lets others in
 
@@ -40,14 +40,21 @@ class HostGroup {
     std::uint32_t count_ = 0;
     std::string events_, caller_, request_id_, trace_id_, trace_state_;
     std::vector<state::KeyHash> touched_;
-    std::size_t written_ = 0;  // so many outcomes rest on what was written
+    std::string payload_room_, events_room_;  // of the call under way
+    std::size_t written_ = 0;                 // so many outcomes rest on what was written
     std::vector<Host::Outcome> outcomes_;
 };
 
 // One of them.
 class GroupedCall final : public HostCall {
    public:
-    GroupedCall(HostGroup& group, Request const& request) : HostCall(group.host_, request.viewer, &request), group_(group) {}
+    GroupedCall(HostGroup& group, Request const& request) : HostCall(group.host_, request.viewer, &request), group_(group) {
+        payload_.swap(group_.payload_room_), events_.swap(group_.events_room_);
+    }
+    ~GroupedCall() override {
+        payload_.swap(group_.payload_room_), events_.swap(group_.events_room_);
+        group_.payload_room_.clear(), group_.events_room_.clear();
+    }
     Result<void*> begin_write() override;
     Result<void> end_write(codec::Type const& reply, void const* value, int status) override;
     void abandon_write() override;
