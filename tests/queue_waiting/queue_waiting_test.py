@@ -23,7 +23,7 @@ ROOM = 50  # waiting_commands_max of the small server
 class Server:
     def __init__(self, gantry, data, *more):
         command = [gantry, "serve", "queue", "--data", data, "--listen", "127.0.0.1:0", "--queue.beanstalkd-listen", "127.0.0.1:0",
-                   "--server.log-level", "warning", *more]
+                   "--server.log-level", "warning", "--http.idle-timeout", "10m", *more]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.port, self.beanstalkd = (int(self.process.stdout.readline().rsplit(":", 1)[1]) for _ in range(2))
         self.connection = None
