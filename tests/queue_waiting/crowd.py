@@ -34,8 +34,7 @@ class Member:
         if not came and not whole:
             raise AssertionError(f"connection {self.number} was closed: {self.text!r}")
         if whole and self.answer[0] == 503 and self.asks_again:
-            self.crowd.refused += 1
-            self.send(self.asked)
+            self.crowd.come_again(self)
             return False
         return whole
 
@@ -84,8 +83,19 @@ class BeanstalkdMember(Member):
 class Crowd:
     def __init__(self):
         self.epoll, self.by_fd, self.refused = select.epoll(), {}, 0
+        self.again = []  # when, and who: those who were told to come again, which isn't at once, nor all together
+
+    def come_again(self, member):
+        self.refused += 1
+        self.again.append((time.monotonic() + 0.5 + member.number % 100 / 100, member))
 
     def hear(self, timeout_s):
+        now = time.monotonic()
+        for _, member in (due := [late for late in self.again if late[0] <= now]):
+            if member in self.by_fd.values():
+                member.send(member.asked)
+        self.again = [late for late in self.again if late not in due]
+        timeout_s = min([timeout_s, *(max(0, when - now) for when, _ in self.again)])
         return [self.by_fd[fd] for fd, _ in self.epoll.poll(timeout_s) if self.by_fd[fd].hear()]
 
     def hear_so_many(self, count):
