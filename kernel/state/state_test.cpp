@@ -8,6 +8,7 @@
 #include "kernel/state/bits.h"
 #include "kernel/state/names.h"
 #include "kernel/state/number_index.h"
+#include "kernel/state/number_table.h"
 #include "kernel/state/rows.h"
 #include "kernel/state/table.h"
 
@@ -134,6 +135,36 @@ TEST(NumberIndex, AViewSharesWhatIsNotTouchedAgain) {
     EXPECT_EQ(digest_of(view), before);
     EXPECT_EQ(view.find(1), 0u);
     EXPECT_EQ(index.find(1), NumberIndex::none);
+}
+
+TEST(NumberTable, AgreesWithAMapAndComesBackTheSame) {
+    SeededRandom random(11);
+    NumberTable<std::string> table;
+    std::map<std::uint64_t, std::string> model;
+    std::uint64_t next = 0;
+    for (int step = 0; step < 20'000; ++step) {
+        auto const known =
+            model.empty() ? 0 : std::next(model.begin(), std::ptrdiff_t(random.below(std::min<std::size_t>(model.size(), 8))))->first;
+        switch (random.below(4)) {
+            case 0: ++next, table.put(next, "put " + std::to_string(next)), model[next] = "put " + std::to_string(next); break;
+            case 1:
+                EXPECT_EQ(table.change(known, [](std::string& row) { row += '!'; }), known != 0);
+                if (known != 0) model[known] += '!';
+                break;
+            case 2: ++next, table.change_or_put(next, [](std::string& row) { row += '?'; }), model[next] += '?'; break;
+            default: EXPECT_EQ(table.erase(known), model.erase(known) == 1);
+        }
+    }
+    ASSERT_EQ(table.size(), model.size());
+    auto const view = table;
+    for (auto const& [number, row] : model) ASSERT_EQ(*table.find(number), row);
+    EXPECT_EQ(table.find(next + 1), nullptr);
+    EXPECT_FALSE(table.erase(next + 1));
+    auto const last = model.rbegin()->first;
+    table.put(last, "replaced");
+    EXPECT_EQ(*table.find(last), "replaced");
+    EXPECT_EQ(*view.find(last), model[last]) << "a view stands still";
+    expect_snapshot(table);
 }
 
 TEST(Ordered, TakesAwayAtOneEndAndAddsAtTheOther) {

@@ -208,6 +208,21 @@ def full_house(options, place):
         stop(server)
 
 
+def any_size(options, place):
+    """An answer is whole whoever makes it, the committer's thread or the lane (told_soon_bytes_max in kernel/runtime/host.cpp)."""
+    with Server(options.gantry, str(place / "size")) as server:
+        def leases(queue, wish):
+            status, text = server.ask("POST", f"/queue/v1/queues/{queue}/reserve", json.dumps(wish))
+            assert status == 200, (status, text)
+            return [lease["payload"] for lease in json.loads(text)["leases"]]
+        for size in (10, 4000, 4096, 4200, 100_000):
+            server.ask("POST", "/queue/v1/queues/size/tasks", json.dumps({"payload": "x" * size}))
+            assert leases("size", {"worker": "w"}) == ["x" * size], size
+        server.ask("POST", "/queue/v1/queues/many/tasks", "".join(f'{{"payload":{n}}}\n' for n in range(1000)), "application/x-ndjson")
+        assert sum((leases("many", {"worker": "w", "max": 100}) for _ in range(10)), []) == list(range(1000))
+        stop(server)
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("gantry")
@@ -224,6 +239,7 @@ def main():
         many(options, place)
         full_room(options, place)
         full_house(options, place)
+        any_size(options, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return 0
