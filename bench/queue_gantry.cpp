@@ -48,9 +48,10 @@ class Gantry final : public QueueCaller {
     }
     bool acknowledged() const {
         if (batch_ == 1) return true;
+        constexpr std::string_view good_status = "\"status\":2";
         std::size_t good = 0;
         std::string_view const body = http_.body();
-        for (auto at = body.find("\"status\":2"); at != body.npos; at = body.find("\"status\":2", at + 1)) ++good;
+        for (auto at = place_of(body, good_status); at != body.npos; at = place_of(body, good_status, at + 1)) ++good;
         if (good != batch_) die(fmt::format("gantry: {}", body));
         return true;
     }

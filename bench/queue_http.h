@@ -1,4 +1,5 @@
 #pragma once
+#include <string.h>
 #include <strings.h>
 
 #include <charconv>
@@ -87,10 +88,15 @@ class QueueHttp {
     std::int64_t again_at_ns_ = 0;
 };
 
+// As text.find(what, from). libstdc++'s looks at each place where the first character stands, and in JSON a quote stands everywhere.
+inline std::size_t place_of(std::string_view text, std::string_view what, std::size_t from = 0) {
+    auto const* at = static_cast<char const*>(::memmem(text.data() + from, text.size() - from, what.data(), what.size()));
+    return at ? std::size_t(at - text.data()) : text.npos;
+}
 // What stands in `json` behind each `"name":"`, up to the next quote.
 template <class Visit>
 void each_text(std::string_view json, std::string_view start, Visit&& visit) {
-    for (auto at = json.find(start); at != json.npos; at = json.find(start, at)) {
+    for (auto at = place_of(json, start); at != json.npos; at = place_of(json, start, at)) {
         at += start.size();
         visit(json.substr(at, json.find('"', at) - at));
     }

@@ -9,6 +9,8 @@ namespace gantry {
 
 // LEB128, at most ten bytes; signed values are zig-zagged. Little-endian fixed integers.
 inline void put_varint(std::string& out, std::uint64_t v) {
+    if (v < 0x80) [[likely]]
+        return out.push_back(char(v));
     char buffer[10];
     std::size_t n = 0;
     while (v >= 0x80) buffer[n++] = char(v | 0x80), v >>= 7;
@@ -23,7 +25,10 @@ void put_fixed(std::string& out, T v) {
     static_assert(std::endian::native == std::endian::little);
     out.append(reinterpret_cast<char const*>(&v), sizeof v);
 }
-inline void put_string(std::string& out, std::string_view s) { put_varint(out, s.size()), out.append(s); }
+inline void put_string(std::string& out, std::string_view s) {
+    put_varint(out, s.size());
+    if (!s.empty()) out.append(s);
+}
 
 // A cursor over bytes that never reads past the end: once something was missing or malformed, `ok()` is false and every
 // further read gives zero or empty.

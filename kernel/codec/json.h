@@ -19,9 +19,9 @@ struct JsonLimits {
 // expected and what was found; text that isn't JSON is one fault with the byte offset. The input needs no padding of its own if
 // `padded` (64 readable bytes behind it). Str members may borrow from a buffer of this thread that the next decode overwrites:
 // decide copies what it keeps.
-// Members named in `bound` have their value from elsewhere (a path): they may be absent, and must be.
+// Members of the bits of `bound`, by their index, have their value from elsewhere (a path): they may be absent, and must be.
 Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded = false, JsonLimits limits = {},
-                         std::span<std::string_view const> bound = {});
+                         std::uint64_t bound = 0);
 template <class T>
 Result<T> from_json(std::string_view json, JsonLimits limits = {}) {
     T out{};

@@ -40,6 +40,7 @@ class Checker {
         document();
         return std::move(error_);
     }
+    bool has_space() const { return has_space_; }
 
    private:
     // One loop with its own stack: the input must not decide how deep the program's stack gets.
@@ -164,7 +165,7 @@ class Checker {
     }
 
     void skip_space() {
-        while (at_ < json_.size() && is_space(json_[at_])) ++at_;
+        while (at_ < json_.size() && is_space(json_[at_])) ++at_, has_space_ = true;
     }
     bool take(char c) {
         if (at_ == json_.size() || json_[at_] != c) return false;
@@ -183,6 +184,7 @@ class Checker {
 
     std::string_view json_;
     std::size_t depth_max_;
+    bool has_space_ = false;
     std::size_t at_ = 0;
     std::string open_;  // the closing brackets that are owed
     bool opened_ = false;
@@ -205,7 +207,12 @@ void copy_tokens(std::string_view json, std::string& out, Outside outside) {
 
 }  // namespace
 
-std::optional<JsonSyntaxError> check_json(std::string_view json, std::size_t depth_max) { return Checker(json, depth_max).run(); }
+std::optional<JsonSyntaxError> check_json(std::string_view json, std::size_t depth_max, bool* compact) {
+    Checker checker(json, depth_max);
+    auto error = checker.run();
+    if (compact) *compact = !checker.has_space();
+    return error;
+}
 
 std::string minify_json(std::string_view json) {
     std::string out;

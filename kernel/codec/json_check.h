@@ -14,7 +14,8 @@ struct JsonSyntaxError {
     bool not_utf8 = false;
 };
 // Nothing when `json` is one JSON value whose lists and objects nest at most `depth_max` deep. Escaped surrogates must pair up.
-std::optional<JsonSyntaxError> check_json(std::string_view json, std::size_t depth_max);
+// `compact`: whether minify_json would leave it as it is.
+std::optional<JsonSyntaxError> check_json(std::string_view json, std::size_t depth_max, bool* compact = nullptr);
 
 // Without insignificant white space. The text must be JSON.
 std::string minify_json(std::string_view json);

@@ -60,7 +60,7 @@ std::size_t field_index(Type const& record, std::string_view name, std::size_t h
 
 class Decoder {
    public:
-    explicit Decoder(JsonLimits limits, std::span<std::string_view const> bound = {}) : limits_(limits), bound_(bound) {}
+    explicit Decoder(JsonLimits limits, std::uint64_t bound = 0) : limits_(limits), bound_(bound) {}
 
     void value(Type const& type, void* out, od::value v, Path const& path, std::size_t depth) {
         switch (type.kind) {
@@ -154,7 +154,7 @@ class Decoder {
     }
 
     void record(Type const& type, void* out, od::object& fields, Path const& path, std::size_t depth, bool in_variant) {
-        std::uint64_t const bound = depth == 0 ? fields_named(type, bound_) : 0;
+        std::uint64_t const bound = depth == 0 ? bound_ : 0;
         std::uint64_t seen = bound;  // RECORD takes at most 52 members
         bool type_seen = false;
         std::size_t next = 0;
@@ -182,14 +182,6 @@ class Decoder {
             if (stop_) return;
         }
         absent_fields(type, out, seen, path);
-    }
-
-    static std::uint64_t fields_named(Type const& type, std::span<std::string_view const> names) {
-        std::uint64_t mask = 0;
-        for (std::size_t i = 0; i < type.fields.size(); ++i)
-            for (auto name : names)
-                if (type.fields[i].name == name) mask |= std::uint64_t(1) << i;
-        return mask;
     }
 
     void absent_fields(Type const& type, void* out, std::uint64_t seen, Path const& path) {
@@ -270,7 +262,7 @@ class Decoder {
     }
 
     void raw(Type const& type, void* out, od::value v, std::size_t depth) {
-        std::string_view text = v.raw_json_token();
+        std::string_view text = trimmed(v.raw_json_token());
         if (text.starts_with('{')) {
             od::object o;
             if (v.get_object().get(o) || o.raw_json().get(text)) return broken();
@@ -280,9 +272,10 @@ class Decoder {
         } else if (text.starts_with('"') && !pass_string(v)) {
             return broken();
         }
-        if (auto error = check_json(text, limits_.depth_max - std::min(depth, limits_.depth_max)))
+        bool compact = false;
+        if (auto error = check_json(text, limits_.depth_max - std::min(depth, limits_.depth_max), &compact))
             return too_deep_ |= error->too_deep, broken();
-        type.ops.set(out, minify_json(text));
+        compact ? type.ops.set(out, text) : type.ops.set(out, minify_json(text));
     }
 
     // A name without escapes is used where it stands; one with escapes goes through simdjson's string buffer.
@@ -329,7 +322,7 @@ class Decoder {
     }
 
     JsonLimits limits_;
-    std::span<std::string_view const> bound_;
+    std::uint64_t bound_;
     std::vector<Fault> faults_;
     bool quiet_ = false, stop_ = false, broken_ = false, too_deep_ = false;
 };
@@ -408,8 +401,7 @@ void decode_container(Decoder& decoder, ThreadState& state, Type const& type, vo
 
 }  // namespace
 
-Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded, JsonLimits limits,
-                         std::span<std::string_view const> bound) {
+Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded, JsonLimits limits, std::uint64_t bound) {
     std::string_view text = trimmed(json);
     if (text.empty()) return not_json(json, limits);
     Decoder decoder(limits, bound);

@@ -11,7 +11,7 @@ namespace {
 template <class Number>
 void append_number(std::string& out, Number n) {
     char buffer[32];
-    out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, n).ptr);
+    out.append(buffer, std::size_t(std::to_chars(buffer, buffer + sizeof buffer, n).ptr - buffer));
 }
 
 void append_integer(std::string& out, Type const& type, std::int64_t n) {

@@ -171,6 +171,9 @@ TEST(Json, WhatIsAcceptedInUnusualForms) {
     EXPECT_EQ(*from_json<std::int32_t>(" 17 "), 17);
     EXPECT_EQ(*from_json<std::string>(R"("a\"b")"), "a\"b");
     EXPECT_EQ(from_json<RawJson>(" {\"a\" : 1} ")->text, "{\"a\":1}");
+    for (std::string_view compact : {R"({"a":[1,"b  c",{}]})", R"("a \t b")", "17", "[]"})
+        for (std::string spaced : {std::string(compact), " " + std::string(compact) + "\n"})
+            EXPECT_EQ(from_json<RawJson>(spaced)->text, compact) << "white space inside of text stays";
     EXPECT_EQ(from_json<std::vector<std::int32_t>>("[]")->size(), 0u);
 }
 
@@ -189,7 +192,7 @@ TEST(Json, MissingAndUnknownAndTwice) {
 }
 
 TEST(Json, WhatIsBoundFromThePathIsNeitherAskedForNorTakenFromTheBody) {
-    std::vector<std::string_view> const name{"name"};
+    std::uint64_t const name = 1;  // the first member
     Line line{"abc", 0};
     ASSERT_TRUE(decode_json(type_of<Line>(), &line, R"({"n":7})", false, {}, name));
     EXPECT_EQ(line.name, Str("abc")) << "what was bound stays";
@@ -201,12 +204,11 @@ TEST(Json, WhatIsBoundFromThePathIsNeitherAskedForNorTakenFromTheBody) {
     EXPECT_NE(named.error().faults[0].detail.find("by the path"), std::string::npos) << named.error().detail;
     EXPECT_EQ(line.name, Str("abc"));
     EXPECT_FALSE(decode_json(type_of<Line>(), &line, R"({})", false, {}, name)) << "the others are still asked for";
-    std::vector<std::string_view> const all{"name", "n"};
-    EXPECT_TRUE(decode_json(type_of<Line>(), &line, R"({})", false, {}, all));
+    EXPECT_TRUE(decode_json(type_of<Line>(), &line, R"({})", false, {}, 3)) << "both are bound";
 }
 
 TEST(Json, OnlyTheOuterFieldsAreBound) {
-    std::vector<std::string_view> const name{"name"};
+    std::uint64_t const name = 1;
     Nested nested;
     ASSERT_TRUE(decode_json(type_of<Nested>(), &nested, R"({"line":{"name":"abc","n":1}})", false, {}, name));
     EXPECT_EQ(nested.line.name, Str("abc"));

@@ -32,6 +32,7 @@ struct BatchHeader {
 
 // Bytes that encode() will append, the padding included.
 std::uint64_t encoded_size(BatchView const& batch);
+inline constexpr std::uint64_t header_bytes_likely = 256;  // of it beside the events
 // Appends the batch with `first`, `epoch` and `incarnation` as they stand and the chain continued from `previous_chain`, which
 // it returns advanced. The header is not sealed yet.
 std::uint64_t encode(BatchView const& batch, std::uint64_t previous_chain, std::string& out);

@@ -116,6 +116,9 @@ class Log {
     // True when a batch of `bytes` can be written without asking the file system for space. Asked before decide; false becomes 507.
     virtual bool has_space(std::uint64_t bytes) = 0;
 
+    // Whether events of so many bytes would be taken now; what append() fails with otherwise. Who asks before the events are folded needn't
+    // take the fold back. What a batch has beside its events is counted by guess: append() may still refuse.
+    virtual Result<void> may_append(std::uint64_t event_bytes) = 0;
     // Takes the batch into the queue of the committer and returns the position of its first event (for a batch without events:
     // end + 1, which it doesn't use up). Never waits for the disk. Fails only with "log_busy", "batch_too_large" or "log_closed", and then
     // recorded nothing.

@@ -369,6 +369,8 @@ TEST_P(LogContract, ABatchMayHaveExactlyTheLimit) {
     EXPECT_EQ(log->status().end, before);
     auto payload = limit - 72 - 4;  // header; type and a size of three bytes
     EXPECT_EQ(append_raw(payload + 1).error().code, "batch_too_large");
+    EXPECT_TRUE(log->may_append(limit - 72)) << "of the events alone";
+    EXPECT_EQ(log->may_append(limit + 1).error().code, "batch_too_large");
     ASSERT_TRUE(append_raw(payload));
     ASSERT_TRUE(log->wait_durable());
     EXPECT_EQ(firsts().size(), 1u);
@@ -386,6 +388,20 @@ TEST_P(HeldLogContract, WhatWaitsIsBounded) {
     while (place->step(*log));
     EXPECT_EQ(log->status().durable, Position(taken));
     EXPECT_TRUE(append(1, 9'000));
+}
+
+TEST_P(HeldLogContract, WhatItSaysThatItWouldTakeItTakes) {
+    place->hold(*log);
+    for (int i = 0; i < 40; ++i) appended(1, 9'000);
+    auto const left = 400'000u - 40u * 9'088u;
+    EXPECT_TRUE(log->may_append(left - 300));
+    EXPECT_EQ(log->may_append(left).error().code, "log_busy") << "a batch is more than its events";
+    EXPECT_TRUE(append(1, left - 300)) << "as it was said";
+    EXPECT_EQ(log->may_append(300).error().code, "log_busy");
+    while (place->step(*log));
+    EXPECT_TRUE(log->may_append(left));
+    ASSERT_TRUE(log->close());
+    EXPECT_EQ(log->may_append(1).error().code, "log_closed");
 }
 
 TEST_P(HeldLogContract, NothingIsSeenBeforeItIsDurable) {

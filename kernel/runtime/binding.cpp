@@ -38,23 +38,20 @@ std::unexpected<Problem> invalid(std::string pointer, std::string detail) {
 constexpr std::string_view broken_escape = "'%' must be followed by two hexadecimal digits";
 
 Result<void> set_field(codec::Field const& field, void* out, std::string_view shown, std::string_view encoded, Plus plus) {
-    std::string text;
-    if (!percent_decode(encoded, plus, text)) return invalid(std::string(shown), std::string(broken_escape));
-    auto set = codec::decode_scalar(field.type(), static_cast<char*>(out) + field.offset, text);
+    std::string decoded;
+    bool const plain = !encoded.contains('%') && (plus == Plus::itself || !encoded.contains('+'));
+    if (!plain && !percent_decode(encoded, plus, decoded)) return invalid(std::string(shown), std::string(broken_escape));
+    auto set = codec::decode_scalar(field.type(), static_cast<char*>(out) + field.offset, plain ? encoded : decoded);
     if (set) return {};
     auto const& faults = set.error().faults;
     return invalid(std::string(shown), faults.empty() ? set.error().detail : faults.front().detail);
-}
-
-bool in_path(Target const& target, std::string_view name) {
-    return std::ranges::any_of(target.segments, [&](auto s) { return is_field(s) && field_of(s) == name; });
 }
 
 Result<void> all_given(Target const& target, codec::Type const& type, std::uint64_t given) {
     if (type.has_defaults) return {};
     for (std::size_t i = 0; i < type.fields.size(); ++i) {
         auto const& field = type.fields[i];
-        if (given >> i & 1 || !codec::must_be_present(field.type()) || in_path(target, field.name)) continue;
+        if ((given | target.bound) >> i & 1 || !codec::must_be_present(field.type())) continue;
         return invalid(fmt::format("?{}", field.name), "this parameter must be given");
     }
     return {};
@@ -72,10 +69,11 @@ Result<void> bind_query(Target const& target, codec::Type const& type, void* out
         name.clear();
         if (!percent_decode(part.substr(0, equals), Plus::blank, name)) return invalid("?", std::string(broken_escape));
         auto const* field = field_named(type, name);
-        if (!field || in_path(target, name)) {
+        auto const is_bound = [&](codec::Field const& f) { return target.bound >> (&f - type.fields.data()) & 1; };
+        if (!field || is_bound(*field)) {
             std::vector<std::string_view> known;
             for (auto const& f : type.fields)
-                if (!in_path(target, f.name)) known.push_back(f.name);
+                if (!is_bound(f)) known.push_back(f.name);
             known.insert(known.end(), std::begin(kernel_parameters), std::end(kernel_parameters));
             auto near = codec::nearest(name, known);
             return invalid("?" + name, near.empty() ? "there is no such parameter"
@@ -105,9 +103,10 @@ bool is_versioned(std::string_view path) {
     return slash != path.npos && slash + 2 < path.size() && path[slash + 1] == 'v' && path[slash + 2] >= '0' && path[slash + 2] <= '9';
 }
 
+// From the end, where those of a service differ.
 bool same_place(Target const& a, Segments const& path) {
     if (a.segments.size() != path.count) return false;
-    for (std::size_t i = 0; i < path.count; ++i)
+    for (std::size_t i = path.count; i-- > 0;)
         if (!is_field(a.segments[i]) && a.segments[i] != path.at[i]) return false;
     return true;
 }
@@ -143,7 +142,7 @@ bool percent_decode(std::string_view text, Plus plus, std::string& out) {
 RouteTable::RouteTable(std::span<Host* const> hosts) {
     for (Host* host : hosts)
         for (auto const& route : host->decl().routes)
-            targets_.push_back({host, &route, nullptr, path_of(host->decl().name, route), {}, false});
+            targets_.push_back({host, &route, nullptr, path_of(host->decl().name, route), {}, false, {}, 0});
     for (auto& target : targets_) {
         auto parts = segments_of(target.path);
         has_foreign_ |= target.route->foreign.has_value();
@@ -154,8 +153,11 @@ RouteTable::RouteTable(std::span<Host* const> hosts) {
             target.segments.push_back(parts.at[i]);
             if (!is_field(parts.at[i])) continue;
             ++fields;
-            GANTRY_ASSERT(target.route->foreign || field_named(*target.route->input, field_of(parts.at[i])),
-                          "a {field} of a path is a field of the input");
+            if (target.route->foreign) continue;
+            auto const* field = field_named(*target.route->input, field_of(parts.at[i]));
+            GANTRY_ASSERT(field, "a {field} of a path is a field of the input");
+            target.fields.push_back({i, field});
+            target.bound |= std::uint64_t(1) << (field - target.route->input->fields.data());
         }
         for (auto name : kernel_parameters)
             GANTRY_ASSERT(target.route->command || target.route->foreign || !field_named(*target.route->input, name),
@@ -173,6 +175,7 @@ RouteTable::RouteTable(std::span<Host* const> hosts) {
     for (auto& target : targets_) {
         auto parts = segments_of(target.path);
         std::copy_n(parts.at.begin(), parts.count, target.segments.begin());
+        by_count_[parts.count].push_back(&target);
     }
 }
 
@@ -195,20 +198,20 @@ Match RouteTable::match(std::string_view verb, std::string_view path) const {
     Match found{nullptr, segments_of(path), {}};
     if (found.segments.too_many) return found;
     auto const wanted = verb == "HEAD" ? "GET" : verb;
-    for (auto const& target : targets_)
-        if (target.route->verb == wanted && same_place(target, found.segments)) return found.target = &target, found;
-    for (auto const& target : targets_) {
-        if (!same_place(target, found.segments)) continue;
-        found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(target.route->verb == "GET" ? "GET, HEAD" : target.route->verb);
+    auto const& targets = by_count_[found.segments.count];
+    for (auto const* target : targets)
+        if (target->route->verb == wanted && same_place(*target, found.segments)) return found.target = target, found;
+    for (auto const* target : targets) {
+        if (!same_place(*target, found.segments)) continue;
+        found.allowed +=
+            (found.allowed.empty() ? "" : ", ") + std::string(target->route->verb == "GET" ? "GET, HEAD" : target->route->verb);
     }
     return found;
 }
 
-Result<void> bind_path(Target const& target, Segments const& segments, codec::Type const& type, void* out) {
-    for (std::size_t i = 0; i < segments.count; ++i) {
-        auto name = target.segments[i];
-        if (is_field(name)) TRY_VOID(set_field(*field_named(type, field_of(name)), out, name, segments.at[i], Plus::itself));
-    }
+Result<void> bind_path(Target const& target, Segments const& segments, void* out) {
+    for (auto const& [segment, field] : target.fields)
+        TRY_VOID(set_field(*field, out, target.segments[segment], segments.at[segment], Plus::itself));
     return {};
 }
 
@@ -226,14 +229,8 @@ Result<void> bind_foreign(Match const& match, ForeignRequest request, void* out)
 Result<void> bind_request(Match const& match, std::string_view query, std::string_view body, bool padded, codec::Type const& type,
                           void* out) {
     Target const& target = *match.target;
-    if (target.takes_body) {
-        std::array<std::string_view, path_segments_max> bound;
-        std::size_t count = 0;
-        for (auto segment : target.segments)
-            if (is_field(segment)) bound[count++] = field_of(segment);
-        TRY_VOID(codec::decode_json(type, out, body.empty() ? "{}" : body, padded && !body.empty(), {}, {bound.data(), count}));
-    }
-    TRY_VOID(bind_path(target, match.segments, type, out));
+    if (target.takes_body) TRY_VOID(codec::decode_json(type, out, body.empty() ? "{}" : body, padded && !body.empty(), {}, target.bound));
+    TRY_VOID(bind_path(target, match.segments, out));
     if (!target.route->command) return bind_query(target, type, out, query);
     if (query.empty()) return {};
     return invalid("?", "a command takes no query: its input is the path and the body");

@@ -33,6 +33,13 @@ struct Target {
     std::string path;                        // "/notes/v1/{id}"
     std::vector<std::string_view> segments;  // of `path`
     bool takes_body = false;                 // a command whose input isn't all in its path
+    // Of our own routes: the fields of the path, and their bits among the input's members.
+    struct PathField {
+        std::size_t segment = 0;
+        codec::Field const* field = nullptr;
+    };
+    std::vector<PathField> fields = {};
+    std::uint64_t bound = 0;
 };
 
 struct Match {
@@ -57,6 +64,7 @@ class RouteTable {
 
    private:
     std::vector<Target> targets_;
+    std::array<std::vector<Target const*>, path_segments_max + 1> by_count_;  // of segments; in the order of trying
     bool has_foreign_ = false;
 };
 
@@ -68,6 +76,6 @@ Result<void> bind_request(Match const& match, std::string_view query, std::strin
 // As a foreign route reads it; `request` without its fields.
 Result<void> bind_foreign(Match const& match, ForeignRequest request, void* out);
 // The fields of the path alone.
-Result<void> bind_path(Target const& target, Segments const& segments, codec::Type const& type, void* out);
+Result<void> bind_path(Target const& target, Segments const& segments, void* out);
 
 }  // namespace gantry::runtime

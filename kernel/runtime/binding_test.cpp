@@ -25,7 +25,8 @@ RECORD(Lenient, in, name);
 template <class Input>
 std::string read(std::string_view path, std::string_view query, Input& out) {
     RouteDecl route{.version = V1, .verb = "GET", .path = "/{in}", .input = &codec::type_of<Input>()};
-    Target target{nullptr, &route, nullptr, "/zoo/v1/{in}", {"zoo", "v1", "{in}"}, false};
+    auto const* in = &codec::type_of<Input>().fields[0];
+    Target target{nullptr, &route, nullptr, "/zoo/v1/{in}", {"zoo", "v1", "{in}"}, false, {{2, in}}, 1};
     Match match{&target, segments_of(path), {}};
     auto bound = bind_request(match, query, "", false, codec::type_of<Input>(), &out);
     if (bound) return {};

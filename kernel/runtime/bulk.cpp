@@ -27,7 +27,8 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {
         auto const& target = *asked_->view().match.target;
         host_ = target.host, route_ = target.route;
-        grouped_ = asked_->view().key().empty() && HostGroup::takes(*route_);
+        key_ = asked_->view().key();
+        grouped_ = key_.empty() && HostGroup::takes(*route_);
     }
     virtual ~Bulk() = default;
 
@@ -42,7 +43,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         if (!*edge_alive_) return refuse(n, {503, "stopping", "the server is being stopped: try again", {}, {}, 1});
         auto const& asked = asked_->view();
         if (is_past(asked.deadline_us)) return refuse(n, deadline_exceeded());
-        std::string const key = asked.key().empty() ? std::string() : fmt::format("{}#{}", asked.key(), n);
+        std::string const key = key_.empty() ? std::string() : fmt::format("{}#{}", key_, n);
         auto bind = [&](codec::Type const& type, void* out) { return bind_request(asked.match, asked.query, json, false, type, out); };
         Request request{.route = *route_,
                         .viewer = asked.caller->viewer,
@@ -69,11 +70,13 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         if (!group_) return;
         group_bytes_ = 0;
         auto const lane = edge_.options_.threads ? asked_->io_thread() : -1;
-        auto done = [self = shared_from_this(), entries = std::exchange(in_group_, {})](std::vector<Result<Answer>> answers) {
-            for (std::size_t i = 0; i < entries.size(); ++i) self->settle(entries[i], answers[i]);
+        auto items = std::make_shared<Items>(std::exchange(in_group_, {}));
+        auto told = [self = shared_from_this(), items](std::vector<Result<Answer>> answers) { self->write(*items, answers); };
+        auto done = [self = shared_from_this(), items] {
+            self->settle(*items);
             self->tell_settled();
         };
-        group_->end(lane, std::move(done));
+        group_->end(lane, std::move(told), std::move(done));
         group_.reset();
     }
     void refuse(std::uint64_t n, Problem problem) {
@@ -91,6 +94,30 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
         bool refused = false;  // it came to no service
     };
 
+    // Of one group, one behind the other.
+    struct Items {
+        explicit Items(std::vector<Entry> of) : entries(std::move(of)) {}
+        std::vector<Entry> entries;
+        std::string text;
+        std::vector<std::size_t> ends;
+    };
+    // From any thread.
+    void write(Items& items, std::vector<Result<Answer>> const& answers) const {
+        items.ends.reserve(answers.size());
+        for (std::size_t i = 0; i < answers.size(); ++i)
+            append(items.text, items.entries[i], answers[i]), items.ends.push_back(items.text.size());
+    }
+    void settle(Items const& items) {
+        std::size_t from = 0;
+        for (std::size_t i = 0; i < items.ends.size(); from = items.ends[i++]) {
+            auto const text = std::string_view(items.text).substr(from, items.ends[i] - from);
+            if (items.entries[i].slot == first_)
+                next_item() += text, slots_.pop_front(), ++first_;
+            else
+                slots_[items.entries[i].slot - first_] = text;
+        }
+    }
+
     std::uint64_t new_slot() { return slots_.emplace_back(), first_ + slots_.size() - 1; }
     void call(std::uint64_t n, Request const& request, std::string& oops_id) {
         auto const slot = new_slot();
@@ -104,9 +131,13 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     }
     void settle(Entry const& entry, Result<Answer> const& answer) {
         bool const is_next = entry.slot == first_;
-        append_item(is_next ? next_item() : slots_[entry.slot - first_].emplace(), counter_, entry.n,
-                    {entry.refused ? nullptr : host_, entry.refused ? nullptr : route_, request_id(), {}, entry.oops_id}, answer);
+        append(is_next ? next_item() : slots_[entry.slot - first_].emplace(), entry, answer);
         if (is_next) slots_.pop_front(), ++first_;
+    }
+    void append(std::string& out, Entry const& entry, Result<Answer> const& answer) const {
+        if (answer) return append_item(out, counter_, entry.n, *answer);
+        ReplyTo const to{entry.refused ? nullptr : host_, entry.refused ? nullptr : route_, request_id(), {}, entry.oops_id};
+        append_item(out, counter_, entry.n, to, answer.error());
     }
     void tell_settled() {
         for (; !slots_.empty() && slots_.front(); ++first_) {
@@ -124,6 +155,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     // They outlive the edge, as what it knows of routes doesn't.
     Host* host_ = nullptr;
     RouteDecl const* route_ = nullptr;
+    std::string_view key_;  // of idempotency
     bool grouped_ = false;
     std::optional<HostGroup> group_;
     std::vector<Entry> in_group_;
@@ -141,7 +173,7 @@ class BulkLines final : public Bulk, public http::BodySink {
     static constexpr std::size_t held_bytes_max = 16 << 20;
 
     BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred)
-        : Bulk(edge, asked, "line"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {}
+        : Bulk(edge, asked, R"({"line":)"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {}
 
     http::Flow on_data(std::string_view bytes) override {
         if (full_) return passed_over_ = true, http::Flow::Continue;
@@ -246,7 +278,8 @@ class BulkLines final : public Bulk, public http::BodySink {
 
 class BulkArray final : public Bulk {
    public:
-    BulkArray(Edge& edge, Asked const& asked, http::Deferred deferred) : Bulk(edge, asked, "index"), deferred_(std::move(deferred)) {}
+    BulkArray(Edge& edge, Asked const& asked, http::Deferred deferred)
+        : Bulk(edge, asked, R"({"index":)"), deferred_(std::move(deferred)) {}
 
     void run(std::vector<std::string_view> const& items) {
         for (std::size_t i = 0; i < items.size(); ++i) command(i, items[i]);

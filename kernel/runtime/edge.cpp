@@ -438,7 +438,7 @@ void Edge::run(Asked const& asked, Defer&& defer, Respond&& respond) {
     auto bind = [&](codec::Type const& type, void* out) {
         return target.route->foreign ? bind_foreign(asked, out) : bind_request(asked.match, asked.query, asked.body, true, type, out);
     };
-    auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, asked.match.segments, type, out); };
+    auto bind_read_fn = [&](codec::Type const&, void* out) { return bind_path(*target.read, asked.match.segments, out); };
     Bind const bind_read(bind_read_fn);
     if (target.route->feed) {
         auto feed = Feed::make(*this, asked);
@@ -597,7 +597,7 @@ void Edge::run_slow(std::shared_ptr<AskedLater> asked, http::Deferred deferred) 
         auto bind = [&](codec::Type const& type, void* out) {
             return target.route->foreign ? bind_foreign(view, out) : bind_request(view.match, view.query, view.body, true, type, out);
         };
-        auto bind_read_fn = [&](codec::Type const& type, void* out) { return bind_path(*target.read, view.match.segments, type, out); };
+        auto bind_read_fn = [&](codec::Type const&, void* out) { return bind_path(*target.read, view.match.segments, out); };
         Bind const bind_read(bind_read_fn);
         Request request{.route = *target.route, .viewer = view.caller->viewer, .bind = bind, .request_id = view.request_id};
         request.scheme = view.tls ? "https" : "http", request.host = view.head.host;

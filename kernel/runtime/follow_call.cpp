@@ -49,7 +49,7 @@ Result<FollowTurned> FollowCall::turn(FollowTurn const& turn, std::optional<Pois
         TRY_VOID(take(turn, item, poison));
         if (!turn.retry) cursor_.position = item.position;
         ++out.taken;
-        bool const last = out.taken == turn.items.size() || events_.size() > batch_bytes_max;
+        bool const last = out.taken == turn.items.size() || room_.events.size() > batch_bytes_max;
         if (last || (out.taken % 8 == 0 && host_.parts_.clock.steady_ns() - began_ns > hold_ns_max)) break;
     }
     if (out.taken == turn.items.size() && !turn.retry) cursor_.position = turn.upto;
@@ -60,7 +60,7 @@ Result<FollowTurned> FollowCall::turn(FollowTurn const& turn, std::optional<Pois
 
 // Fails when the turn is over and nothing of it stands.
 Result<void> FollowCall::take(FollowTurn const& turn, FollowItem const& item, std::optional<Poison>& poison) {
-    auto const bytes = events_.size();
+    auto const bytes = room_.events.size();
     auto const count = count_;
     Result<void> done;
     if (poison && poison->position == item.position) {
@@ -83,7 +83,7 @@ Result<void> FollowCall::take(FollowTurn const& turn, FollowItem const& item, st
         }
     }
     state::writing = nullptr, state::reading = nullptr, applying_ = false;
-    if (!done) events_.resize(bytes), count_ = count, payload_.clear();
+    if (!done) room_.events.resize(bytes), count_ = count, room_.payload.clear();
     if (count_ != count) ++causes_, caused_by_ = item.position;
     ctx_.next = base_ + count_;
     settle(turn, item, done);

@@ -55,6 +55,8 @@ class FollowCall final : public HostCall {
     Result<void> change(Change const& change);
 
     void record(std::uint32_t event_type, std::uint64_t) override { HostCall::record(event_type, count_); }
+    // What can't be recorded is no failure of one decision: the whole turn's.
+    Result<void> may_append() override { return {}; }
     void applying() override;
 
    private:

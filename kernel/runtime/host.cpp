@@ -288,9 +288,11 @@ void Host::note_due() {
     if (next < before && parts_.on_due) parts_.on_due(Time{next});
 }
 
-void Host::when_durable(Position position, int lane, Done done) {
-    if (position <= durable()) return done(Answer{.position = position});
-    wait({position, lane, std::move(done), {Answer{.position = position}, position, 0, nullptr}});
+void Host::when_durable(Position position, int lane, Done done, std::move_only_function<void()> before) {
+    Waiter waiter{position, lane, std::move(done), {Answer{.position = position}, position, 0, nullptr}, std::move(before)};
+    if (position > durable()) return wait(std::move(waiter));
+    if (waiter.before) waiter.before();
+    waiter.done(std::move(waiter.outcome.answer));
 }
 
 void Host::wait(Waiter waiter) {
@@ -305,6 +307,7 @@ void Host::wait(Waiter waiter) {
             return;
         }
     }
+    if (waiter.before) waiter.before();
     waiter.done(settle(std::move(waiter.outcome)));
 }
 
@@ -332,6 +335,8 @@ void Host::became_durable(Position position) {
     std::size_t events_left = told_soon_max;
     for (std::size_t lane = 0; lane < ready.size(); ++lane) {
         if (ready[lane].empty()) continue;
+        for (Waiter& waiter : ready[lane])
+            if (waiter.before) waiter.before();
         if (lane == 0) {
             tell(ready[lane]);
             continue;

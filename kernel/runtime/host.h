@@ -184,8 +184,9 @@ class Host {
     void leave(std::uint64_t waiter);
     void hurry_all();
     Waiting const& waiting() const { return waiting_; }
-    // Tells when everything up to `position` is durable; at once if it is.
-    void when_durable(Position position, int lane, Done done);
+    // Tells when everything up to `position` is durable; at once if it is. `before` runs before it, in any case: where something is awaited
+    // on the committer's thread, while the lane does other work.
+    void when_durable(Position position, int lane, Done done, std::move_only_function<void()> before = {});
 
     // What `as_of` says: a position as Gantry-Position gives it, or an RFC 3339 time. 400 "request_invalid" (`?as_of`), 400 "as_of_ahead",
     // 410 "position_gone" for a position of another history.
@@ -326,6 +327,7 @@ class Host {
         int lane = -1;
         Done done;
         Outcome outcome;
+        std::move_only_function<void()> before = {};
     };
     Position newest(std::span<state::KeyHash const> keys) const;
     Outcome run(Request const& request);

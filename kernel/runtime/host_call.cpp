@@ -27,12 +27,13 @@ std::string_view bytes_of(auto const& array) { return {reinterpret_cast<char con
 
 }  // namespace
 
-HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request)
+HostCall::HostCall(Host& host, Viewer const& viewer, Request const* request, Room* room)
     : host_(host),
       request_(request),
       reading_(viewer),
       drawn_(host.parts_.random),
-      ctx_{viewer, {}, 0, drawn_, host.parts_.settings, &host.parts_.hash_key} {
+      ctx_{viewer, {}, 0, drawn_, host.parts_.settings, &host.parts_.hash_key},
+      room_(room ? *room : own_room_) {
     ctx_.site = host.parts_.site;
     // A read may be kept for those who come by another name.
     if (request && request->route.command && !request->host.empty()) ctx_.scheme = request->scheme, ctx_.host = request->host;
@@ -172,9 +173,9 @@ Result<void> HostCall::may_record(std::uint32_t event_type) {
 }
 
 void HostCall::record(std::uint32_t event_type, std::uint64_t events_so_far) {
-    put_varint(events_, event_type);
-    put_string(events_, payload_);
-    payload_.clear();
+    put_varint(room_.events, event_type);
+    put_string(room_.events, room_.payload);
+    room_.payload.clear();
     count_ = std::uint32_t(events_so_far + 1);
 }
 
@@ -194,7 +195,7 @@ void HostCall::note_touches() {
 
 Result<Position> HostCall::append(codec::Type const& reply, void const* value, int status) {
     log::BatchView batch;
-    batch.count = count_, batch.time = ctx_.now, batch.caller = ctx_.caller(), batch.events = events_;
+    batch.count = count_, batch.time = ctx_.now, batch.caller = ctx_.caller(), batch.events = room_.events;
     if (request_) batch.request_id = request_->request_id, batch.trace_id = request_->trace_id, batch.trace_state = request_->trace_state;
     std::string stored;
     if (request_ && !request_->idempotency_key.empty()) {
@@ -223,7 +224,7 @@ Result<void> HostCall::end_write(codec::Type const& reply, void const* value, in
         auto last = append(reply, value, status);
         if (!last) return undo(std::move(last.error()));
         if (wakes) host_.waiting_.touch(touched_);
-        if (host_.recent_.keeps()) host_.recent_.add(ctx_.next, count_, std::move(events_));
+        if (host_.recent_.keeps()) host_.recent_.add(ctx_.next, count_, std::move(room_.events));
         host_.state_.last = rests_on_ = *last;
         host_.state_.last_time = ctx_.now;
         host_.applied_.store(rests_on_, std::memory_order_release);

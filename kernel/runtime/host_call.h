@@ -20,7 +20,11 @@ struct Host::Telling {
 // One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
 class HostCall : public Call {
    public:
-    HostCall(Host& host, Viewer const& viewer, Request const* request);
+    // What its events are written into; of its own unless it is given.
+    struct Room {
+        std::string payload, events;
+    };
+    HostCall(Host& host, Viewer const& viewer, Request const* request, Room* room = nullptr);
     ~HostCall() override { HostCall::let_go(); }
     // The service is for others again; what was recorded stays.
     virtual void let_go();
@@ -34,11 +38,12 @@ class HostCall : public Call {
     DrawnRandom const& drawn() const { return drawn_; }
     Request const* request() const { return request_; }
     Result<std::shared_ptr<void const>> event(Position position) override;
-    std::string& payload() override { return payload_; }
+    std::string& payload() override { return room_.payload; }
     codec::Sealer const* sealer() const override { return host_.parts_.sealer; }
     Result<void> may_record(std::uint32_t event_type) override;
     void record(std::uint32_t event_type, std::uint64_t events_so_far) override;
     At next_at() const override { return {ctx_.next, ctx_.now, ctx_.caller()}; }
+    Result<void> may_append() override { return count_ > 0 ? host_.parts_.log.may_append(room_.events.size()) : Result<void>{}; }
     void applying() override;
     Result<void> end_write(codec::Type const& reply, void const* value, int status) override;
     void abandon_write() override;
@@ -85,7 +90,8 @@ class HostCall : public Call {
     Held held_ = Held::none;
     bool applying_ = false, parked_ = false, is_watched_ = false;
     std::optional<AnyValue> found_;  // of a told command
-    std::string payload_, events_;
+    Room own_room_;
+    Room& room_;
     std::uint32_t count_ = 0;
     codec::KeyedHash key_hash_{}, body_hash_{};
     Position rests_on_ = 0;

@@ -8,13 +8,16 @@ namespace gantry::runtime {
 namespace {
 
 constexpr std::size_t write_bytes_max = 1 << 20;
+constexpr std::size_t admitted_ahead_bytes = 64 << 10;
+constexpr std::size_t plain_bytes_max = 64 << 10;  // of answers that are told on the committer's thread
 
 }  // namespace
 
 Result<void*> GroupedCall::begin_write() {
-    group_.enter();
+    if (!group_.inside_) group_.enter(), group_.may_write_ = may_write();
     rests_on_ = group_.last();
-    TRY_VOID(may_write());
+    TRY_VOID(group_.may_write_);
+    if (host_.stopped_) return std::unexpected(stopped());
     ctx_.now = group_.now_, ctx_.next = group_.last() + 1, ctx_.durable = host_.durable();
     state::reading = &reading_;
     return host_.state_.service.get();
@@ -23,10 +26,22 @@ Result<void*> GroupedCall::begin_write() {
 Result<void> GroupedCall::end_write(codec::Type const& reply, void const* value, int status) {
     state::writing = nullptr;
     applying_ = false;
-    if (count_ > 0) TRY_VOID(group_.take(events_, count_, std::move(touched_), is_watched_));
+    if (count_ > 0) TRY_VOID(group_.take(room_.events, count_, std::move(touched_), is_watched_));
     rests_on_ = group_.last();
     host_.broken_promises_ = 0;
     if (value) answer(reply, value, status);
+    return {};
+}
+
+// With what the group recorded before it, where one batch holds both. What the log would take it takes as long as the service is held.
+Result<void> GroupedCall::may_append() {
+    auto const together = group_.events_.size() + room_.events.size();
+    auto const wanted = together <= write_bytes_max ? together : room_.events.size();
+    if (count_ == 0 || wanted <= group_.admitted_bytes_) return {};
+    auto const ahead = std::max(wanted, admitted_ahead_bytes);
+    auto const for_all = host_.parts_.log.may_append(ahead);
+    if (!for_all) TRY_VOID(host_.parts_.log.may_append(wanted));
+    group_.admitted_bytes_ = for_all ? ahead : wanted;
     return {};
 }
 
@@ -43,7 +58,6 @@ void GroupedCall::let_go() {
 HostGroup::~HostGroup() { GANTRY_ASSERT(!inside_, "a group is ended"); }
 
 void HostGroup::enter() {
-    if (inside_) return;
     host_.lock_.lock();
     inside_ = true;
     now_ = std::max(host_.parts_.clock.wall(), host_.state_.last_time);
@@ -72,6 +86,7 @@ Result<void> HostGroup::take(std::string_view events, std::uint32_t count, std::
 
 Result<void> HostGroup::append() {
     auto const from = std::exchange(written_, outcomes_.size());
+    admitted_bytes_ = 0;
     if (count_ == 0) return {};
     auto const first = host_.applied() + 1;
     auto const count = std::exchange(count_, 0);
@@ -108,19 +123,42 @@ void HostGroup::leave() {
     host_.deliver();
 }
 
-void HostGroup::end(int lane, DoneAll done) {
+// What is soon told: no events are to be looked for, and nothing is to be reported.
+bool HostGroup::is_plain(std::vector<Host::Outcome> const& outcomes) {
+    std::size_t bytes = 0;
+    for (auto const& outcome : outcomes) {
+        if (outcome.telling || outcome.repeat_of != 0 || (!outcome.answer && outcome.answer.error().status >= 500)) return false;
+        bytes += outcome.answer ? outcome.answer->body.size() : 0;
+    }
+    return bytes <= plain_bytes_max;
+}
+
+void HostGroup::end(int lane, Told told, DoneAll done) {
     leave();
     Position rests_on = 0;
     for (auto const& outcome : outcomes_) rests_on = std::max(rests_on, outcome.rests_on);
-    auto tell = [&host = host_, done = std::move(done)](std::vector<Host::Outcome>& outcomes) mutable {
-        std::vector<Result<Answer>> answers;
-        answers.reserve(outcomes.size());
-        for (auto& outcome : outcomes) answers.push_back(host.settle(std::move(outcome)));
-        done(std::move(answers));
+    struct Untold {
+        std::vector<Host::Outcome> outcomes;
+        Told told;
+        void tell(Host const& host) {
+            std::vector<Result<Answer>> answers;
+            answers.reserve(outcomes.size());
+            for (auto& outcome : outcomes) answers.push_back(host.settle(std::move(outcome)));
+            std::exchange(told, nullptr)(std::move(answers));
+            outcomes.clear();
+        }
     };
-    if (rests_on <= host_.durable()) return tell(outcomes_);
-    host_.when_durable(rests_on, lane,
-                       [tell = std::move(tell), outcomes = std::move(outcomes_)](Result<Answer>) mutable { tell(outcomes); });
+    auto untold = std::make_shared<Untold>(std::move(outcomes_), std::move(told));
+    auto before = [&host = host_, untold] {
+        if (is_plain(untold->outcomes)) untold->tell(host);
+    };
+    host_.when_durable(
+        rests_on, lane,
+        [&host = host_, untold, done = std::move(done)](Result<Answer>) mutable {
+            if (untold->told) untold->tell(host);
+            done();
+        },
+        std::move(before));
 }
 
 }  // namespace gantry::runtime

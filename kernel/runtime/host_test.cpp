@@ -15,10 +15,10 @@ class HostTest : public ::testing::Test {
    protected:
     HostTest() { restart(); }
     // As after a crash: what the log holds is all that there is.
-    void restart(codec::Sealer const* sealer = nullptr) {
+    void restart(codec::Sealer const* sealer = nullptr, log::Options const& options = {}) {
         host_.reset();
-        log_ = std::make_unique<log::MemoryLog>(store_, clock_, random_, log::Options{},
-                                                codec::encode_event_schema(codec::type_of<notes::Event>()));
+        log_ =
+            std::make_unique<log::MemoryLog>(store_, clock_, random_, options, codec::encode_event_schema(codec::type_of<notes::Event>()));
         host_ = std::make_unique<Host>(declare<Service>(), Host::Parts{*log_, clock_, random_, sealer});
         auto started = host_->start();
         ASSERT_TRUE(started) << started.error().detail;
@@ -107,6 +107,29 @@ TEST_F(HostTest, NothingIsAnsweredBeforeItIsDurable) {
     ASSERT_TRUE(*second && *page);
     EXPECT_EQ((**second)->position, 2u);
     EXPECT_EQ((**page)->position, 2u);
+}
+
+TEST_F(HostTest, WhatTheLogDoesNotTakeIsNotFolded) {
+    restart(nullptr, {.pending_bytes_max = 2000});
+    log_->hold();
+    std::vector<std::shared_ptr<std::optional<Result<Answer>>>> asked;
+    for (int i = 0; i < 50; ++i) asked.push_back(send(post, "u_ann", R"({"title":"Plan"})"));
+    auto const taken = host_->applied();
+    EXPECT_GE(taken, 5u);
+    EXPECT_LT(taken, 50u);
+    EXPECT_EQ(host_->rebuilds(), 0u) << "the state of a queue of millions isn't folded anew for it";
+    log_->release_all();
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        auto const& answer = *asked[i];
+        ASSERT_TRUE(answer);
+        EXPECT_EQ(answer->has_value(), i < taken);
+        if (!*answer) EXPECT_EQ(answer->error().code, "log_busy");
+        if (!*answer) EXPECT_EQ(answer->error().retry_after_s, 1);
+    }
+    EXPECT_TRUE(answered(post, "u_ann", R"({"title":"Plan"})"));
+    auto const digest = host_->digest();
+    restart();
+    EXPECT_EQ(host_->digest(), digest);
 }
 
 TEST_F(HostTest, ARefusalWaitsForTheStateThatItSaw) {

@@ -123,18 +123,28 @@ void write_outcome(http::Response response, ReplyTo const& to, Result<Answer> co
     response.header("Content-Type", "application/json").body(outcome->body);
 }
 
-void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome) {
-    fmt::format_int const number(n), status(outcome ? outcome->status : outcome.error().status);
-    out.append("{\"").append(counter).append("\":").append(number.data(), number.size());
-    out.append(R"(,"status":)").append(status.data(), status.size());
-    if (!outcome) {
-        out += R"(,"problem":)";
-        auto const id = to.oops_id.empty() && to.host ? report_of(*to.host, *to.route, outcome.error(), to.request_id) : to.oops_id;
-        http::append_problem_json(out, outcome.error(), to.request_id, id);
-    } else {
-        if (outcome->replayed) out += R"(,"replayed":true)";
-        if (!outcome->body.empty()) out.append(R"(,"reply":)").append(outcome->body);
-    }
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, Answer const& answer) {
+    constexpr std::string_view status = R"(,"status":)", reply = R"(,"reply":)";
+    fmt::format_int const number(n), code(answer.status);
+    auto const at = out.size();
+    auto const size = counter.size() + number.size() + status.size() + code.size();
+    out.reserve(std::max(out.capacity(), at + size + reply.size() + answer.body.size() + 64));
+    out.resize_and_overwrite(at + size, [&](char* p, std::size_t) {
+        for (auto part : {counter, std::string_view(number.data(), number.size()), status, std::string_view(code.data(), code.size())})
+            p += part.copy(p + at, part.size());
+        return at + size;
+    });
+    if (answer.replayed) out += R"(,"replayed":true)";
+    if (!answer.body.empty()) out.append(reply).append(answer.body);
+    out += '}';
+}
+
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Problem const& problem) {
+    fmt::format_int const number(n), status(problem.status);
+    out.append(counter).append(number.data(), number.size());
+    out.append(R"(,"status":)").append(status.data(), status.size()).append(R"(,"problem":)");
+    auto const id = to.oops_id.empty() && to.host ? report_of(*to.host, *to.route, problem, to.request_id) : to.oops_id;
+    http::append_problem_json(out, problem, to.request_id, id);
     out += '}';
 }
 

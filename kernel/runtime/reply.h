@@ -38,7 +38,9 @@ inline void write_outcome(http::Response response, ReplyTo const& to, Result<Ans
     write_outcome(response, to, outcome, to.request_id);
 }
 
-// "rejected" lines and elements of a bulk: {"line":3,"status":409,"problem":{…}}, {"index":0,"status":200,"reply":{…}}.
-void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Result<Answer> const& outcome);
+// Lines and elements of a bulk: {"line":3,"status":409,"problem":{…}}, {"index":0,"status":200,"reply":{…}}. `counter`: {"line": or
+// {"index":.
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, Answer const& answer);
+void append_item(std::string& out, std::string_view counter, std::uint64_t n, ReplyTo const& to, Problem const& problem);
 
 }  // namespace gantry::runtime

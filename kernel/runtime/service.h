@@ -12,7 +12,7 @@ namespace gantry {
 namespace runtime {
 
 // Encodes and folds one command's events, or does nothing and says why it may not: encoding first, so that a fold that breaks its promise
-// leaves nothing behind in the log.
+// leaves nothing behind in the log, and what the log doesn't take is not folded.
 template <class State, class Event>
 Result<void> record_events(Call& call, State& state, std::vector<Event> const& events) {
     for (auto const& event : events) TRY_VOID(call.may_record(std::uint32_t(event.index())));
@@ -20,6 +20,7 @@ Result<void> record_events(Call& call, State& state, std::vector<Event> const& e
         std::visit([&](auto const& e) { codec::put(call.payload(), e, call.sealer()); }, events[i]);
         call.record(std::uint32_t(events[i].index()), i);
     }
+    TRY_VOID(call.may_append());
     call.applying();
     At at = call.next_at();
     for (auto const& event : events) apply_event(state, event, at), ++at.position;

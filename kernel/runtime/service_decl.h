@@ -48,6 +48,8 @@ class Call {
     virtual std::string& payload() = 0;
     virtual codec::Sealer const* sealer() const = 0;
     virtual At next_at() const = 0;
+    // Whether the log would take what was recorded; asked before it is folded.
+    virtual Result<void> may_append() { return {}; }
     virtual void applying() = 0;  // from here on a failure means that apply broke its promise
     virtual Result<void> end_write(codec::Type const& reply, void const* value, int status) = 0;
     virtual void abandon_write() = 0;

@@ -66,7 +66,7 @@ class Due : public state::Tracked {
     void walk(Visit&& visit) const {
         note_all();
         if (auto const* first = order_.first())
-            order_.ascend(*first, [&](std::uint32_t slot) { return bool(visit(slots_[slot])); }, by_time());
+            order_.ascend(by_time()(*first), [&](std::uint32_t slot) { return bool(visit(slots_[slot])); }, by_time());
     }
     std::size_t size() const { return index_.size(); }
     std::size_t memory_bytes() const {
@@ -98,10 +98,7 @@ class Due : public state::Tracked {
 
    private:
     auto by_time() const {
-        return [this](std::uint32_t a, std::uint32_t b) {
-            auto const &x = slots_[a], &y = slots_[b];
-            return x.at != y.at ? x.at < y.at : x.key < y.key;
-        };
+        return [this](std::uint32_t slot) { return std::pair<Time, Key const&>(slots_[slot].at, slots_[slot].key); };
     }
     std::uint32_t lookup(std::uint64_t hash, Key const& key) const {
         return index_.find(hash, [&](std::uint32_t slot) { return slots_[slot].key == key; });

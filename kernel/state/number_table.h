@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <utility>
 
 #include "kernel/state/number_index.h"
@@ -29,14 +30,19 @@ class NumberTable : public state::Tracked {
         if (slot == index_.none) slot = fresh(number);
         slots_.mut(slot).row = std::move(row);
     }
+    // The row for writing; null: it isn't there. It stays where it is until it is erased, or the table is copied.
+    Row* mut(std::uint64_t number) {
+        auto const slot = index_.find(number);
+        if (slot == index_.none) return nullptr;
+        touch(mix64(number));
+        return &slots_.mut(slot).row;
+    }
     // False, and nothing happens, when the number isn't there.
     template <class Change>
     bool change(std::uint64_t number, Change&& change) {
-        auto const slot = index_.find(number);
-        if (slot == index_.none) return false;
-        touch(mix64(number));
-        change(slots_.mut(slot).row);
-        return true;
+        Row* const row = mut(number);
+        if (row) change(*row);
+        return row != nullptr;
     }
     // The row of the number, or a default one put there.
     template <class Change>
@@ -46,15 +52,18 @@ class NumberTable : public state::Tracked {
         if (slot == index_.none) slot = fresh(number);
         change(slots_.mut(slot).row);
     }
-    bool erase(std::uint64_t number) {
-        if (index_.size() == 0) return false;
+    bool erase(std::uint64_t number) { return take(number).has_value(); }
+    // The row, which isn't there any more; nothing: it wasn't.
+    std::optional<Row> take(std::uint64_t number) {
+        if (index_.size() == 0) return {};
         auto const slot = index_.find(number);
-        if (slot == index_.none) return false;
+        if (slot == index_.none) return {};
         touch(mix64(number));
         index_.erase(number);
+        Row row = std::move(slots_.mut(slot).row);
         slots_.mut(slot) = Slot{};
         free_.push_back(slot);
-        return true;
+        return row;
     }
     std::size_t size() const { return index_.size(); }
     std::size_t memory_bytes() const { return slots_.memory_bytes() + index_.memory_bytes() + free_.memory_bytes(); }

@@ -1,6 +1,8 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "kernel/state/chunked.h"
@@ -8,8 +10,8 @@
 namespace gantry::state {
 
 // A set of small keys in order: a two-level B-tree whose leaves are arrays of at most 504 (with what is around them two or four KiB, for
-// keys of four or eight bytes). Appending at either end and taking away there is cheap, a snapshot is the keys as they lie. `Less` may be
-// stateful (comparing numbers of names by their text) and is passed by the caller.
+// keys of four or eight bytes). Appending at either end and taking away there is cheap, a snapshot is the keys as they lie. `By` gives what
+// a key is ordered by, its rank: of the number of a row what stands in the row. It is passed by the caller, always the same; ranks differ.
 template <Raw Key>
 class Ordered {
     static constexpr std::size_t leaf_max = 504;
@@ -42,28 +44,32 @@ class Ordered {
     };
 
    public:
+    template <class By>
+    using Rank = std::remove_cvref_t<std::invoke_result_t<By, Key const&>>;
     std::size_t size() const { return size_; }
 
-    template <class Less = std::less<>>
-    void insert(Key const& key, Less&& less = {}) {
+    template <class By = std::identity>
+    void insert(Key const& key, By&& by = {}) {
+        auto const& rank = by(key);
         if (leaves_.empty()) leaves_.push_back(fresh());
-        std::size_t l = leaf_for(key, less);
+        std::size_t l = leaf_for(rank, by);
         if (leaves_[l]->count == leaf_max) {
-            split(l, key, less);
-            if (!less(key, *leaves_[l + 1]->keys())) ++l;
+            split(l, rank, by);
+            if (!(rank < by(*leaves_[l + 1]->keys()))) ++l;
         }
         Leaf& leaf = writable(l);
-        leaf.insert(place_in(leaf, key, less), key);
+        leaf.insert(place_in(leaf, rank, by), key);
         ++size_;
     }
     // True if it was there.
-    template <class Less = std::less<>>
-    bool erase(Key const& key, Less&& less = {}) {
+    template <class By = std::identity>
+    bool erase(Key const& key, By&& by = {}) {
         if (leaves_.empty()) return false;
-        std::size_t l = leaf_for(key, less);
+        auto const& rank = by(key);
+        std::size_t l = leaf_for(rank, by);
         Leaf const& found = *leaves_[l];
-        std::size_t const i = place_in(found, key, less);
-        if (i == found.count || less(key, found.keys()[i])) return false;
+        std::size_t const i = place_in(found, rank, by);
+        if (i == found.count || rank < by(found.keys()[i])) return false;
         --size_;
         if (found.count == 1 && leaves_.size() > 1)
             leaves_.erase(leaves_.begin() + std::ptrdiff_t(l));
@@ -71,21 +77,21 @@ class Ordered {
             writable(l).erase(i);
         return true;
     }
-    // Visits keys >= `from` upwards until `visit` returns false.
-    template <class Visit, class Less = std::less<>>
-    void ascend(Key const& from, Visit&& visit, Less&& less = {}) const {
+    // Visits keys of a rank >= `from` upwards until `visit` returns false.
+    template <class Visit, class By = std::identity>
+    void ascend(Rank<By> const& from, Visit&& visit, By&& by = {}) const {
         if (leaves_.empty()) return;
-        std::size_t l = leaf_for(from, less);
-        for (std::size_t i = place_in(*leaves_[l], from, less); l < leaves_.size(); ++l, i = 0)
+        std::size_t l = leaf_for(from, by);
+        for (std::size_t i = place_in(*leaves_[l], from, by); l < leaves_.size(); ++l, i = 0)
             for (; i < leaves_[l]->count; ++i)
                 if (!visit(leaves_[l]->keys()[i])) return;
     }
-    // Visits keys < `below` downwards until `visit` returns false.
-    template <class Visit, class Less = std::less<>>
-    void descend(Key const& below, Visit&& visit, Less&& less = {}) const {
+    // Visits keys of a rank < `below` downwards until `visit` returns false.
+    template <class Visit, class By = std::identity>
+    void descend(Rank<By> const& below, Visit&& visit, By&& by = {}) const {
         if (leaves_.empty()) return;
-        std::size_t l = leaf_for(below, less);
-        std::size_t i = place_in(*leaves_[l], below, less);
+        std::size_t l = leaf_for(below, by);
+        std::size_t i = place_in(*leaves_[l], below, by);
         for (;;) {
             while (i > 0)
                 if (!visit(leaves_[l]->keys()[--i])) return;
@@ -132,21 +138,22 @@ class Ordered {
         if (leaves_[l].use_count() != 1) leaves_[l] = std::make_shared<Leaf>(*leaves_[l]);
         return *leaves_[l];
     }
-    template <class Less>
-    static std::size_t place_in(Leaf const& leaf, Key const& key, Less&& less) {
-        return std::size_t(std::lower_bound(leaf.keys(), leaf.end(), key, less) - leaf.keys());
+    template <class R, class By>
+    static std::size_t place_in(Leaf const& leaf, R const& rank, By&& by) {
+        auto const before = [&](Key const& key) { return by(key) < rank; };
+        return std::size_t(std::partition_point(leaf.keys(), leaf.end(), before) - leaf.keys());
     }
-    // The last leaf whose first key is <= key, or the first leaf. Only one that is alone may be empty.
-    template <class Less>
-    std::size_t leaf_for(Key const& key, Less&& less) const {
-        if (leaves_.size() == 1 || !less(key, *leaves_.back()->keys())) return leaves_.size() - 1;
-        auto it = std::upper_bound(leaves_.begin(), leaves_.end(), key,
-                                   [&](Key const& k, std::shared_ptr<Leaf> const& leaf) { return less(k, *leaf->keys()); });
+    // The last leaf whose first key isn't above `rank`, or the first leaf. Only one that is alone may be empty.
+    template <class R, class By>
+    std::size_t leaf_for(R const& rank, By&& by) const {
+        auto const reaches = [&](std::shared_ptr<Leaf> const& leaf) { return !(rank < by(*leaf->keys())); };
+        if (leaves_.size() == 1 || reaches(leaves_.back())) return leaves_.size() - 1;
+        auto it = std::partition_point(leaves_.begin(), leaves_.end(), reaches);
         return it == leaves_.begin() ? 0 : std::size_t(it - leaves_.begin()) - 1;
     }
-    template <class Less>
-    void split(std::size_t l, Key const& key, Less&& less) {
-        bool const at_end = l + 1 == leaves_.size() && !less(key, leaves_[l]->end()[-1]);
+    template <class R, class By>
+    void split(std::size_t l, R const& rank, By&& by) {
+        bool const at_end = l + 1 == leaves_.size() && by(leaves_[l]->end()[-1]) < rank;
         std::size_t const keep = at_end ? leaf_max - 12 : leaf_max / 2;  // growing at the end leaves full leaves behind
         auto right = fresh();
         Leaf& left = writable(l);

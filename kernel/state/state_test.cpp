@@ -145,14 +145,19 @@ TEST(NumberTable, AgreesWithAMapAndComesBackTheSame) {
     for (int step = 0; step < 20'000; ++step) {
         auto const known =
             model.empty() ? 0 : std::next(model.begin(), std::ptrdiff_t(random.below(std::min<std::size_t>(model.size(), 8))))->first;
-        switch (random.below(4)) {
+        switch (random.below(5)) {
             case 0: ++next, table.put(next, "put " + std::to_string(next)), model[next] = "put " + std::to_string(next); break;
             case 1:
                 EXPECT_EQ(table.change(known, [](std::string& row) { row += '!'; }), known != 0);
                 if (known != 0) model[known] += '!';
                 break;
             case 2: ++next, table.change_or_put(next, [](std::string& row) { row += '?'; }), model[next] += '?'; break;
-            default: EXPECT_EQ(table.erase(known), model.erase(known) == 1);
+            case 3: EXPECT_EQ(table.erase(known), model.erase(known) == 1); break;
+            default:
+                if (auto* row = table.mut(known)) *row += '#', model[known] += '#';
+                if (random.below(4) > 0) break;
+                EXPECT_EQ(table.take(known), known == 0 ? std::nullopt : std::optional(model[known]));
+                model.erase(known);
         }
     }
     ASSERT_EQ(table.size(), model.size());
@@ -189,6 +194,24 @@ TEST(Ordered, TakesAwayAtOneEndAndAddsAtTheOther) {
     queue.descend(~0u, [](std::uint32_t) { return ADD_FAILURE(), false; });
     queue.insert(3);
     EXPECT_EQ(*queue.first(), 3u);
+}
+
+TEST(Ordered, NumbersOfRowsAreOrderedByWhatStandsInTheRow) {
+    std::vector<std::string> rows;
+    for (int i = 0; i < 3000; ++i) rows.push_back(std::to_string(i * 7919 % 3000));
+    auto const by = [&](std::uint32_t n) -> std::string const& { return rows[n]; };
+    Ordered<std::uint32_t> ordered;
+    for (std::uint32_t n = 0; n < rows.size(); ++n) ordered.insert(n, by);
+    auto sorted = rows;
+    std::ranges::sort(sorted);
+    std::vector<std::string> up, down;
+    ordered.ascend("17", [&](std::uint32_t n) { return up.push_back(rows[n]), true; }, by);
+    ordered.descend("17", [&](std::uint32_t n) { return down.push_back(rows[n]), true; }, by);
+    auto const from = std::ranges::lower_bound(sorted, "17");
+    EXPECT_EQ(up, std::vector<std::string>(from, sorted.end()));
+    EXPECT_EQ(down, std::vector<std::string>(std::reverse_iterator(from), sorted.rend()));
+    for (std::uint32_t n = 0; n < rows.size(); ++n) EXPECT_TRUE(ordered.erase(n, by));
+    EXPECT_EQ(ordered.size(), 0u);
 }
 
 TEST(Ordered, AgreesWithASetInBothDirections) {

@@ -99,9 +99,9 @@ class Table : public state::Tracked {
             return bool(visit(s.key, s.row));
         };
         if (after)
-            order_.ascend(probe, step, by_key(after));
+            order_.ascend(*after, step, by_key());
         else if (auto first = order_.first())
-            order_.ascend(*first, step, by_key());
+            order_.ascend(slots_[*first].key, step, by_key());
     }
     // The same downwards, from the last row.
     template <class Visit>
@@ -114,7 +114,7 @@ class Table : public state::Tracked {
             return is_seen(s) ? bool(visit(s.key, s.row)) : true;
         };
         auto const newest = *last;
-        if (step(newest)) order_.descend(newest, step, by_key());
+        if (step(newest)) order_.descend(slots_[newest].key, step, by_key());
     }
     // Rows in all, whoever may see them: for limits and metrics, not for answers.
     std::size_t size() const { return index_.size(); }
@@ -141,7 +141,6 @@ class Table : public state::Tracked {
     }
 
    private:
-    static constexpr std::uint32_t probe = ~std::uint32_t(0);
     struct Slot {
         Key key{};
         Row row{};
@@ -204,10 +203,8 @@ class Table : public state::Tracked {
         order_.insert(number, by_key());
         return true;
     }
-    auto by_key(Key const* probed = nullptr) const {
-        return [this, probed](std::uint32_t a, std::uint32_t b) {
-            return (a == probe ? *probed : slots_[a].key) < (b == probe ? *probed : slots_[b].key);
-        };
+    auto by_key() const {
+        return [this](std::uint32_t slot) -> Key const& { return slots_[slot].key; };
     }
     std::uint32_t lookup(std::uint64_t hash, Key const& key) const {
         return index_.find(hash, [&](std::uint32_t slot) { return slots_[slot].key == key; });

@@ -156,9 +156,7 @@ Reply BenchOfOne::ask_here(std::string_view verb, std::string_view target, std::
         if (!values_are_random_) private_values_.learn(type, out);
         return {};
     };
-    auto bind_read_fn = [&](codec::Type const& type, void* out) {
-        return runtime::bind_path(*match.target->read, match.segments, type, out);
-    };
+    auto bind_read_fn = [&](codec::Type const&, void* out) { return runtime::bind_path(*match.target->read, match.segments, out); };
     runtime::Bind const bind_read(bind_read_fn);
     Viewer const viewer{Str(mirror_ ? "u_local" : caller_)};
     runtime::Request request{.route = *match.target->route, .viewer = viewer, .bind = bind};

@@ -65,7 +65,7 @@ RECORD(QueueDropped, queue);
 
 // What a task is about: bytes of any kind, or where larger ones lie and their digest.
 struct Content {
-    ContentType type = "application/json";
+    ContentType type = Str::borrow("application/json");
     Bytes payload;
     Text<0, 2000> url;
     Text<0, 200> digest;

@@ -27,17 +27,15 @@ std::size_t walk_first_contents(State const& s, std::uint64_t judged, Visit&& vi
         auto const all = queue.depth() + queue.count(TaskState::done);
         for (auto state : {TaskState::ready, TaskState::done}) {
             if ((is_aside(state) ? aside : all - aside) == 0) continue;
-            TaskRow from;
-            from.queue = queue.number, from.state = std::uint8_t(state), from.number = judged + 1;
             s.ages.ascend(
-                State::probe,
+                State::age(queue.number, state, judged + 1),
                 [&](std::uint32_t slot) {
                     TaskRow const& t = s.tasks[slot];
                     if (t.queue != queue.number || is_aside(t.is()) != is_aside(state)) return false;
                     if (t.flags & task_again) return ++skipped, true;
                     return bool(visit(t));
                 },
-                s.by_age(&from));
+                s.by_age());
         }
         return true;
     });

@@ -82,17 +82,15 @@ std::optional<Duration> oldest_ready(State const& s, QueueRow const& queue, Time
     std::int64_t longest_us = -1;
     auto const look_at = [&](TaskRow const& t) { longest_us = std::max(longest_us, now.us - std::max(t.made_us, t.at_us)); };
     bool whole = true;
-    TaskRow from;
-    from.queue = queue.number;
     s.ages.ascend(
-        State::probe,
+        State::age(queue.number, TaskState::ready, 0),
         [&](std::uint32_t slot) {
             auto const& t = s.tasks[slot];
             if (t.queue != queue.number || is_aside(t.is()) || now.us - t.made_us <= longest_us) return false;  // later ones are younger
             if (t.is() == TaskState::ready) look_at(t);
             return whole = --tasks_max > 0;
         },
-        s.by_age(&from));
+        s.by_age());
     if (!whole) {
         std::size_t keys = keys_max;
         s.active.ascend({queue.number, 0, 0}, [&](ActiveLane const& lane) {

@@ -167,7 +167,8 @@ Result<std::vector<Out>> messages_of(Found const& found, Events<Event>& events) 
     for (std::size_t i = 0; i < found.leases.size(); ++i) {
         auto const& lease = found.leases[i];
         TRY_ASSIGN(auto const body, body_of(lease, events));
-        std::vector<Out> members{text("MessageId", fmt::format("t_{}", lease.view.task.n)), text("ReceiptHandle", lease.view.lease),
+        std::vector<Out> members{text("MessageId", fmt::format("t_{}", lease.view.task.n)),
+                                 text("ReceiptHandle", lease_text({lease.view.task, lease.view.fence})),
                                  text("MD5OfBody", md5_hex(body.text)), text("Body", body.text)};
         auto system = system_attributes(lease, found.shown[i], body.headers, found.attributes);
         if (!system.empty()) members.push_back(map("Attributes", "Attribute", std::move(system)));

@@ -106,15 +106,15 @@ std::int64_t State::starts_free(std::int64_t paid_us, std::int64_t rate_max, std
 
 // --- queues and lanes --------------------------------------------------------------------------------------------------------------
 
-QueueRow const& State::opened(std::string_view name, Time now) {
-    if (auto const* row = queue(name)) return *row;
+QueueRow& State::opened(std::string_view name, Time now) {
+    if (auto const* known = queue_numbers.find(Str::borrow(name))) return queue_mut(*known);
     if (next_.size() < 2) next_.resize(2);
     auto const number = std::uint32_t(++next_.mut(1));
     QueueRow row;
     row.number = number, row.name = QueueName(Str(name)), row.made_at = now;
     queue_numbers.put(Str(name), number);
     queue_rows.put(number, std::move(row));
-    return queue_of(number);
+    return queue_mut(number);
 }
 
 std::uint32_t State::lane_for(std::uint32_t queue, std::string_view key) {
@@ -138,9 +138,8 @@ void State::drop_lane_if_unused(std::uint32_t lane) {
 }
 
 // Whether something of this lane may be started, and when it is its turn.
-void State::refresh(std::uint32_t lane) {
+void State::refresh(QueueRow const& queue, std::uint32_t lane) {
     LaneRow& row = lanes.mut(lane - 1);
-    QueueRow const& queue = queue_of(row.queue);
     auto const& settings = queue.settings;
     bool const wanted = row.ready > 0 && !(row.flags & lane_slow) &&
                         (settings.concurrency_per_key_max == 0 || row.running < std::uint64_t(settings.concurrency_per_key_max));
@@ -155,58 +154,50 @@ void State::refresh(std::uint32_t lane) {
     row.flags = wanted ? row.flags | lane_active : row.flags & ~std::uint32_t(lane_active);
 }
 
-void State::refresh_queue(std::uint32_t queue) {
+void State::refresh_all(QueueRow const& queue) {
     std::vector<std::uint32_t> all;
-    lanes_of.ascend(pair(queue, 0), [&](std::uint64_t at) { return at >> 32 == queue && (all.push_back(std::uint32_t(at)), true); });
-    for (auto lane : all) refresh(lane);
+    lanes_of.ascend(pair(queue.number, 0),
+                    [&](std::uint64_t at) { return at >> 32 == queue.number && (all.push_back(std::uint32_t(at)), true); });
+    for (auto lane : all) refresh(queue, lane);
 }
 
 // Those who wait for a task of this queue are told that there may be one.
-void State::offer(std::uint32_t number) {
-    QueueRow const& queue = queue_of(number);
-    if (is_closed(queue)) return;
-    active.ascend({number, 0, 0}, [&](ActiveLane const& lane) {
-        if (lane.queue == number) available.changed(hash64(queue.name));
+void State::offer(QueueRow const& queue) {
+    if (!available.is_awaited() || is_closed(queue)) return;
+    active.ascend({queue.number, 0, 0}, [&](ActiveLane const& lane) {
+        if (lane.queue == queue.number) available.changed(hash64(queue.name));
         return false;
     });
 }
 
-void State::count_start(std::uint32_t lane, Time now) {
+void State::count_start(QueueRow& queue, std::uint32_t lane, Time now) {
     LaneRow& row = lanes.mut(lane - 1);
-    auto const queue = row.queue;
-    auto const& settings = queue_of(queue).settings;
-    auto const share = row.share;
+    auto const& settings = queue.settings;
+    queue.share = std::max(queue.share, row.share);
     row.share += share_unit / std::uint64_t(weight_of(settings, keys.text(row.key)));
-    auto const window_us = settings.rate_window_ms * 1000;
+    auto const window_ms = settings.rate_window_ms.value, window_us = window_ms * 1000;
     if (auto const rate = settings.rate_per_key_max.value) {
         row.paid_us = std::max(row.paid_us, now.us) + window_us / rate;
-        if (starts_free(row.paid_us, rate, settings.rate_window_ms, now) < 1)
+        if (starts_free(row.paid_us, rate, window_ms, now) < 1)
             row.flags |= lane_slow, slow_lanes.set(lane, Time{row.paid_us - window_us + window_us / rate});
     }
-    auto const rate = settings.rate_max.value, window_ms = settings.rate_window_ms.value;
-    change_queue(queue, [&](QueueRow& q) {
-        q.share = std::max(q.share, share);
-        if (rate == 0) return;
-        q.paid_us = std::max(q.paid_us, now.us) + window_us / rate;
-        if (starts_free(q.paid_us, rate, window_ms, now) < 1)
-            q.slow = true, slow_queues.set(queue, Time{q.paid_us - window_us + window_us / rate});
-    });
+    if (auto const rate = settings.rate_max.value) {
+        queue.paid_us = std::max(queue.paid_us, now.us) + window_us / rate;
+        if (starts_free(queue.paid_us, rate, window_ms, now) < 1)
+            queue.slow = true, slow_queues.set(queue.number, Time{queue.paid_us - window_us + window_us / rate});
+    }
 }
 
-void State::count_time(std::uint32_t queue, bool run, std::int64_t us, Time now) {
+void State::count_time(QueueRow& queue, bool run, std::int64_t us, Time now) {
     auto const hour = now.us / hour_us;
-    auto const of = run ? TimeOf::run : TimeOf::wait;
-    if (queue_of(queue).hour < hour)
-        change_queue(queue, [&](QueueRow& q) {
-            for (auto old = std::max(q.hour + 1, hour - 1); old <= hour; ++old)
-                for (auto kind : {TimeOf::wait, TimeOf::run})
-                    for (std::uint64_t b = 0; b < time_buckets; ++b) {
-                        auto const cell = time_cell(queue, kind, old, b);
-                        if (auto const n = times[cell]) times.add(cell, -n);
-                    }
-            q.hour = std::max(q.hour, hour);
-        });
-    times.add(time_cell(queue, of, hour, time_bucket(us)), 1);
+    for (auto old = std::max(queue.hour + 1, hour - 1); old <= hour; ++old)
+        for (auto kind : {TimeOf::wait, TimeOf::run})
+            for (std::uint64_t b = 0; b < time_buckets; ++b) {
+                auto const cell = time_cell(queue.number, kind, old, b);
+                if (auto const n = times[cell]) times.add(cell, -n);
+            }
+    queue.hour = std::max(queue.hour, hour);
+    times.add(time_cell(queue.number, run ? TimeOf::run : TimeOf::wait, hour, time_bucket(us)), 1);
 }
 
 // --- tasks -------------------------------------------------------------------------------------------------------------------------
@@ -228,77 +219,80 @@ std::uint32_t State::add(TaskRow const& row) {
     return slot;
 }
 
-void State::insert_place(std::uint32_t slot) {
+void State::insert_place(QueueRow& queue, std::uint32_t slot) {
     TaskRow const& t = tasks[slot];
     places.insert(slot, by_place());
     LaneRow& lane = lanes.mut(t.lane - 1);
     ++lane.tasks;
     lane.ready += t.is() == TaskState::ready, lane.running += t.is() == TaskState::leased;
-    change_queue(t.queue, [&](QueueRow& q) { ++q.counts[t.state], q.urgent += is_urgent(t); });
-    refresh(t.lane);
+    ++queue.counts[t.state], queue.urgent += is_urgent(t);
+    refresh(queue, t.lane);
 }
-void State::erase_place(std::uint32_t slot) {
+void State::erase_place(QueueRow& queue, std::uint32_t slot) {
     TaskRow const& t = tasks[slot];
     places.erase(slot, by_place());
     LaneRow& lane = lanes.mut(t.lane - 1);
     --lane.tasks;
     lane.ready -= t.is() == TaskState::ready, lane.running -= t.is() == TaskState::leased;
-    change_queue(t.queue, [&](QueueRow& q) { --q.counts[t.state], q.urgent -= is_urgent(t); });
+    --queue.counts[t.state], queue.urgent -= is_urgent(t);
 }
-void State::set_state(std::uint32_t slot, TaskState to, std::int64_t at_us) {
-    erase_place(slot);
-    bool const ages_anew = is_aside(tasks[slot].is()) != is_aside(to);
-    if (ages_anew) ages.erase(slot, by_age());
+void State::set_state(QueueRow& queue, std::uint32_t slot, TaskState to, std::int64_t at_us) {
+    erase_place(queue, slot);
     TaskRow& t = tasks.mut(slot);
+    bool const ages_anew = is_aside(t.is()) != is_aside(to);
+    if (ages_anew) ages.erase(slot, by_age());
     if (t.is() == TaskState::delayed) due.clear(t.number);
-    if (is_aside(t.is())) keep(t);
+    if (is_aside(t.is())) keep(queue, t);
     t.state = std::uint8_t(to), t.at_us = at_us;
     if (to == TaskState::delayed) due.set(t.number, Time{at_us});
     if (ages_anew) ages.insert(slot, by_age());
-    insert_place(slot);
+    insert_place(queue, slot);
     changed(t);
 }
-void State::keep(TaskRow const& t) {
-    auto const keep_ms = queue_of(t.queue).settings.keep_ms.value;
+void State::keep(QueueRow const& queue, TaskRow const& t) {
+    auto const keep_ms = queue.settings.keep_ms.value;
     if (keep_ms > 0)
         kept.set(t.number, Time{t.made_us + keep_ms * 1000});
     else
         kept.clear(t.number);
 }
-void State::begin(std::uint32_t slot, TaskState state, std::int64_t at_us) {
+void State::begin(QueueRow& queue, std::uint32_t slot, TaskState state, std::int64_t at_us) {
     TaskRow& t = tasks.mut(slot);
     t.state = std::uint8_t(state), t.at_us = at_us;
     if (state == TaskState::delayed) due.set(t.number, Time{at_us});
-    insert_place(slot);
+    insert_place(queue, slot);
     changed(t);
 }
-void State::wait(std::uint32_t slot, std::int64_t due_us, Time now) {
+void State::wait(QueueRow& queue, std::uint32_t slot, std::int64_t due_us, Time now) {
     TaskRow const& t = tasks[slot];
-    if (t.group != 0 && group_rows[t.group - 1].front != slot + 1) return set_state(slot, TaskState::behind, due_us);
-    if (due_us > now.us) return set_state(slot, TaskState::delayed, due_us);
-    set_state(slot, TaskState::ready, 0);
+    if (t.group != 0 && group_rows[t.group - 1].front != slot + 1) return set_state(queue, slot, TaskState::behind, due_us);
+    if (due_us > now.us) return set_state(queue, slot, TaskState::delayed, due_us);
+    set_state(queue, slot, TaskState::ready, 0);
 }
-void State::end_lease(std::uint32_t slot) {
-    TaskRow const& t = tasks[slot];
-    auto const* lease = leases.find(t.number);
-    if (!lease) return;
-    auto const key = worker_key(queue_of(t.queue).name, lease->worker);
+std::optional<Time> State::end_lease(QueueRow const& queue, std::uint32_t slot) {
+    auto const number = tasks[slot].number;
+    auto const lease = leases.take(number);
+    if (!lease) return {};
+    auto const key = worker_key(queue.name, lease->worker);
     bool idle = false;
     workers.change(key, [&](WorkerRow& w) { idle = --w.running == 0; });
     if (idle) workers.erase(key);
-    leases.erase(t.number);
-    deadlines.clear(t.number);
+    deadlines.clear(number);
     tasks.mut(slot).flags &= std::uint8_t(~task_cancel);
+    return lease->since;
 }
-void State::remove(std::uint32_t slot, Time now) {
-    end_lease(slot);
-    leave_group(slot, now);
+void State::count_run(QueueRow& queue, std::optional<Time> since, Time now) {
+    if (since) count_time(queue, true, now.us - since->us, now);
+}
+std::optional<Time> State::remove(QueueRow& queue, std::uint32_t slot, Time now) {
+    auto const since = end_lease(queue, slot);
+    leave_group(queue, slot, now);
     let_unique(slot, now);
     drop_tags(slot);
     TaskRow const t = tasks[slot];
     drop_traces(t);
-    erase_place(slot);
-    refresh(t.lane);
+    erase_place(queue, slot);
+    refresh(queue, t.lane);
     forget_group(t.group);
     if (t.is() == TaskState::delayed) due.clear(t.number);
     kept.clear(t.number), courses.erase(t.number);
@@ -309,6 +303,7 @@ void State::remove(std::uint32_t slot, Time now) {
     tasks.mut(slot) = {};
     free_tasks.push_back(slot);
     drop_lane_if_unused(t.lane);
+    return since;
 }
 
 // --- groups, unique keys, tags, traces ----------------------------------------------------------------------------------------------
@@ -320,12 +315,12 @@ void State::join_group(std::uint32_t slot) {
     ++group_rows.mut(t.group - 1).members;
 }
 // A task that ended, or was put aside, holds its group up no more.
-void State::leave_group(std::uint32_t slot, Time now) {
+void State::leave_group(QueueRow& queue, std::uint32_t slot, Time now) {
     auto const group = tasks[slot].group;
     if (group == 0 || !groups.erase(slot, by_group())) return;
     GroupRow& row = group_rows.mut(group - 1);
     --row.members;
-    if (row.front == slot + 1) row.front = 0, choose_front(group, now);
+    if (row.front == slot + 1) row.front = 0, choose_front(queue, group, now);
 }
 void State::forget_group(std::uint32_t group) {
     if (group == 0 || --group_rows.mut(group - 1).tasks > 0) return;
@@ -335,18 +330,17 @@ void State::forget_group(std::uint32_t group) {
     group_rows.mut(group - 1) = {};
     free_groups.push_back(group);
 }
-void State::choose_front(std::uint32_t group, Time now) {
+void State::choose_front(QueueRow& queue, std::uint32_t group, Time now) {
     std::uint32_t first = none;
-    TaskRow from;
-    from.group = group;
-    groups.ascend(probe, [&](std::uint32_t slot) { return first = tasks[slot].group == group ? slot : none, false; }, by_group(&from));
+    groups.ascend(
+        InGroup{group, 0}, [&](std::uint32_t slot) { return first = tasks[slot].group == group ? slot : none, false; }, by_group());
     GroupRow& row = group_rows.mut(group - 1);
     if (first == none || row.front == first + 1) return;
     auto const before = row.front;
     if (before != 0 && tasks[before - 1].is() == TaskState::leased) return;
     row.front = first + 1;
-    if (before != 0) set_state(before - 1, TaskState::behind, tasks[before - 1].at_us);
-    wait(first, tasks[first].at_us, now);
+    if (before != 0) set_state(queue, before - 1, TaskState::behind, tasks[before - 1].at_us);
+    wait(queue, first, tasks[first].at_us, now);
 }
 
 void State::hold_unique(std::uint32_t slot, std::string_view text, std::optional<Time> until) {
@@ -423,26 +417,21 @@ void State::drop_traces(TaskRow const& t) {
 // --- the facts ----------------------------------------------------------------------------------------------------------------------
 
 void State::apply(QueueSet const& e, At const& at) {
-    auto const number = opened(e.queue, at.time).number;
-    change_queue(number, [&](QueueRow& q) {
-        q.settings = e.settings;
-        if (e.settings.rate_max == 0) q.slow = false;
-    });
-    if (e.settings.rate_max == 0) slow_queues.clear(number);
-    refresh_queue(number);
-    offer(number);
+    auto& queue = opened(e.queue, at.time);
+    queue.settings = e.settings;
+    if (e.settings.rate_max == 0) queue.slow = false, slow_queues.clear(queue.number);
+    refresh_all(queue);
+    offer(queue);
 }
 void State::apply(QueuePaused const& e, At const& at) {
-    auto const number = opened(e.queue, at.time).number;
-    change_queue(number, [&](QueueRow& q) {
-        q.paused = e.paused, q.paused_until = e.until, q.pause_reason = e.reason;
-        q.paused_since = e.paused ? std::optional(at.time) : std::nullopt;
-    });
+    auto& queue = opened(e.queue, at.time);
+    queue.paused = e.paused, queue.paused_until = e.until, queue.pause_reason = e.reason;
+    queue.paused_since = e.paused ? std::optional(at.time) : std::nullopt;
     if (e.paused && e.until)
-        slow_queues.set(number, *e.until);
-    else if (!queue_of(number).slow)
-        slow_queues.clear(number);
-    offer(number);
+        slow_queues.set(queue.number, *e.until);
+    else if (!queue.slow)
+        slow_queues.clear(queue.number);
+    offer(queue);
 }
 void State::apply(QueueDropped const& e, At const&) {
     auto const* row = queue(e.queue);
@@ -454,23 +443,22 @@ void State::apply(QueueDropped const& e, At const&) {
 }
 
 void State::apply(Put const& e, At const& at) {
-    QueueRow const& queue = opened(e.queue, at.time);
-    auto const number = queue.number;
+    auto& queue = opened(e.queue, at.time);
     if (next_.empty()) next_.resize(2);
     next_.mut(0) = std::max(next_[0], e.id.n);
     TaskRow row;
     row.number = e.id.n, row.content = at.position, row.made_us = at.time.us;
-    row.queue = number, row.priority = e.priority, row.rank = rank_of(row.made_us, e.priority, queue.settings);
+    row.queue = queue.number, row.priority = e.priority, row.rank = rank_of(row.made_us, e.priority, queue.settings);
     row.attempts_max = std::uint16_t(e.attempts_max), row.run_s_max = e.run_s_max, row.lease_s = std::uint16_t(e.lease_s);
-    row.lane = lane_for(number, e.key);
+    row.lane = lane_for(queue.number, e.key);
     auto const slot = add(row);
     if (!e.group.empty()) {
-        auto group = group_of(number, e.group);
+        auto group = group_of(queue.number, e.group);
         if (group == 0) {
             GroupRow fresh;
-            fresh.queue = number, fresh.name = group_names.hold(e.group);
+            fresh.queue = queue.number, fresh.name = group_names.hold(e.group);
             group = add_row(group_rows, free_groups, fresh);
-            group_index.insert(pair_hash(number, fresh.name), group - 1);
+            group_index.insert(pair_hash(queue.number, fresh.name), group - 1);
         }
         ++group_rows.mut(group - 1).tasks;
         tasks.mut(slot).group = group;
@@ -478,57 +466,58 @@ void State::apply(Put const& e, At const& at) {
     if (e.due) note_delay(slot, e.due, at.time);
     hold_unique(slot, e.unique, e.unique_until);
     set_tags(slot, e.tags);
-    bool keeps = false;
-    change_queue(number, [&](QueueRow& q) { ++q.put, keeps = q.settings.keep_ms > 0; });
-    if (keeps) keep(tasks[slot]);
+    ++queue.put;
+    if (queue.settings.keep_ms > 0) keep(queue, tasks[slot]);
     auto const due_us = e.due ? e.due->us : 0;
     if (tasks[slot].group != 0) {
-        begin(slot, TaskState::behind, due_us);
+        begin(queue, slot, TaskState::behind, due_us);
         join_group(slot);
-        choose_front(tasks[slot].group, at.time);
+        choose_front(queue, tasks[slot].group, at.time);
     } else if (due_us > at.time.us) {
-        begin(slot, TaskState::delayed, due_us);
+        begin(queue, slot, TaskState::delayed, due_us);
     } else {
-        begin(slot, TaskState::ready, 0);
+        begin(queue, slot, TaskState::ready, 0);
     }
-    offer(number);
+    offer(queue);
 }
 void State::apply(Edited const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const number = tasks[slot].queue;
+    auto& queue = queue_mut(tasks[slot].queue);
     if (e.content) set_content(slot, at);
     if (e.priority) {
-        erase_place(slot);
+        erase_place(queue, slot);
         TaskRow& t = tasks.mut(slot);
-        t.priority = *e.priority, t.rank = rank_of(t.made_us, t.priority, queue_of(number).settings);
-        insert_place(slot);
+        t.priority = *e.priority, t.rank = rank_of(t.made_us, t.priority, queue.settings);
+        insert_place(queue, slot);
     }
     if (e.unique_until && tasks[slot].unique != 0) {
         uniques.mut(tasks[slot].unique - 1).until_us = e.unique_until->us;
         windows.set(tasks[slot].unique, *e.unique_until);
     }
     auto const is = tasks[slot].is();
-    if (e.due && (is == TaskState::ready || is == TaskState::delayed || is == TaskState::behind)) wait(slot, e.due->us, at.time);
+    if (e.due && (is == TaskState::ready || is == TaskState::delayed || is == TaskState::behind)) wait(queue, slot, e.due->us, at.time);
     changed(tasks[slot]);
-    offer(number);
+    offer(queue);
 }
 void State::apply(Reserved const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const waited = at.time.us - std::max(tasks[slot].made_us, tasks[slot].at_us);
-    set_state(slot, TaskState::leased, e.until.us);
     TaskRow& t = tasks.mut(slot);
+    auto& queue = queue_mut(t.queue);
+    auto const waited_us = at.time.us - std::max(t.made_us, t.at_us);
     if (t.starts < 0xffff) ++t.starts;
-    auto const number = t.queue, lane = t.lane;
+    set_state(queue, slot, TaskState::leased, e.until.us);
     leases.put(t.number, {at.position, e.worker, at.time, 0, {}, {}});
     deadlines.set(t.number, e.until);
-    workers.change_or_put(worker_key(queue_of(number).name, e.worker),
-                          [&](WorkerRow& w) { w.worker = e.worker, ++w.running, w.seen = at.time; });
-    count_start(lane, at.time);
-    refresh(lane);
-    count_time(number, false, waited, at.time);
-    offer(number);
+    workers.change_or_put(worker_key(queue.name, e.worker), [&](WorkerRow& w) {
+        if (w.worker.empty()) w.worker = e.worker;
+        ++w.running, w.seen = at.time;
+    });
+    count_start(queue, t.lane, at.time);
+    refresh(queue, t.lane);
+    count_time(queue, false, waited_us, at.time);
+    offer(queue);
 }
 void State::apply(Extended const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
@@ -545,111 +534,111 @@ void State::apply(Extended const& e, At const& at) {
 void State::apply(Completed const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const number = tasks[slot].queue;
-    if (auto const* lease = leases.find(e.id.n)) count_time(number, true, at.time.us - lease->since.us, at.time);
-    change_queue(number, [](QueueRow& q) { ++q.done; });
+    auto& queue = queue_mut(tasks[slot].queue);
+    ++queue.done;
     if (e.until) {
-        end_lease(slot);
-        set_state(slot, TaskState::done, at.time.us);
+        count_run(queue, end_lease(queue, slot), at.time);
+        set_state(queue, slot, TaskState::done, at.time.us);
         trace(slot, at);
-        leave_group(slot, at.time);
+        leave_group(queue, slot, at.time);
         let_unique(slot, at.time);
         kept.set(e.id.n, *e.until);
     } else {
-        remove(slot, at.time);
+        count_run(queue, remove(queue, slot, at.time), at.time);
     }
-    offer(number);
+    offer(queue);
 }
 void State::apply(Failed const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const number = tasks[slot].queue;
-    if (auto const* lease = leases.find(e.id.n)) count_time(number, true, at.time.us - lease->since.us, at.time);
-    end_lease(slot);
+    auto& queue = queue_mut(tasks[slot].queue);
+    count_run(queue, end_lease(queue, slot), at.time);
     trace(slot, at);
     if (tasks[slot].attempts < 0xffff) ++tasks.mut(slot).attempts;
     if (e.ending == Ending::expired) courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.timeouts; });
-    change_queue(number, [&](QueueRow& q) { ++(e.ending == Ending::expired ? q.expired : q.failed); });
+    ++(e.ending == Ending::expired ? queue.expired : queue.failed);
     if (e.retry_at) {
-        wait(slot, e.retry_at->us, at.time);
-        if (tasks[slot].group != 0) choose_front(tasks[slot].group, at.time);
+        wait(queue, slot, e.retry_at->us, at.time);
+        if (tasks[slot].group != 0) choose_front(queue, tasks[slot].group, at.time);
     } else if (e.dead_to) {
-        set_state(slot, TaskState::dead, at.time.us);
+        set_state(queue, slot, TaskState::dead, at.time.us);
         apply(Moved{{e.id}, *e.dead_to}, at);
         apply(Kicked{{e.id}, true}, at);
     } else {
-        set_state(slot, TaskState::dead, at.time.us);
-        leave_group(slot, at.time);
+        set_state(queue, slot, TaskState::dead, at.time.us);
+        leave_group(queue, slot, at.time);
         let_unique(slot, at.time);
         if (e.until) kept.set(e.id.n, *e.until);
     }
-    offer(number);
+    offer(queue);
 }
 void State::apply(Released const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const number = tasks[slot].queue;
-    end_lease(slot);
+    auto& queue = queue_mut(tasks[slot].queue);
+    end_lease(queue, slot);
     if (e.priority) apply(Edited{.id = e.id, .priority = e.priority}, at);
     if (!e.gone) {
         courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.releases; });
         note_delay(slot, e.due, at.time);
     }
-    wait(slot, e.due ? e.due->us : 0, at.time);
-    if (tasks[slot].group != 0) choose_front(tasks[slot].group, at.time);
-    offer(number);
+    wait(queue, slot, e.due ? e.due->us : 0, at.time);
+    if (tasks[slot].group != 0) choose_front(queue, tasks[slot].group, at.time);
+    offer(queue);
 }
 void State::apply(Buried const& e, At const& at) {
     auto const slot = slot_of(e.id.n);
     if (slot == none) return;
-    auto const number = tasks[slot].queue;
-    end_lease(slot);
+    auto& queue = queue_mut(tasks[slot].queue);
+    end_lease(queue, slot);
     if (e.priority) apply(Edited{.id = e.id, .priority = e.priority}, at);
     courses.change_or_put(e.id.n, [](CourseRow& c) { ++c.buries; });
-    set_state(slot, TaskState::buried, at.time.us);
+    set_state(queue, slot, TaskState::buried, at.time.us);
     trace(slot, at);
-    leave_group(slot, at.time);
-    offer(number);
+    leave_group(queue, slot, at.time);
+    offer(queue);
 }
 void State::apply(Kicked const& e, At const& at) {
     for (auto id : e.ids) {
         auto const slot = slot_of(id.n);
         if (slot == none || tasks[slot].is() == TaskState::leased) continue;
+        auto& queue = queue_mut(tasks[slot].queue);
         if (e.afresh)
             tasks.mut(slot).attempts = 0;
         else
             courses.change_or_put(id.n, [](CourseRow& c) { ++c.kicks; });
         if (is_aside(tasks[slot].is()) && tasks[slot].group != 0) {
-            set_state(slot, TaskState::behind, 0);
+            set_state(queue, slot, TaskState::behind, 0);
             join_group(slot);
-            choose_front(tasks[slot].group, at.time);
+            choose_front(queue, tasks[slot].group, at.time);
         } else {
-            wait(slot, 0, at.time);
+            wait(queue, slot, 0, at.time);
         }
-        offer(tasks[slot].queue);
+        offer(queue);
     }
 }
 void State::apply(Moved const& e, At const& at) {
-    auto const to = opened(e.queue, at.time).number;
+    auto& to = opened(e.queue, at.time);
     for (auto id : e.ids) {
         auto const slot = slot_of(id.n);
-        if (slot == none || tasks[slot].is() == TaskState::leased || tasks[slot].queue == to) continue;
-        auto const from = tasks[slot].queue, lane = tasks[slot].lane;
+        if (slot == none || tasks[slot].is() == TaskState::leased || tasks[slot].queue == to.number) continue;
+        auto& from = queue_mut(tasks[slot].queue);
+        auto const lane = tasks[slot].lane;
         std::string const key(key_of(tasks[slot]));
-        leave_group(slot, at.time);
+        leave_group(from, slot, at.time);
         let_unique(slot, at.time);
-        erase_place(slot), refresh(lane);
+        erase_place(from, slot), refresh(from, lane);
         ages.erase(slot, by_age());
         forget_group(tasks[slot].group);
         TaskRow& t = tasks.mut(slot);
-        t.group = 0, t.queue = to, t.lane = lane_for(to, key);
-        t.rank = rank_of(t.made_us, t.priority, queue_of(to).settings);
+        t.group = 0, t.queue = to.number, t.lane = lane_for(to.number, key);
+        t.rank = rank_of(t.made_us, t.priority, to.settings);
         if (t.is() == TaskState::behind) t.state = std::uint8_t(TaskState::ready);
         ages.insert(slot, by_age());
-        insert_place(slot);
+        insert_place(to, slot);
         drop_lane_if_unused(lane);
-        if (!is_aside(t.is())) keep(t);
-        if (t.is() == TaskState::ready && t.at_us > 0) wait(slot, t.at_us, at.time);
+        if (!is_aside(t.is())) keep(to, t);
+        if (t.is() == TaskState::ready && t.at_us > 0) wait(to, slot, t.at_us, at.time);
         changed(tasks[slot]);
         offer(from);
     }
@@ -659,9 +648,9 @@ void State::apply(Deleted const& e, At const& at) {
     for (auto id : e.ids) {
         auto const slot = slot_of(id.n);
         if (slot == none) continue;
-        auto const number = tasks[slot].queue;
-        remove(slot, at.time);
-        offer(number);
+        auto& queue = queue_mut(tasks[slot].queue);
+        remove(queue, slot, at.time);
+        offer(queue);
     }
 }
 void State::apply(CancelAsked const& e, At const&) {
@@ -677,33 +666,32 @@ void State::apply(Ripened const& e, At const& at) {
         if (slot == none) continue;
         due.clear(id.n);
         if (tasks[slot].is() != TaskState::delayed) continue;
+        auto& queue = queue_mut(tasks[slot].queue);
         auto const due_us = tasks[slot].at_us;
-        wait(slot, 0, at.time);
+        wait(queue, slot, 0, at.time);
         tasks.mut(slot).at_us = due_us;  // from when on it waits for a worker
-        offer(tasks[slot].queue);
+        offer(queue);
     }
 }
 void State::apply(Forgotten const& e, At const& at) { apply(Deleted{e.ids}, at); }
 void State::apply(KeyFreed const& e, At const&) {
     slow_lanes.clear(e.lane);
     if (e.lane == 0 || e.lane > lanes.size() || lanes[e.lane - 1].queue == 0) return;
-    auto const queue = lanes[e.lane - 1].queue;
+    auto const& queue = queue_of(lanes[e.lane - 1].queue);
     lanes.mut(e.lane - 1).flags &= ~std::uint32_t(lane_slow);
     if (lanes[e.lane - 1].tasks == 0) return drop_lane_if_unused(e.lane);
-    refresh(e.lane);
+    refresh(queue, e.lane);
     offer(queue);
 }
 void State::apply(QueueFreed const& e, At const& at) {
-    auto const* row = queue(e.queue);
-    if (!row) return;
-    auto const number = row->number;
-    slow_queues.clear(number);
-    change_queue(number, [&](QueueRow& q) {
-        q.slow = false;
-        if (q.paused && q.paused_until && *q.paused_until <= at.time)
-            q.paused = false, q.paused_since = {}, q.paused_until = {}, q.pause_reason = {};
-    });
-    offer(number);
+    auto const* number = queue_numbers.find(e.queue);
+    if (!number) return;
+    auto& queue = queue_mut(*number);
+    slow_queues.clear(queue.number);
+    queue.slow = false;
+    if (queue.paused && queue.paused_until && *queue.paused_until <= at.time)
+        queue.paused = false, queue.paused_since = {}, queue.paused_until = {}, queue.pause_reason = {};
+    offer(queue);
 }
 void State::apply(UniqueFreed const& e, At const&) {
     windows.clear(e.unique);

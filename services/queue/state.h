@@ -258,60 +258,75 @@ struct State {
     // How many starts the rate lets pass at once at a time; a great number where there is none.
     static std::int64_t starts_free(std::int64_t paid_us, std::int64_t rate_max, std::int64_t window_ms, Time now);
 
-    static constexpr std::uint32_t probe = ~std::uint32_t(0) - 1;
-    auto by_place(TaskRow const* probed = nullptr) const {
-        return [this, probed](std::uint32_t a, std::uint32_t b) { return place(row(a, probed)) < place(row(b, probed)); };
+    // What slots are ordered by.
+    struct Place {
+        std::uint64_t lane_and_state = 0;
+        std::int64_t rank = 0;
+        std::uint64_t number = 0;
+        auto operator<=>(Place const&) const = default;
+    };
+    struct Age {
+        std::uint64_t queue_and_aside = 0, number = 0;
+        auto operator<=>(Age const&) const = default;
+    };
+    struct InGroup {
+        std::uint64_t group = 0, number = 0;
+        auto operator<=>(InGroup const&) const = default;
+    };
+    static Place place(TaskRow const& t) { return {std::uint64_t(t.lane) << 8 | t.state, t.rank, t.number}; }
+    static Place first_place(std::uint32_t lane, TaskState state) {
+        return {std::uint64_t(lane) << 8 | std::uint64_t(state), std::numeric_limits<std::int64_t>::min(), 0};
     }
-    auto by_age(TaskRow const* probed = nullptr) const {
-        return [this, probed](std::uint32_t a, std::uint32_t b) { return age(row(a, probed)) < age(row(b, probed)); };
+    static Age age(TaskRow const& t) { return age(t.queue, t.is(), t.number); }
+    static Age age(std::uint32_t queue, TaskState state, std::uint64_t number) {
+        return {std::uint64_t(queue) << 1 | std::uint64_t(is_aside(state)), number};
     }
-    auto by_group(TaskRow const* probed = nullptr) const {
-        return [this, probed](std::uint32_t a, std::uint32_t b) { return in_group(row(a, probed)) < in_group(row(b, probed)); };
+    static InGroup in_group(TaskRow const& t) { return {t.group, t.number}; }
+    auto by_place() const {
+        return [this](std::uint32_t slot) { return place(tasks[slot]); };
     }
-    static std::tuple<std::uint32_t, std::uint8_t, std::int64_t, std::uint64_t> place(TaskRow const& t) {
-        return {t.lane, t.state, t.rank, t.number};
+    auto by_age() const {
+        return [this](std::uint32_t slot) { return age(tasks[slot]); };
     }
-    static std::tuple<std::uint32_t, bool, std::uint64_t> age(TaskRow const& t) { return {t.queue, is_aside(t.is()), t.number}; }
-    static std::pair<std::uint32_t, std::uint64_t> in_group(TaskRow const& t) { return {t.group, t.number}; }
+    auto by_group() const {
+        return [this](std::uint32_t slot) { return in_group(tasks[slot]); };
+    }
 
     // Visits slots of a lane in one state, the next one first, until `visit(slot)` returns false.
     template <class Visit>
     void walk_lane(std::uint32_t lane, TaskState state, Visit&& visit) const {
-        TaskRow from;
-        from.lane = lane, from.state = std::uint8_t(state), from.rank = std::numeric_limits<std::int64_t>::min();
         places.ascend(
-            probe, [&](std::uint32_t slot) { return tasks[slot].lane == lane && tasks[slot].is() == state && visit(slot); },
-            by_place(&from));
+            first_place(lane, state),
+            [&](std::uint32_t slot) { return tasks[slot].lane == lane && tasks[slot].is() == state && visit(slot); }, by_place());
     }
 
    private:
-    TaskRow const& row(std::uint32_t slot, TaskRow const* probed) const { return slot == probe ? *probed : tasks[slot]; }
-    QueueRow const& opened(std::string_view name, Time now);
-    template <class Change>
-    void change_queue(std::uint32_t number, Change&& change) {
-        queue_rows.change(number, std::forward<Change>(change));
-    }
+    // For writing, noted; it stays where it is while an event is folded.
+    QueueRow& queue_mut(std::uint32_t number) { return *queue_rows.mut(number); }
+    QueueRow& opened(std::string_view name, Time now);
     std::uint32_t lane_for(std::uint32_t queue, std::string_view key);
-    void refresh(std::uint32_t lane);
-    void refresh_queue(std::uint32_t queue);
+    void refresh(QueueRow const& queue, std::uint32_t lane);
+    void refresh_all(QueueRow const& queue);
     void drop_lane_if_unused(std::uint32_t lane);
-    void offer(std::uint32_t queue);
-    void count_start(std::uint32_t lane, Time now);
+    void offer(QueueRow const& queue);
+    void count_start(QueueRow& queue, std::uint32_t lane, Time now);
+    void count_time(QueueRow& queue, bool run, std::int64_t us, Time now);
+    void count_run(QueueRow& queue, std::optional<Time> since, Time now);
 
     std::uint32_t add(TaskRow const& row);
-    void remove(std::uint32_t slot, Time now);
-    void insert_place(std::uint32_t slot);
-    void erase_place(std::uint32_t slot);
-    void set_state(std::uint32_t slot, TaskState to, std::int64_t at_us);
-    void begin(std::uint32_t slot, TaskState state, std::int64_t at_us);  // of one that is new
+    std::optional<Time> remove(QueueRow& queue, std::uint32_t slot, Time now);  // since when somebody had it
+    void insert_place(QueueRow& queue, std::uint32_t slot);
+    void erase_place(QueueRow& queue, std::uint32_t slot);
+    void set_state(QueueRow& queue, std::uint32_t slot, TaskState to, std::int64_t at_us);
+    void begin(QueueRow& queue, std::uint32_t slot, TaskState state, std::int64_t at_us);  // of one that is new
     // Until when it is kept, whatever becomes of it: as its queue says.
-    void keep(TaskRow const& task);
+    void keep(QueueRow const& queue, TaskRow const& task);
     // A task that nobody has waits: until `due_us`, behind others of its group, or for a worker.
-    void wait(std::uint32_t slot, std::int64_t due_us, Time now);
-    void end_lease(std::uint32_t slot);
+    void wait(QueueRow& queue, std::uint32_t slot, std::int64_t due_us, Time now);
+    std::optional<Time> end_lease(QueueRow const& queue, std::uint32_t slot);  // since when somebody had it; nothing: nobody had
     void join_group(std::uint32_t slot);
-    void leave_group(std::uint32_t slot, Time now);
-    void choose_front(std::uint32_t group, Time now);
+    void leave_group(QueueRow& queue, std::uint32_t slot, Time now);
+    void choose_front(QueueRow& queue, std::uint32_t group, Time now);
     void forget_group(std::uint32_t group);
     void hold_unique(std::uint32_t slot, std::string_view name, std::optional<Time> until);
     void let_unique(std::uint32_t slot, Time now);
@@ -321,7 +336,6 @@ struct State {
     void trace(std::uint32_t slot, At const& at);
     void drop_traces(TaskRow const& task);
     void note_delay(std::uint32_t slot, std::optional<Time> due, Time now);
-    void count_time(std::uint32_t queue, bool run, std::int64_t us, Time now);
     void changed(TaskRow const& task);
     // Its content lies at another position than that of its Put; or is nobody's any more.
     void set_content(std::uint32_t slot, At const& at);

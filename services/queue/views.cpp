@@ -17,16 +17,14 @@ QueueView view_of(State const& s, QueueRow const& row, Time now) {
     out.counts = {count(TaskState::ready),  count(TaskState::delayed), count(TaskState::behind), count(TaskState::leased),
                   count(TaskState::buried), count(TaskState::dead),    count(TaskState::done)};
     out.depth = row.depth();
-    TaskRow from;
-    from.queue = row.number;
     s.ages.ascend(
-        State::probe,
+        State::age(row.number, TaskState::ready, 0),
         [&](std::uint32_t slot) {
             auto const& t = s.tasks[slot];
             if (t.queue == row.number && !is_aside(t.is())) out.oldest_age_ms = (now.us - t.made_us) / 1000;
             return false;
         },
-        s.by_age(&from));
+        s.by_age());
     out.put = row.put, out.done = row.done, out.failed = row.failed, out.expired = row.expired;
     out.wait = times_of(s, row, TimeOf::wait), out.run = times_of(s, row, TimeOf::run);
     s.lanes_of.ascend(std::uint64_t(row.number) << 32,
@@ -256,30 +254,26 @@ struct Listing {
         });
     }
     void by_group(std::uint32_t group, TaskCursor const& from) {
-        TaskRow probed;
-        probed.group = group, probed.number = from.number;
         s.groups.ascend(
-            State::probe,
+            State::InGroup{group, from.number},
             [&](std::uint32_t slot) {
                 auto const& t = s.tasks[slot];
                 return t.group == group && take(slot, at(Walk::group, t, group));
             },
-            s.by_group(&probed));
+            s.by_group());
     }
     bool by_lane(std::uint32_t lane, TaskCursor const& from) {
-        TaskRow probed;
-        probed.lane = lane, probed.rank = std::numeric_limits<std::int64_t>::min();
-        if (in.state) probed.state = std::uint8_t(*in.state);
-        if (from.of == lane) probed.state = from.state, probed.rank = from.rank, probed.number = from.number;
+        auto first = State::first_place(lane, in.state.value_or(TaskState::ready));
+        if (from.of == lane) first = {std::uint64_t(lane) << 8 | from.state, from.rank, from.number};
         bool more = true;
         s.places.ascend(
-            State::probe,
+            first,
             [&](std::uint32_t slot) {
                 auto const& t = s.tasks[slot];
                 if (t.lane != lane || (in.state && t.is() != *in.state)) return false;
                 return more = take(slot, at(Walk::places, t, lane));
             },
-            s.by_place(&probed));
+            s.by_place());
         return more;
     }
     void by_lanes(std::uint32_t queue, TaskCursor const& from) {
@@ -287,15 +281,13 @@ struct Listing {
                           [&](std::uint64_t key) { return key >> 32 == queue && by_lane(std::uint32_t(key), from); });
     }
     void by_age(std::optional<std::uint32_t> queue, TaskCursor const& from) {
-        TaskRow probed;
-        probed.queue = queue.value_or(from.of), probed.number = from.number, probed.state = from.state;
         s.ages.ascend(
-            State::probe,
+            State::age(queue.value_or(from.of), TaskState(from.state), from.number),
             [&](std::uint32_t slot) {
                 auto const& t = s.tasks[slot];
                 return (!queue || t.queue == *queue) && take(slot, at(Walk::ages, t, t.queue));
             },
-            s.by_age(&probed));
+            s.by_age());
     }
 };
 

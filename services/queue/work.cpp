@@ -1,6 +1,6 @@
 #include "services/queue/work.h"
 
-#include <fmt/compile.h>
+#include <fmt/format.h>
 
 #include <charconv>
 #include <cmath>
@@ -40,7 +40,8 @@ Result<TaskRow const*> held(State const& s, std::string_view text) {
 
 LeaseSaid said(State const& s, TaskRow const& task, TaskState state, std::optional<Time> deadline = {}) {
     LeaseSaid out{TaskId{task.number}, state, deadline, bool(task.flags & task_cancel), {}};
-    if (auto const* lease = s.leases.find(task.number); lease && out.cancel && !lease->cancel_reason.empty())
+    if (!out.cancel) return out;
+    if (auto const* lease = s.leases.find(task.number); lease && !lease->cancel_reason.empty())
         out.cancel_reason = lease->cancel_reason.str();
     return out;
 }
@@ -50,7 +51,6 @@ FoundLease lease_of(State const& s, std::uint32_t slot, Time until, Position fen
     FoundLease out;
     out.content = t.content;
     auto& view = out.view;
-    view.lease = lease_text({TaskId{t.number}, fence});
     view.task = TaskId{t.number}, view.queue = s.queue_of(t.queue).name.str();
     if (auto const key = s.key_of(t); !key.empty()) view.key = std::string(key);
     if (t.group != 0) view.group = std::string(s.group_names.text(s.group_rows[t.group - 1].name));
@@ -81,7 +81,13 @@ Time lease_until(State const& s, TaskRow const& task, std::optional<Bounded<100,
     if (task.run_s_max > 0) until = std::min(until, since + Duration::seconds(task.run_s_max));
     return until;
 }
-std::string lease_text(LeaseName const& name) { return fmt::format(FMT_COMPILE("l_{}_{}"), name.task.n, name.fence); }
+std::string lease_text(LeaseName const& name) {
+    fmt::format_int const task(name.task.n), fence(name.fence);
+    std::string out;
+    out.reserve(3 + task.size() + fence.size());
+    out.append("l_").append(task.data(), task.size()).append(1, '_').append(fence.data(), fence.size());
+    return out;
+}
 std::optional<LeaseName> parse_lease(std::string_view text) {
     if (!text.starts_with("l_")) return {};
     text.remove_prefix(2);
@@ -160,6 +166,7 @@ Result<Leases> tell_leases(FoundLeases const& found, Events<Event>& events, Ctx 
     for (auto const& lease : found.leases) {
         out.leases.push_back(lease.view);
         auto& view = out.leases.back();
+        view.lease = lease_text({view.task, view.fence});
         TRY_ASSIGN(auto const* event, events.at(lease.content));
         auto const* content = event ? content_in(*event) : nullptr;
         if (!content) return fail(500, "content_missing", "the log has the content of t_" + std::to_string(view.task.n) + " no more");

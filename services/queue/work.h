@@ -46,7 +46,7 @@ struct Leases {
     std::vector<LeaseView> leases;
 };
 RECORD(Leases, leases);
-// The same before its payload is read from the log.
+// The same before its payload is read from the log, and without the name of the lease.
 struct FoundLease {
     std::uint64_t content = 0;  // position
     LeaseView view;

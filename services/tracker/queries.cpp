@@ -171,10 +171,9 @@ Result<void> by_name(State const& s, RunFilter const& in, Gatherer& page) {
     TRY_ASSIGN(auto after, start<NameCursor>(in.cursor));
     std::string_view const prefix = in.prefix ? in.prefix->view() : std::string_view();
     std::string_view const from = after ? std::string_view(after->package) : prefix;
-    auto text = [&](std::uint32_t n) { return n == State::unknown ? from : s.packages.text(n); };
     bool going = true;
     s.by_name.ascend(
-        State::unknown,
+        from,
         [&](std::uint32_t package) {
             auto const name = s.packages.text(package);
             if (name < from) return true;
@@ -189,7 +188,7 @@ Result<void> by_name(State const& s, RunFilter const& in, Gatherer& page) {
             }
             return going;
         },
-        [&](std::uint32_t a, std::uint32_t b) { return text(a) < text(b); });
+        [&](std::uint32_t n) { return s.packages.text(n); });
     return {};
 }
 

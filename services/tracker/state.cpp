@@ -59,7 +59,7 @@ std::uint32_t State::key_for(Reported const& e) {
     auto const package = packages.intern(e.package);
     if (package > package_rows.size()) {
         package_rows.push_back({});
-        by_name.insert(package, [&](std::uint32_t a, std::uint32_t b) { return packages.text(a) < packages.text(b); });
+        by_name.insert(package, [&](std::uint32_t n) { return packages.text(n); });
     }
     KeyRow key{package, phrases.intern(e.trigger), std::uint16_t(words.intern(e.arch)), std::uint16_t(words.intern(e.series)), 0, 0, 0};
     auto const hash = key_hash(key.package, key.trigger, key.arch, key.series);

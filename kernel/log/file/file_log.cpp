@@ -51,9 +51,14 @@ Result<Position> FileLog::append(BatchView const& batch) {
     return append_locked(batch);
 }
 
-Result<Position> FileLog::append_locked(BatchView const& batch) {
+Result<void> FileLog::may_append(std::uint64_t event_bytes) {
+    std::lock_guard lock(mutex_);
+    TRY_VOID(admit(event_bytes));
+    return admit(std::min(event_bytes + header_bytes_likely, options_.batch_bytes_max));
+}
+
+Result<void> FileLog::admit(std::uint64_t bytes) const {
     if (closed_ || failed_) return fail(closed());
-    auto bytes = encoded_size(batch);
     if (bytes > options_.batch_bytes_max)
         return fail(413, "batch_too_large",
                     fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
@@ -63,6 +68,12 @@ Result<Position> FileLog::append_locked(BatchView const& batch) {
         busy.retry_after_s = 1;
         return fail(std::move(busy));
     }
+    return {};
+}
+
+Result<Position> FileLog::append_locked(BatchView const& batch) {
+    auto const bytes = encoded_size(batch);
+    TRY_VOID(admit(bytes));
     GANTRY_ASSERT(batch.time >= appended_.time, "time in a log never goes back");
     GANTRY_ASSERT(events_well_formed(batch.events, batch.count), "a batch holds exactly `count` events");
     BatchView stored = batch;

@@ -31,6 +31,7 @@ class FileLog final : public Log, private Committer::Client {
     ~FileLog() override;
 
     bool has_space(std::uint64_t bytes) override;
+    Result<void> may_append(std::uint64_t event_bytes) override;
     Result<Position> append(BatchView const& batch) override;
     void on_durable(std::function<void(Position)> callback) override;
     Result<void> wait_durable() override;
@@ -82,6 +83,7 @@ class FileLog final : public Log, private Committer::Client {
 
     // Under mutex_.
     Result<Position> append_locked(BatchView const& batch);
+    Result<void> admit(std::uint64_t bytes) const;  // of a batch; what append fails with
     void plan(std::uint64_t bytes);
     bool fits(std::uint64_t bytes) const;
     bool wants_spare() const;

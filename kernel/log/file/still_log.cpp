@@ -142,6 +142,7 @@ Result<Position> StillLog::last_at(Time time) const {
     return last;
 }
 
+Result<void> StillLog::may_append(std::uint64_t) { return only_read(); }
 Result<Position> StillLog::append(BatchView const&) { return only_read(); }
 Result<void> StillLog::cut(Position, Time) { return only_read(); }
 

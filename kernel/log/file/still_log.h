@@ -21,6 +21,7 @@ class StillLog final : public Log {
     std::optional<Damage> const& torn() const { return torn_; }
 
     bool has_space(std::uint64_t) override { return false; }
+    Result<void> may_append(std::uint64_t) override;
     Result<Position> append(BatchView const& batch) override;
     void on_durable(std::function<void(Position)>) override {}
     Result<void> wait_durable() override { return {}; }

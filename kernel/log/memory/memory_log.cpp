@@ -67,9 +67,14 @@ Result<Position> MemoryLog::append(BatchView const& batch) {
     return first;
 }
 
-Result<Position> MemoryLog::append_locked(BatchView const& batch) {
+Result<void> MemoryLog::may_append(std::uint64_t event_bytes) {
+    std::lock_guard lock(mutex_);
+    TRY_VOID(admit(event_bytes));
+    return admit(std::min(event_bytes + header_bytes_likely, options_.batch_bytes_max));
+}
+
+Result<void> MemoryLog::admit(std::uint64_t bytes) const {
     if (closed_) return fail(503, "log_closed", "The log takes nothing more.");
-    auto bytes = encoded_size(batch);
     if (bytes > options_.batch_bytes_max)
         return fail(413, "batch_too_large",
                     fmt::format("What the command records has {} bytes, more than {}.", bytes, options_.batch_bytes_max));
@@ -78,6 +83,11 @@ Result<Position> MemoryLog::append_locked(BatchView const& batch) {
         busy.retry_after_s = 1;
         return fail(std::move(busy));
     }
+    return {};
+}
+
+Result<Position> MemoryLog::append_locked(BatchView const& batch) {
+    TRY_VOID(admit(encoded_size(batch)));
     GANTRY_ASSERT(batch.time >= last_time_, "time in a log never goes back");
     GANTRY_ASSERT(events_well_formed(batch.events, batch.count), "a batch holds exactly `count` events");
     BatchView placed = batch;

@@ -52,6 +52,7 @@ class MemoryLog final : public Log {
     void set_space(bool there_is);
 
     bool has_space(std::uint64_t bytes) override;
+    Result<void> may_append(std::uint64_t event_bytes) override;
     Result<Position> append(BatchView const& batch) override;
     void on_durable(std::function<void(Position)> callback) override;
     // Waits for another thread to release what is held.
@@ -67,6 +68,7 @@ class MemoryLog final : public Log {
     using Stored = MemoryStore::Stored;
     class StoredReader;
     Result<Position> append_locked(BatchView const& batch);
+    Result<void> admit(std::uint64_t bytes) const;  // of a batch; what append fails with
     void make_durable(std::size_t batches, std::unique_lock<std::mutex>& lock);
     std::vector<std::shared_ptr<Stored const>> wanted(Position after) const;
     static void decode(Stored const& stored, std::vector<CursorView>& cursors, BatchView& view);
