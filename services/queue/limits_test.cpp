@@ -46,6 +46,19 @@ TEST(Fair, WhoComesLaterHasNoCredit) {
     auto const next = q.taken(4);
     EXPECT_EQ(std::ranges::count_if(next, [](auto n) { return n > 8; }), 2);
 }
+TEST(Fair, TasksThatComeOneAtATimeDoNotAlwaysPassThoseThatWait) {
+    Queue q;
+    q.put(R"("key":"waits")").ok(201), q.put(R"("key":"waits")").ok(201);
+    EXPECT_EQ(q.taken(1), (Ids{1}));
+    Ids order;
+    for (int i = 0; i < 4; ++i) {
+        q.put(R"("key":"drips")").ok(201);
+        auto const lease = q.leases(R"("max":1)").at(0);
+        order.push_back(lease.task.n);
+        q.say(lease.lease, "complete").ok();
+    }
+    EXPECT_EQ(order, (Ids{2, 3, 4, 5}));
+}
 TEST(Fair, ByWeight) {
     Queue q;
     q.set(R"("weights":{"gold":3})");

@@ -117,13 +117,16 @@ QueueRow& State::opened(std::string_view name, Time now) {
     return queue_mut(number);
 }
 
-std::uint32_t State::lane_for(std::uint32_t queue, std::string_view key) {
-    if (auto const known = lane_of(queue, key)) return known;
+// A key that comes anew has its turn after the others' next ones: what it had before was forgotten with its last task, and if it began
+// where the one does that was served last, tasks that come one at a time would always pass those that wait.
+std::uint32_t State::lane_for(QueueRow const& queue, std::string_view key) {
+    if (auto const known = lane_of(queue.number, key)) return known;
     LaneRow row;
-    row.queue = queue, row.key = keys.hold(key);
+    row.queue = queue.number, row.key = keys.hold(key);
+    row.share = queue.share + share_unit / std::uint64_t(weight_of(queue.settings, key));
     auto const lane = add_row(lanes, free_lanes, row);
-    lane_index.insert(pair_hash(queue, row.key), lane - 1);
-    lanes_of.insert(pair(queue, lane));
+    lane_index.insert(pair_hash(queue.number, row.key), lane - 1);
+    lanes_of.insert(pair(queue.number, lane));
     return lane;
 }
 
@@ -450,7 +453,7 @@ void State::apply(Put const& e, At const& at) {
     row.number = e.id.n, row.content = at.position, row.made_us = at.time.us;
     row.queue = queue.number, row.priority = e.priority, row.rank = rank_of(row.made_us, e.priority, queue.settings);
     row.attempts_max = std::uint16_t(e.attempts_max), row.run_s_max = e.run_s_max, row.lease_s = std::uint16_t(e.lease_s);
-    row.lane = lane_for(queue.number, e.key);
+    row.lane = lane_for(queue, e.key);
     auto const slot = add(row);
     if (!e.group.empty()) {
         auto group = group_of(queue.number, e.group);
@@ -631,7 +634,7 @@ void State::apply(Moved const& e, At const& at) {
         ages.erase(slot, by_age());
         forget_group(tasks[slot].group);
         TaskRow& t = tasks.mut(slot);
-        t.group = 0, t.queue = to.number, t.lane = lane_for(to.number, key);
+        t.group = 0, t.queue = to.number, t.lane = lane_for(to, key);
         t.rank = rank_of(t.made_us, t.priority, to.settings);
         if (t.is() == TaskState::behind) t.state = std::uint8_t(TaskState::ready);
         ages.insert(slot, by_age());

@@ -304,7 +304,7 @@ struct State {
     // For writing, noted; it stays where it is while an event is folded.
     QueueRow& queue_mut(std::uint32_t number) { return *queue_rows.mut(number); }
     QueueRow& opened(std::string_view name, Time now);
-    std::uint32_t lane_for(std::uint32_t queue, std::string_view key);
+    std::uint32_t lane_for(QueueRow const& queue, std::string_view key);
     void refresh(QueueRow const& queue, std::uint32_t lane);
     void refresh_all(QueueRow const& queue);
     void drop_lane_if_unused(std::uint32_t lane);
