@@ -1,7 +1,7 @@
 # The verbs of the project: the same on the desk and in CI. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-asan test-tsan sim fuzz bench lint format clean test-fresh crash bridge workers package test-package
+.PHONY: help setup build run test test-asan test-tsan sim fuzz bench profile lint format clean test-fresh crash bridge workers package test-package
 
 JOBS    ?= $(shell nproc)
 SEEDS   ?= 1000
@@ -69,6 +69,11 @@ bench:  ## measure: a table, and build/bench.json (PEERS=1 also installs and mea
 	@$(call compile,build)
 	@python3 bench/run.py --build build $(if $(filter 1,$(PEERS)),--peers) $(if $(BEFORE),--before $(BEFORE))
 
+profile: build  ## count anew what the program does when it works: profile/gantry.profdata, by which Release builds are optimized
+	@cmake --preset release -B build-profile -DGANTRY_PROFILE=count -DBUILD_TESTING=OFF -Wno-dev >/dev/null
+	@$(call compile,build-profile) --target gantry
+	@python3 bench/train.py
+
 lint: setup  ## clang-format, the structure checks, clang-tidy
 	$(call configure,build,release)
 	@tools/lint.sh
@@ -90,4 +95,4 @@ test-package: package  ## the package: its parts, and its life in a debootstrap 
 	@python3 tests/package/chroot_test.py build build/tests/package/under_filters || [ $$? = 77 ]
 
 clean:  ## remove every build directory
-	rm -rf build build-dev build-asan build-tsan build-fuzz
+	rm -rf build build-dev build-asan build-tsan build-fuzz build-profile

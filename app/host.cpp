@@ -13,10 +13,10 @@
 #include "app/terminal.h"
 #include "app/version.h"
 #include "console/console.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/server.h"
 #include "kernel/observe/log_setup.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/listeners.h"
 #include "kernel/runtime/process.h"
 #include "kernel/runtime/report_delivery.h"
@@ -141,7 +141,7 @@ Result<void> check_settings(config::Config const& config) {
         if (auto r = observe::parse_sink(sink); !r) return std::unexpected(std::move(r.error()));
     for (auto const& service : all_services()) {
         if (service.lines.empty() && service.own_ports.empty()) continue;
-        runtime::AnyValue settings(*service.settings);
+        codec::AnyValue settings(*service.settings);
         config.fill(service.name, *service.settings, settings.get());
         if (auto r = runtime::listeners_of(service, settings.get()); !r) return std::unexpected(std::move(r.error()));
     }

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "app/rehearsal/protocol.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/keyed_hash.h"
 #include "kernel/codec/seal.h"
 #include "kernel/config/config.h"
 #include "kernel/log/file/still_log.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/replay.h"
@@ -61,7 +61,7 @@ class Rehearser final : public Side {
     std::unique_ptr<codec::SubjectKeys> keys_;
     codec::Sealer sealer_;
     codec::HashKey hash_key_{};
-    std::optional<runtime::AnyValue> settings_;
+    std::optional<codec::AnyValue> settings_;
     std::optional<runtime::BaselineMark> beginning_;  // of a log that was cut
     std::unique_ptr<runtime::Host> host_;             // never started: it answers for states that are given to it
     std::unique_ptr<runtime::RouteTable> routes_;

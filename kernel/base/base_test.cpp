@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
+#include "kernel/base/appender.h"
 #include "kernel/base/crc32c.h"
 #include "kernel/base/random.h"
 #include "kernel/base/record.h"
@@ -44,6 +47,43 @@ TEST(Varint, RoundTripAndRefusals) {
     too_long.varint();
     EXPECT_FALSE(too_long.ok());
     EXPECT_EQ(unzigzag(zigzag(INT64_MIN)), INT64_MIN);
+}
+
+TEST(Appender, WritesAsPutDoesWhateverRoomThereIs) {
+    for (std::size_t before : {0, 5, 15, 16, 40})
+        for (std::size_t length : {0, 1, 14, 127, 128, 5000}) {
+            std::string const text(length, 'x');
+            std::string want(before, '.'), got(before, '.');
+            {
+                Appender out(got);
+                for (int round = 0; round < 3; ++round) {
+                    out.byte('a'), out.bytes(text), out.varint(length), out.string(text), out.signed_varint(-std::int64_t(length));
+                    want += 'a', want += text, put_varint(want, length), put_string(want, text), put_signed(want, -std::int64_t(length));
+                    out.with_string([&](std::string& s) {
+                        EXPECT_EQ(s, want) << "it is whole meanwhile";
+                        s += text;
+                    });
+                    want += text;
+                }
+            }
+            EXPECT_EQ(got, want);
+            EXPECT_EQ(got.c_str()[got.size()], 0);
+        }
+}
+
+TEST(Appender, IsWholeWhenWhatAppendsThrows) {
+    std::string got = "before ";
+    EXPECT_THROW(
+        {
+            Appender out(got);
+            out.bytes("written ");
+            out.with_string([](std::string& s) {
+                s.append(1000, 'x');
+                throw std::runtime_error("no more");
+            });
+        },
+        std::runtime_error);
+    EXPECT_EQ(got, "before written " + std::string(1000, 'x'));
 }
 
 TEST(Time, FormatsAndParses) {

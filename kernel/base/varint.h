@@ -7,15 +7,22 @@
 
 namespace gantry {
 
-// LEB128, at most ten bytes; signed values are zig-zagged. Little-endian fixed integers.
+// LEB128; signed values are zig-zagged. Little-endian fixed integers.
+inline constexpr std::size_t varint_bytes_max = 10;
+namespace detail {
+inline char* write_varint(char* at, std::uint64_t v) {
+    for (; v >= 0x80; v >>= 7) *at++ = char(v | 0x80);
+    *at++ = char(v);
+    return at;
+}
+}  // namespace detail
+
 inline void put_varint(std::string& out, std::uint64_t v) {
     if (v < 0x80) [[likely]]
         return out.push_back(char(v));
-    char buffer[10];
-    std::size_t n = 0;
-    while (v >= 0x80) buffer[n++] = char(v | 0x80), v >>= 7;
-    buffer[n++] = char(v);
-    out.append(buffer, n);
+    auto const size = out.size();
+    out.resize_and_overwrite(size + varint_bytes_max,
+                             [&](char* bytes, std::size_t) { return std::size_t(detail::write_varint(bytes + size, v) - bytes); });
 }
 constexpr std::uint64_t zigzag(std::int64_t v) { return (std::uint64_t(v) << 1) ^ std::uint64_t(v >> 63); }
 constexpr std::int64_t unzigzag(std::uint64_t v) { return std::int64_t(v >> 1) ^ -std::int64_t(v & 1); }
@@ -25,9 +32,14 @@ void put_fixed(std::string& out, T v) {
     static_assert(std::endian::native == std::endian::little);
     out.append(reinterpret_cast<char const*>(&v), sizeof v);
 }
+// `s` lies outside of `out`.
 inline void put_string(std::string& out, std::string_view s) {
-    put_varint(out, s.size());
-    if (!s.empty()) out.append(s);
+    auto const size = out.size();
+    out.resize_and_overwrite(size + varint_bytes_max + s.size(), [&](char* bytes, std::size_t) {
+        auto* at = detail::write_varint(bytes + size, s.size());
+        if (!s.empty()) std::memcpy(at, s.data(), s.size());
+        return std::size_t(at - bytes) + s.size();
+    });
 }
 
 // A cursor over bytes that never reads past the end: once something was missing or malformed, `ok()` is false and every

@@ -1,4 +1,5 @@
 #pragma once
+#include "kernel/base/appender.h"
 #include "kernel/codec/binary.h"
 
 // The templated half of binary.h: a value is read through bare pointers, so that they stay in registers across its fields.
@@ -45,13 +46,13 @@ template <class T>
 inline constexpr bool plain_record = Described<T> && std::is_class_v<T> && !StrLike<T> && !SeqLike<T> && !BoundedLike<T>;
 
 template <class T>
-void write_value(std::string& out, T const& v, Sealer const* sealer);
+void write_value(Appender& out, T const& v, Sealer const* sealer);
 template <class T>
 char const* read_value(char const* at, char const* end, T& v, Sealer const* sealer);
 
 // One function a record, its cursor a local whose address nobody takes: a lambda over the members would keep it in memory.
 template <class T, template <class...> class List, class... Members>
-void write_fields(std::string& out, T const& v, Sealer const* sealer, List<Members...>) {
+void write_fields(Appender& out, T const& v, Sealer const* sealer, List<Members...>) {
     (write_value(out, v.*Members::pointer, sealer), ...);
 }
 template <class T, template <class...> class List, class... Members>
@@ -71,42 +72,46 @@ char const* read_alternative(std::size_t index, char const* at, char const* end,
 }
 
 template <class T>
-void write_value(std::string& out, T const& v, Sealer const* sealer) {
+void write_value(Appender& out, T const& v, Sealer const* sealer) {
     if constexpr (std::is_same_v<T, bool>) {
-        out.push_back(char(v));
+        out.byte(char(v));
     } else if constexpr (whole_number<T> && std::is_signed_v<T>) {
-        put_signed(out, v);
+        out.signed_varint(v);
     } else if constexpr (whole_number<T>) {
-        put_varint(out, v);
+        out.varint(v);
     } else if constexpr (std::is_same_v<T, double>) {
-        put_fixed(out, v);
+        static_assert(std::endian::native == std::endian::little);
+        out.bytes({reinterpret_cast<char const*>(&v), sizeof v});
     } else if constexpr (BoundedLike<T>) {
-        put_signed(out, v.value);
+        out.signed_varint(v.value);
     } else if constexpr (StrLike<T>) {
-        put_string(out, v.view());
+        out.string(v.view());
     } else if constexpr (std::is_same_v<T, std::string>) {
-        put_string(out, v);
+        out.string(v);
     } else if constexpr (std::is_same_v<T, Bytes>) {
-        put_string(out, v.data);
+        out.string(v.data);
     } else if constexpr (SeqLike<T>) {
-        put_varint(out, v.n);
+        out.varint(v.n);
     } else if constexpr (std::is_same_v<T, Time> || std::is_same_v<T, Duration>) {
-        put_signed(out, v.us);
+        out.signed_varint(v.us);
     } else if constexpr (is_a<T, Ref>) {
-        put_varint(out, v.position);
+        out.varint(v.position);
     } else if constexpr (is_a<T, std::optional>) {
-        out.push_back(char(v.has_value()));
+        out.byte(char(v.has_value()));
         if (v) write_value(out, *v, sealer);
     } else if constexpr (is_a<T, std::vector>) {
-        put_varint(out, v.size());
+        out.varint(v.size());
         for (auto const& item : v) write_value(out, item, sealer);
+    } else if constexpr (is_a<T, std::map>) {
+        out.varint(v.size());
+        for (auto const& [key, item] : v) out.string(key), write_value(out, item, sealer);
     } else if constexpr (is_a<T, std::variant>) {
-        put_varint(out, v.index());
+        out.varint(v.index());
         std::visit([&](auto const& chosen) { write_value(out, chosen, sealer); }, v);
     } else if constexpr (plain_record<T>) {
         write_fields(out, v, sealer, gantry::detail::Members<T>{});
     } else {
-        encode_binary(type_of<T>(), &v, out, sealer);
+        out.with_string([&](std::string& s) { encode_binary(type_of<T>(), &v, s, sealer); });
     }
 }
 
@@ -166,7 +171,8 @@ char const* read_value(char const* at, char const* end, T& v, Sealer const* seal
 
 template <class T>
 void put(std::string& out, T const& value, Sealer const* sealer) {
-    detail::write_value(out, value, sealer);
+    Appender to(out);
+    detail::write_value(to, value, sealer);
 }
 template <class T>
 bool get(ByteReader& in, T& value, Sealer const* sealer) {

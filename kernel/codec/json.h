@@ -15,11 +15,11 @@ struct JsonLimits {
     bool lenient = false;             // as stored events are read: an unknown field is skipped, an absent one keeps its initialiser
 };
 
-// Decodes one JSON value. All faults found (up to 20) come in one Problem, 400 "body_invalid", each with a JSON pointer, what was
-// expected and what was found; text that isn't JSON is one fault with the byte offset. The input needs no padding of its own if
-// `padded` (64 readable bytes behind it). Str members may borrow from a buffer of this thread that the next decode overwrites:
-// decide copies what it keeps.
-// Members of the bits of `bound`, by their index, have their value from elsewhere (a path): they may be absent, and must be.
+// Decodes one JSON value into `out`, which is as it was made. All faults found (up to 20) come in one Problem, 400 "body_invalid", each
+// with a JSON pointer, what was expected and what was found; text that isn't JSON is one fault with the byte offset. The input needs no
+// padding of its own if `padded` (64 readable bytes behind it). Str members may borrow from a buffer of this thread that the next decode
+// overwrites: decide copies what it keeps. Members of the bits of `bound`, by their index, have their value from elsewhere (a path): they
+// may be absent, and must be.
 Result<void> decode_json(Type const& type, void* out, std::string_view json, bool padded = false, JsonLimits limits = {},
                          std::uint64_t bound = 0);
 template <class T>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstring>
 
 #include "kernel/codec/json.h"
@@ -13,8 +14,8 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Bytes from `at` on that stand for themselves in a string: ASCII, no quote, no backslash, no control character. Eight at a time: what is
-// left of a run is for the caller.
+// Bytes from `at` on that stand for themselves in a string: ASCII, no quote, no backslash, no control character. Eight at a time: of the
+// last seven bytes of `json` what is left of a run is for the caller.
 std::size_t plain_run(std::string_view json, std::size_t at) {
     constexpr std::uint64_t low = 0x0101010101010101, high = 0x8080808080808080;
     auto const has = [](std::uint64_t word, char c) {
@@ -25,7 +26,9 @@ std::size_t plain_run(std::string_view json, std::size_t at) {
     for (std::uint64_t word; i + sizeof word <= json.size(); i += sizeof word) {
         std::memcpy(&word, json.data() + i, sizeof word);
         auto const control = (word - low * 0x20) & ~word;
-        if ((word | control | has(word, '"') | has(word, '\\')) & high) break;
+        // A borrow only ever comes from a byte that ends the run: the lowest one found is one.
+        auto const ends = (word | control | has(word, '"') | has(word, '\\')) & high;
+        if (ends != 0) return i - at + std::size_t(std::countr_zero(ends)) / 8;
     }
     return i - at;
 }
@@ -106,7 +109,7 @@ class Checker {
                 if (!escape()) return false;
                 continue;
             }
-            std::size_t n = utf8_length_at(json_, at_);
+            std::size_t const n = std::uint8_t(c) < 0x80 ? 1 : utf8_length_at(json_, at_);
             if (n == 0) {
                 error_ = {at_, fmt::format("the byte 0x{:02x} is not UTF-8", std::uint8_t(c)), false, true};
                 return false;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "kernel/base/assert.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
 #include "kernel/codec/scalar.h"
@@ -48,6 +49,21 @@ bool set_absent(Type const& type, void* out) {
         case Kind::personal: return set_absent(type.element(), type.ops.emplace(out));
         default: return false;
     }
+}
+
+// Where it says nothing, a field that is absent is as its record was made: none, or empty.
+std::uint64_t find_never_absent(Type const& record) {
+    AnyValue const made(record);
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < record.fields.size(); ++i) {
+        Type const& type = record.fields[i].type();
+        auto const* value = static_cast<char const*>(made.get()) + record.fields[i].offset;
+        bool const empty = type.kind == Kind::optional                         ? !type.ops.has(value)
+                           : type.kind == Kind::list || type.kind == Kind::map ? type.ops.size(value) == 0
+                                                                               : false;
+        if (!empty) bits |= std::uint64_t(1) << i;
+    }
+    return bits;
 }
 
 std::size_t field_index(Type const& record, std::string_view name, std::size_t hint) {
@@ -186,9 +202,10 @@ class Decoder {
 
     void absent_fields(Type const& type, void* out, std::uint64_t seen, Path const& path) {
         if (type.has_defaults || limits_.lenient) return;
-        for (std::size_t i = 0; i < type.fields.size() && !stop_; ++i) {
-            Field const& f = type.fields[i];
-            if (seen >> i & 1 || set_absent(f.type(), member(out, f))) continue;
+        auto const wanted = type.never_absent.get([&] { return find_never_absent(type); });
+        for (auto left = wanted & ~seen; left != 0 && !stop_; left &= left - 1) {
+            Field const& f = type.fields[std::size_t(std::countr_zero(left))];
+            if (set_absent(f.type(), member(out, f))) continue;
             fault(Path{&path, f.name}, fmt::format("expected {}, found nothing", detail::expectation(f.type())));
         }
     }

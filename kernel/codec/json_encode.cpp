@@ -2,19 +2,21 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernel/base/appender.h"
 #include "kernel/codec/base64.h"
 #include "kernel/codec/json.h"
 
 namespace gantry::codec {
 namespace {
 
+constexpr std::size_t number_bytes_max = 32;
 template <class Number>
-void append_number(std::string& out, Number n) {
-    char buffer[32];
-    out.append(buffer, std::size_t(std::to_chars(buffer, buffer + sizeof buffer, n).ptr - buffer));
+void append_number(Appender& out, Number n) {
+    auto* const at = out.room(number_bytes_max);
+    out.wrote(std::to_chars(at, at + number_bytes_max, n).ptr);
 }
 
-void append_integer(std::string& out, Type const& type, std::int64_t n) {
+void append_integer(Appender& out, Type const& type, std::int64_t n) {
     if (type.is_signed) return append_number(out, n);
     append_number(out, std::uint64_t(n));
 }
@@ -27,57 +29,61 @@ std::string_view enum_name(Type const& type, std::int64_t value) {
 
 std::string duration_text(std::int64_t us) { return format_duration({us == INT64_MIN ? us + 1 : us}); }  // INT64_MIN has no positive
 
-void append_fields(Type const& type, void const* record, std::string& out, bool first) {
+void encode(Type const& type, void const* value, Appender& out);
+
+void append_fields(Type const& type, void const* record, Appender& out, bool first) {
     for (auto const& f : type.fields) {
         void const* value = static_cast<char const*>(record) + f.offset;
         Type const& inner = f.type();
         if (inner.kind == Kind::optional && !inner.ops.has(value)) continue;
-        out.append(f.json_key, first ? 1 : 0);
+        out.bytes(std::string_view(f.json_key).substr(first ? 1 : 0));
         first = false;
-        encode_json(inner, value, out);
+        encode(inner, value, out);
     }
-    out += '}';
+    out.byte('}');
 }
 
-void append_map(Type const& type, void const* value, std::string& out) {
+void append_text(Appender& out, std::string_view text);
+
+void append_map(Type const& type, void const* value, Appender& out) {
     struct Context {
         Type const& element;
-        std::string& out;
+        Appender& out;
         bool first = true;
     } context{type.element(), out};
-    out += '{';
+    out.byte('{');
     type.ops.each(value, &context, [](void* c, std::string_view key, void const* item) {
         auto& to = *static_cast<Context*>(c);
-        if (!to.first) to.out += ',';
+        if (!to.first) to.out.byte(',');
         to.first = false;
-        append_json_string(to.out, key);
-        to.out += ':';
-        encode_json(to.element, item, to.out);
+        append_text(to.out, key);
+        to.out.byte(':');
+        encode(to.element, item, to.out);
     });
-    out += '}';
+    out.byte('}');
 }
 
-void append_list(Type const& type, void const* value, std::string& out) {
+void append_list(Type const& type, void const* value, Appender& out) {
     Type const& element = type.element();
-    out += '[';
+    out.byte('[');
     for (std::size_t i = 0, n = type.ops.size(value); i < n; ++i) {
-        if (i > 0) out += ',';
-        encode_json(element, type.ops.at(value, i), out);
+        if (i > 0) out.byte(',');
+        encode(element, type.ops.at(value, i), out);
     }
-    out += ']';
+    out.byte(']');
 }
 
 constexpr bool must_escape(char c) { return std::uint8_t(c) < 0x20 || c == '"' || c == '\\'; }
 
-void append_escape(std::string& out, char c) {
+void append_escape(Appender& out, char c) {
     constexpr std::string_view hex = "0123456789abcdef";
     switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default: out.append("\\u00").append(1, hex[std::uint8_t(c) >> 4]).append(1, hex[c & 15]);
+        case '"': out.bytes("\\\""); break;
+        case '\\': out.bytes("\\\\"); break;
+        case '\n': out.bytes("\\n"); break;
+        case '\r': out.bytes("\\r"); break;
+        case '\t': out.bytes("\\t"); break;
+        default: out.bytes("\\u00"), out.byte(hex[std::uint8_t(c) >> 4]), out.byte(hex[c & 15]);
     }
 }
 
@@ -101,54 +107,46 @@ bool is_plain(std::string_view text) {
     return plain;
 }
 
-void append_quoted(std::string& out, std::string_view safe) {
-    auto const at = out.size();
-    auto const size = at + safe.size() + 2;
-    out.resize_and_overwrite(size, [&](char* p, std::size_t) {  // what it is told, libstdc++ 12 has wrong when it grows
-        p[at] = '"';
-        safe.copy(p + at + 1, safe.size());
-        p[size - 1] = '"';
-        return size;
-    });
+void append_quoted(Appender& out, std::string_view safe) {
+    auto* at = out.room(safe.size() + 2);
+    *at++ = '"';
+    at += safe.copy(at, safe.size());
+    *at++ = '"';
+    out.wrote(at);
 }
 
-}  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
+void append_text(Appender& out, std::string_view text) {
     if (is_plain(text)) return append_quoted(out, text);
-    out += '"';
+    out.byte('"');
     std::size_t from = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (!must_escape(text[i])) continue;
-        out.append(text, from, i - from);
+        out.bytes(text.substr(from, i - from));
         append_escape(out, text[i]);
         from = i + 1;
     }
-    out.append(text, from).append(1, '"');
+    out.bytes(text.substr(from)), out.byte('"');
 }
 
-void encode_json(Type const& type, void const* value, std::string& out) {
+void encode(Type const& type, void const* value, Appender& out) {
     auto const& ops = type.ops;
     switch (type.kind) {
-        case Kind::boolean: out += ops.get_integer(value) ? "true" : "false"; return;
+        case Kind::boolean: return out.bytes(ops.get_integer(value) ? "true" : "false");
         case Kind::integer: return append_integer(out, type, ops.get_integer(value));
         case Kind::real: {
             double d = *static_cast<double const*>(value);
             if (std::isfinite(d)) return append_number(out, d);
-            out += "null";
-            return;
+            return out.bytes("null");
         }
-        case Kind::text: return type.is_id ? append_quoted(out, ops.text(value)) : append_json_string(out, ops.text(value));
+        case Kind::text: return type.is_id ? append_quoted(out, ops.text(value)) : append_text(out, ops.text(value));
         case Kind::sequence:
-            out.append(1, '"').append(type.prefix);
+            out.byte('"'), out.bytes(type.prefix);
             append_integer(out, type, ops.get_integer(value));
-            out += '"';
-            return;
+            return out.byte('"');
         case Kind::bytes:
-            out += '"';
-            append_base64(out, ops.text(value));
-            out += '"';
-            return;
+            out.byte('"');
+            out.with_string([&](std::string& s) { append_base64(s, ops.text(value)); });
+            return out.byte('"');
         case Kind::time: {
             char buffer[32];
             return append_quoted(out, {buffer, format_time(Time{ops.get_integer(value)}, buffer)});
@@ -156,25 +154,35 @@ void encode_json(Type const& type, void const* value, std::string& out) {
         case Kind::duration: return append_quoted(out, duration_text(ops.get_integer(value)));
         case Kind::enumeration: return append_quoted(out, enum_name(type, ops.get_integer(value)));
         case Kind::optional:
-            if (ops.has(value)) return encode_json(type.element(), ops.inner(value), out);
-            out += "null";
-            return;
+            if (ops.has(value)) return encode(type.element(), ops.inner(value), out);
+            return out.bytes("null");
         case Kind::list: return append_list(type, value, out);
         case Kind::map: return append_map(type, value, out);
-        case Kind::record: out += '{'; return append_fields(type, value, out, true);
+        case Kind::record: out.byte('{'); return append_fields(type, value, out, true);
         case Kind::variant: {
             auto const& chosen = type.alternatives[ops.index(value)];
-            out.append("{\"type\":\"").append(chosen.name).append(1, '"');
+            out.bytes("{\"type\":\""), out.bytes(chosen.name), out.byte('"');
             return append_fields(chosen.type(), ops.inner(value), out, false);
         }
-        case Kind::secret: return encode_json(type.element(), ops.inner(value), out);
+        case Kind::secret: return encode(type.element(), ops.inner(value), out);
         case Kind::personal:
-            if (ops.has(value)) return encode_json(type.element(), ops.inner(value), out);
-            out += "null";
-            return;
+            if (ops.has(value)) return encode(type.element(), ops.inner(value), out);
+            return out.bytes("null");
         case Kind::ref: return append_number(out, std::uint64_t(ops.get_integer(value)));
-        case Kind::raw_json: out += ops.text(value); return;
+        case Kind::raw_json: return out.bytes(ops.text(value));
     }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+    Appender to(out);
+    append_text(to, text);
+}
+
+void encode_json(Type const& type, void const* value, std::string& out) {
+    Appender to(out);
+    encode(type, value, to);
 }
 
 void append_scalar(std::string& out, Type const& type, void const* value) {
@@ -193,7 +201,11 @@ void append_scalar(std::string& out, Type const& type, void const* value) {
                 append_scalar(out, type.element(), ops.at(value, i));
             }
             return;
-        case Kind::sequence: out += type.prefix; return append_integer(out, type, ops.get_integer(value));
+        case Kind::sequence: {
+            out += type.prefix;
+            Appender to(out);
+            return append_integer(to, type, ops.get_integer(value));
+        }
         case Kind::bytes:
         case Kind::time:
         case Kind::duration: {

@@ -65,6 +65,14 @@ struct Query {
 };
 RECORD(Query, owner, limit, all);
 
+struct Preset {
+    std::optional<std::int32_t> maybe = 3, plain;
+    std::vector<std::int32_t> list = {1};
+    std::map<std::string, std::int32_t> counts = {{"a", 1}};
+    std::int32_t set = 5;
+};
+RECORD(Preset, maybe, plain, list, counts, set);
+
 template <class T>
 std::string faults_of(std::string_view json, JsonLimits limits = {}) {
     auto r = from_json<T>(json, limits);
@@ -224,6 +232,15 @@ TEST(Json, DefaultsWhereTheRecordSaysSo) {
 }
 
 // As events are read that another release wrote.
+TEST(Json, WhatIsAbsentIsNoneOrEmptyWhateverItsInitialiserSays) {
+    auto const r = from_json<Preset>(R"({"set":4})");
+    ASSERT_TRUE(r) << r.error().detail;
+    EXPECT_EQ(r->maybe, std::nullopt);
+    EXPECT_TRUE(r->list.empty() && r->counts.empty() && !r->plain);
+    EXPECT_EQ(r->set, 4);
+    EXPECT_EQ(faults_of<Preset>("{}"), "body_invalid\n/set: expected an integer from -2147483648 to 2147483647, found nothing");
+}
+
 TEST(Json, LenientlyWhatIsUnknownIsSkippedAndWhatIsAbsentKeepsItsInitialiser) {
     constexpr JsonLimits lenient{.lenient = true};
     for (std::string_view json : {R"({"new":"a: \"b\"","name":"a"})", R"({"name":"a","new":{"x":[1,{"name":"c"}],"y":null}})",

@@ -74,6 +74,25 @@ class TypeRef {
     mutable std::atomic<Type const*> found_ = nullptr;
 };
 
+// Of a record: a bit for each field, by its index (RECORD takes at most 52). Found at the first use, and kept.
+class FieldBits {
+   public:
+    FieldBits() = default;
+    FieldBits(FieldBits const&) {}
+    FieldBits& operator=(FieldBits const&) { return bits_ = unknown, *this; }
+    ~FieldBits() = default;
+    template <class Find>
+    std::uint64_t get(Find&& find) const {
+        auto bits = bits_.load(std::memory_order_acquire);
+        if (bits == unknown) bits_.store(bits = find(), std::memory_order_release);
+        return bits;
+    }
+
+   private:
+    static constexpr std::uint64_t unknown = ~std::uint64_t(0);
+    mutable std::atomic<std::uint64_t> bits_ = unknown;
+};
+
 struct Field {
     std::string_view name;
     std::size_t offset;
@@ -136,6 +155,7 @@ struct Type {
     std::span<EnumValue const> values = {};
     std::span<Alternative const> alternatives = {};
     Ops ops;
+    FieldBits never_absent;     // record: fields that JSON must have, or whose initialiser isn't none or empty
     bool has_defaults = false;  // record: a field absent from JSON keeps its member initialiser (below)
     bool has_secret = false;    // itself or anything inside is a Secret: no member of an event (checked by `Storable`)
 };

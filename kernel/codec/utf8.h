@@ -44,7 +44,7 @@ inline Utf8Scan scan_utf8(std::string_view s) {
                 continue;
             }
         }
-        std::size_t n = utf8_length_at(s, i);
+        std::size_t const n = std::uint8_t(s[i]) < 0x80 ? 1 : utf8_length_at(s, i);
         if (n == 0) return scan.bad_at = i, scan;
         scan.has_nul |= s[i] == 0;
         i += n, ++scan.characters;

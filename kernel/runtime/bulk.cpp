@@ -23,8 +23,12 @@ bool is_array(std::string_view body) {
 class Bulk : public std::enable_shared_from_this<Bulk> {
    public:
     using Asked = Edge::Asked;
-    Bulk(Edge& edge, Asked const& asked, std::string_view counter)
-        : edge_(edge), edge_alive_(edge.alive_), asked_(std::make_shared<Edge::AskedLater>(asked, edge.table_)), counter_(counter) {
+    Bulk(Edge& edge, Asked const& asked, std::string_view counter, char separator)
+        : edge_(edge),
+          edge_alive_(edge.alive_),
+          asked_(std::make_shared<Edge::AskedLater>(asked)),
+          counter_(counter),
+          separator_(separator) {
         auto const& target = *asked_->view().match.target;
         host_ = target.host, route_ = target.route;
         key_ = asked_->view().key();
@@ -88,13 +92,14 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
 
    private:
     static constexpr std::size_t group_commands_max = 64, group_bytes_max = 256 << 10;
+    static constexpr std::size_t item_bytes = 100;  // about, beside a reply
     struct Entry {
         std::uint64_t slot = 0, n = 0;
         std::string oops_id;
         bool refused = false;  // it came to no service
     };
 
-    // Of one group, one behind the other.
+    // Of one group, one behind the other, with the separator between.
     struct Items {
         explicit Items(std::vector<Entry> of) : entries(std::move(of)) {}
         std::vector<Entry> entries;
@@ -103,13 +108,25 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     };
     // From any thread.
     void write(Items& items, std::vector<Result<Answer>> const& answers) const {
-        items.ends.reserve(answers.size());
-        for (std::size_t i = 0; i < answers.size(); ++i)
-            append(items.text, items.entries[i], answers[i]), items.ends.push_back(items.text.size());
+        std::size_t bytes = 0;
+        for (auto const& answer : answers) bytes += item_bytes + (answer ? answer->body.size() : item_bytes);
+        items.text.reserve(bytes), items.ends.reserve(answers.size());
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            if (i > 0) items.text += separator_;
+            append(items.text, items.entries[i], answers[i]);
+            items.ends.push_back(items.text.size());
+        }
     }
     void settle(Items const& items) {
+        auto const count = items.ends.size();
+        if (count == 0) return;
+        if (items.entries.front().slot == first_ && items.entries.back().slot == first_ + count - 1) {  // all of them are the next ones
+            next_item() += items.text;
+            slots_.erase(slots_.begin(), slots_.begin() + std::ptrdiff_t(count)), first_ += count;
+            return;
+        }
         std::size_t from = 0;
-        for (std::size_t i = 0; i < items.ends.size(); from = items.ends[i++]) {
+        for (std::size_t i = 0; i < count; from = items.ends[i++] + 1) {
             auto const text = std::string_view(items.text).substr(from, items.ends[i] - from);
             if (items.entries[i].slot == first_)
                 next_item() += text, slots_.pop_front(), ++first_;
@@ -152,6 +169,7 @@ class Bulk : public std::enable_shared_from_this<Bulk> {
     std::shared_ptr<std::atomic<bool>> edge_alive_;  // an upload may outlive it
     std::shared_ptr<Edge::AskedLater> asked_;
     std::string_view counter_;
+    char separator_;  // of what next_item() puts between
     // They outlive the edge, as what it knows of routes doesn't.
     Host* host_ = nullptr;
     RouteDecl const* route_ = nullptr;
@@ -173,7 +191,9 @@ class BulkLines final : public Bulk, public http::BodySink {
     static constexpr std::size_t held_bytes_max = 16 << 20;
 
     BulkLines(Edge& edge, Asked const& asked, http::Deferred deferred)
-        : Bulk(edge, asked, R"({"line":)"), deferred_(std::move(deferred)), holds_(asked.head.header("Gantry-Answer") == "after-body") {}
+        : Bulk(edge, asked, R"({"line":)", '\n'),
+          deferred_(std::move(deferred)),
+          holds_(asked.head.header("Gantry-Answer") == "after-body") {}
 
     http::Flow on_data(std::string_view bytes) override {
         if (full_) return passed_over_ = true, http::Flow::Continue;
@@ -251,15 +271,16 @@ class BulkLines final : public Bulk, public http::BodySink {
     }
     void told() override {
         if (std::exchange(unended_, false)) held_ += '\n';
+        bool const is_all = ended_ && under_way() == 0;
         if (holds_)
             full_ = held_.size() >= held_bytes_max;
-        else if (!held_.empty())
+        else if (!held_.empty() && (out_ || !is_all))
             out().write(held_), held_.clear();
         if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
     }
     void told_all() override {
         if (!ended_) return;
-        if (holds_) return begun().body(held_ += last_words_);
+        if (holds_ || !out_) return begun().body(held_ += last_words_);
         if (!last_words_.empty()) out().write(last_words_);
         out().end();
     }
@@ -279,7 +300,7 @@ class BulkLines final : public Bulk, public http::BodySink {
 class BulkArray final : public Bulk {
    public:
     BulkArray(Edge& edge, Asked const& asked, http::Deferred deferred)
-        : Bulk(edge, asked, R"({"index":)"), deferred_(std::move(deferred)) {}
+        : Bulk(edge, asked, R"({"index":)", ','), deferred_(std::move(deferred)) {}
 
     void run(std::vector<std::string_view> const& items) {
         for (std::size_t i = 0; i < items.size(); ++i) command(i, items[i]);

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/message.h"
 #include "kernel/observe/log_line.h"
 #include "kernel/observe/trace_context.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/bulk.h"
 #include "kernel/runtime/deadline.h"
 #include "kernel/runtime/edge_asked.h"
@@ -405,8 +405,8 @@ void Edge::answer_route(http::Exchange& exchange, Match const& match, EdgeCaller
         position = last_seen(*target.host, head.header("Last-Event-ID"));
         if (position > target.host->durable()) *behind_host = target.host;
     }
-    if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked, table_), exchange.defer());
-    if (is_for_worker(asked)) return run_slow(std::make_shared<AskedLater>(asked, table_), exchange.defer());
+    if (*behind_host) return run_after(**behind_host, position, std::make_shared<AskedLater>(asked), exchange.defer());
+    if (is_for_worker(asked)) return run_slow(std::make_shared<AskedLater>(asked), exchange.defer());
     run(asked, [&] { return exchange.defer(); }, [&] { return exchange.response(); });
 }
 
@@ -661,7 +661,7 @@ void Edge::run_past(Asked const& asked, Defer&& defer, Respond&& respond) {
         });
     };
     if (moment && !past) {
-        auto later = std::make_shared<AskedLater>(asked, table_);
+        auto later = std::make_shared<AskedLater>(asked);
         if (asked.deadline_us != 0 && options_.threads) {
             auto late = [id = id_of(asked), target = asked.match.target](http::Response response) {
                 write_failure(response, *target->host, *target->route, deadline_exceeded(), id);
@@ -730,7 +730,7 @@ void Edge::search_first(Asked const& asked, Request const& request, http::Deferr
     if (!desk) return refuse({503, "text_unavailable", "the full-text index isn't open yet: try again", {}, {}, 1});
     auto wait = options_.after_wait_max;
     if (asked.deadline_us != 0) wait = std::min(wait, Duration::micros(asked.deadline_us - steady_now_us()));
-    auto later = std::make_shared<AskedLater>(asked, table_);
+    auto later = std::make_shared<AskedLater>(asked);
     auto* threads = options_.threads;
     auto run_found = [this, later](http::Deferred held, Searched const* found, Problem const* problem) {
         auto view = later->view();

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/base/assert.h"
 #include "kernel/http/message.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/edge.h"
@@ -45,25 +46,28 @@ struct Edge::Asked {
 // The same for an answer that has to wait: it owns everything that it shows.
 struct Edge::AskedLater {
    public:
-    AskedLater(Asked const& asked, RouteTable const& table)
-        : caller_(asked.caller),
-          target_(asked.head.target),
-          path_(asked.head.path),
-          mount_(asked.head.mount),
-          host_(asked.head.host),
-          query_(asked.query),
-          as_of_(asked.as_of),
-          body_(asked.body) {
-        body_.append(64, '\0');  // the decoder reads a little beyond
-        for (auto const& header : asked.head.headers) texts_.emplace_back(header.name, header.value);
-        for (auto const& [name, value] : texts_) headers_.push_back({name, value});
-        head_ = asked.head;
-        head_.target = target_, head_.path = path_, head_.query = query_, head_.mount = mount_, head_.host = host_,
-        head_.headers = headers_;
-        match_ = table.match(http::method_name(head_.method), path_);
-        view_.emplace(Asked{match_, head_, caller_, std::string_view(body_).substr(0, asked.body.size()), asked.io_thread, nullptr, query_,
-                            as_of_, asked.live, 0, asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id,
-                            asked.deadline_us, asked.trace, asked.trace_state, asked.tls, asked.client});
+    explicit AskedLater(Asked const& asked) : caller_(asked.caller) {
+        auto const& head = asked.head;
+        std::size_t bytes = head.target.size() + head.path.size() + head.mount.size() + head.host.size() + asked.query.size() +
+                            asked.as_of.size() + asked.body.size() + padding_bytes;
+        for (auto const& header : head.headers) bytes += header.name.size() + header.value.size();
+        texts_.reserve(bytes), headers_.reserve(head.headers.size());
+        for (auto const& header : head.headers) headers_.push_back({keep(header.name), keep(header.value)});
+        head_ = head;
+        auto const path = keep(head.path), query = keep(asked.query);
+        head_.target = keep(head.target), head_.path = path, head_.query = query, head_.mount = keep(head.mount);
+        head_.host = keep(head.host), head_.headers = headers_;
+        match_ = asked.match;
+        for (std::size_t i = 0; i < match_.segments.count; ++i) {
+            auto& segment = match_.segments.at[i];
+            segment = path.substr(std::size_t(segment.data() - head.path.data()), segment.size());
+        }
+        auto const as_of = keep(asked.as_of), body = keep(asked.body);
+        texts_.append(padding_bytes, '\0');  // the decoder reads a little beyond
+        GANTRY_ASSERT(texts_.size() == bytes, "there is room for all texts");
+        view_.emplace(Asked{match_, head_, caller_, body, asked.io_thread, nullptr, query, as_of, asked.live, 0,
+                            asked.ticket ? std::string(asked.ticket->request_id()) : asked.request_id, asked.deadline_us, asked.trace,
+                            asked.trace_state, asked.tls, asked.client});
     }
     AskedLater(AskedLater const&) = delete;
     AskedLater& operator=(AskedLater const&) = delete;
@@ -71,9 +75,14 @@ struct Edge::AskedLater {
     int io_thread() const { return view_->io_thread; }
 
    private:
+    static constexpr std::size_t padding_bytes = 64;
+    std::string_view keep(std::string_view text) {
+        auto const at = texts_.size();
+        texts_ += text;
+        return std::string_view(texts_).substr(at);
+    }
     EdgeCallerRef caller_;
-    std::string target_, path_, mount_, host_, query_, as_of_, body_;
-    std::vector<std::pair<std::string, std::string>> texts_;
+    std::string texts_;  // all that is shown; it never grows, so what is shown stays where it is
     std::vector<http::Header> headers_;
     http::RequestHead head_;
     Match match_;

@@ -9,8 +9,7 @@
 namespace gantry::runtime {
 
 void Edge::ParkedCommands::add(Edge& edge, Place place, Asked const& asked, std::uint64_t number, http::Deferred deferred) {
-    auto parked =
-        std::make_shared<Parked>(std::make_unique<AskedLater>(asked, edge.table_), std::move(deferred), asked.match.target->host, number);
+    auto parked = std::make_shared<Parked>(std::make_unique<AskedLater>(asked), std::move(deferred), asked.match.target->host, number);
     parked->since_ns = system_clock().steady_ns();
     by_place_.emplace(place, parked);
     // It is to be decided, and durable, before its deadline.

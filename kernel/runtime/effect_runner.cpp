@@ -89,7 +89,7 @@ void EffectRunner::run(Due const& due) {
         ran.done.error().status = 422;  // it won't be readable the next time
         return settle(std::move(ran));
     }
-    ran.event = std::make_shared<AnyValue>(std::move(*event));
+    ran.event = std::make_shared<codec::AnyValue>(std::move(*event));
     Outside outside{.id = due.row.id,
                     .attempt = due.row.attempts + 1,
                     .until = parts_.clock.wall() + due.decl->options.timeout,
@@ -178,7 +178,7 @@ void EffectRunner::settle(Unsettled ran) {
     auto const held = parts_.host.hold_personal();
     if (ran.event) {  // read again: what was erased meanwhile is recorded no more
         auto event = event_at(parts_.host, ran.due.row.position);
-        ran.event = event ? std::make_shared<AnyValue>(std::move(*event)) : nullptr;
+        ran.event = event ? std::make_shared<codec::AnyValue>(std::move(*event)) : nullptr;
     }
     auto const outcome = outcome_of(ran.due, ran.done);
     auto recorded = record(ran, outcome, true);

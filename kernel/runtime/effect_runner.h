@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/effects.h"
 #include "kernel/runtime/host.h"
 #include "kernel/runtime/keep_trace.h"
@@ -45,7 +45,7 @@ class EffectRunner {
     // That ran, but its outcome could not be recorded yet.
     struct Unsettled {
         Due due;
-        std::shared_ptr<AnyValue> event;  // null: it can't be read
+        std::shared_ptr<codec::AnyValue> event;  // null: it can't be read
         Done done;
     };
     std::vector<Due> choose() const;

@@ -4,9 +4,9 @@
 
 namespace gantry::runtime {
 
-Result<AnyValue> event_at(Host const& host, Position position) {
+Result<codec::AnyValue> event_at(Host const& host, Position position) {
     auto const& type = *host.decl().event;
-    AnyValue borrowed(type), owned(type);
+    codec::AnyValue borrowed(type), owned(type);
     Result<void> read = fail(410, "position_gone", "the log has no such event");
     TRY_VOID(host.log().find(position, [&](log::BatchView const& batch) {
         auto reader = host.event_readers().of(batch, type, host.decl().renames);
@@ -34,7 +34,7 @@ Result<std::shared_ptr<void const>> event_if_kept(Host const& host, Position pos
     auto event = event_at(host, position);
     if (!event && event.error().code == "position_gone") return nullptr;
     if (!event) return std::unexpected(std::move(event.error()));
-    auto kept = std::make_shared<AnyValue>(std::move(*event));
+    auto kept = std::make_shared<codec::AnyValue>(std::move(*event));
     return std::shared_ptr<void const>(kept, kept->get());
 }
 

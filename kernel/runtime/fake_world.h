@@ -2,9 +2,9 @@
 #include <memory>
 #include <optional>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/seal.h"
 #include "kernel/log/memory/memory_log.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/text_indexer.h"
 
@@ -51,7 +51,7 @@ class FakeWorld {
     }
     codec::MemorySubjectKeys keys_;
     codec::Sealer sealer_;
-    std::optional<AnyValue> default_settings_;
+    std::optional<codec::AnyValue> default_settings_;
     log::MemoryLog log_;
     Host host_;
     std::optional<TextAtOnce> text_;

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/host.h"
 
 // The event feed: what a service recorded, in order, as CloudEvents 1.0 in JSON. An event's id is its position; its type is the service's
@@ -72,7 +72,7 @@ class FeedEncoder {
 
     Host& host_;
     Viewer const viewer_;
-    AnyValue event_;
+    codec::AnyValue event_;
     std::string const start_;         // of an event's text, up to the position in its id
     std::vector<std::string> kinds_;  // by alternative: its source and type
     std::unique_ptr<codec::EventReader> reader_;

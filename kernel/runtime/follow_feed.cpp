@@ -4,9 +4,9 @@
 #include <deque>
 #include <mutex>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/http/gantry/client.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/follow_source.h"
 
 namespace gantry::runtime {
@@ -205,7 +205,7 @@ class FeedSource final : public FollowSource {
         }
         item.alternative = std::uint32_t(kind - kinds.begin());
         if (!decl_.handlers[item.alternative].function) return {};
-        AnyValue borrowed(*decl_.event);
+        codec::AnyValue borrowed(*decl_.event);
         void* const record = decl_.event->ops.choose(borrowed.get(), item.alternative);
         if (auto r = codec::decode_json(kind->type(), record, event.data.text, false, lenient); !r) {
             Problem problem{500, "event_unreadable",
@@ -226,7 +226,7 @@ class FeedSource final : public FollowSource {
     Place place_;
     FedPage page_;
     std::vector<FollowItem> items_;
-    std::deque<AnyValue> values_;
+    std::deque<codec::AnyValue> values_;
     std::deque<Problem> problems_;
     client::Session session_;
     Fetch pages_, single_;

@@ -3,7 +3,7 @@
 #include <deque>
 
 #include "kernel/base/varint.h"
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/follow_source.h"
 
 namespace gantry::runtime {
@@ -153,7 +153,7 @@ class LogSource final : public FollowSource {
     log::Incarnation incarnation_ = 0;
     std::unique_ptr<codec::EventReader> reader_of_events_;
     std::uint64_t reader_id_ = 0;
-    std::deque<AnyValue> values_;
+    std::deque<codec::AnyValue> values_;
     std::vector<FollowItem> items_;
     std::deque<Problem> problems_;
     std::vector<std::string> copy_;

@@ -203,7 +203,7 @@ void Host::tell_soon(Outcome& outcome, std::size_t& events_left) const {
 }
 
 Result<Answer> Host::tell_again(Outcome const& outcome, log::BatchView const& batch) const {
-    AnyValue found(*outcome.route->found);
+    codec::AnyValue found(*outcome.route->found);
     TRY_ASSIGN(auto const status, decode_stored_value(*outcome.route->found, batch.idempotency->reply, found.get(), parts_.sealer));
     Outcome again{Answer{status, {}, batch.last(), true, batch.time + Remembered::keep}, batch.last(), 0, outcome.route, outcome.telling};
     again.telling->now = batch.time, again.telling->next = batch.first;

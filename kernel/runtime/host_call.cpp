@@ -5,8 +5,8 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/base/varint.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/event_at.h"
 #include "kernel/runtime/if_match.h"
 #include "kernel/runtime/stored_reply.h"
@@ -49,7 +49,7 @@ Result<Searched> HostCall::search(void const* input) {
 }
 
 Result<text::Query> Host::text_query(Request const& request) {
-    AnyValue input(*request.route.input);
+    codec::AnyValue input(*request.route.input);
     TRY_VOID(request.bind(*request.route.input, input.get()));
     Ctx const ctx{request.viewer, log_time(), applied() + 1, parts_.random, parts_.settings, &parts_.hash_key};
     return request.route.make_query(request.route.query, input.get(), ctx);

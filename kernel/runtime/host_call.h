@@ -2,7 +2,7 @@
 #include <optional>
 #include <string>
 
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/drawn.h"
 #include "kernel/runtime/host.h"
 
@@ -14,7 +14,7 @@ struct Host::Telling {
     std::string scheme, host;
     Time now{};
     Position next = 0;
-    std::optional<AnyValue> found;  // nothing: of a repeat, whose batch holds it
+    std::optional<codec::AnyValue> found;  // nothing: of a repeat, whose batch holds it
 };
 
 // One call of one route. Holds the service's lock between begin and end, and lets go of it on every way out.
@@ -89,7 +89,7 @@ class HostCall : public Call {
     std::optional<log::CauseView> cause_;
     Held held_ = Held::none;
     bool applying_ = false, parked_ = false, is_watched_ = false;
-    std::optional<AnyValue> found_;  // of a told command
+    std::optional<codec::AnyValue> found_;  // of a told command
     Room own_room_;
     Room& room_;
     std::uint32_t count_ = 0;

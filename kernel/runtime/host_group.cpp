@@ -65,7 +65,7 @@ void HostGroup::enter() {
 
 void HostGroup::run(Request const& request) {
     GANTRY_ASSERT(takes(request.route) && request.idempotency_key.empty(), "a group takes commands that decide at once");
-    if (outcomes_.empty()) outcomes_.reserve(16), events_.reserve(4096);
+    if (outcomes_.empty()) outcomes_.reserve(16), events_.reserve(4096), room_.events.reserve(1024), room_.payload.reserve(1024);
     if (outcomes_.empty())
         caller_ = request.viewer.id.view(), request_id_ = request.request_id, trace_id_ = request.trace_id,
         trace_state_ = request.trace_state;

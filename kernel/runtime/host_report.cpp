@@ -1,7 +1,7 @@
 // What a host tells of its failures.
 #include <fmt/format.h>
 
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/host_call.h"
 #include "kernel/runtime/reports.h"
 
@@ -23,9 +23,9 @@ std::string hex_of(std::string_view bytes) {
 }
 
 // The input of a request once more; null where reading it is what fails.
-std::optional<AnyValue> input_of(Request const& request) {
+std::optional<codec::AnyValue> input_of(Request const& request) {
     try {
-        AnyValue input(*request.route.input);
+        codec::AnyValue input(*request.route.input);
         if (request.bind(*request.route.input, input.get())) return input;
     } catch (...) {
     }

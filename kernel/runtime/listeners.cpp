@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "kernel/base/assert.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/observe/log_line.h"
-#include "kernel/runtime/any_value.h"
 
 namespace gantry::runtime {
 namespace {
@@ -28,7 +28,7 @@ Result<std::vector<ListenerAsked>> listeners_of(ServiceDecl const& decl, void co
         auto const key = asked.protocol + "_listen", text = text_setting(decl, settings, key);
         if (line) asked.caller = text_setting(decl, settings, asked.protocol + "_caller");
         if (text.empty()) return;
-        AnyValue const defaults(*decl.settings);
+        codec::AnyValue const defaults(*decl.settings);
         asked.is_default = text == text_setting(decl, defaults.get(), key);
         auto at = net::parse_endpoint(text);
         if (!at) return faults.push_back({asked.key(), at.error().detail});

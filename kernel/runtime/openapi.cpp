@@ -7,9 +7,9 @@
 #include <set>
 #include <vector>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/schema.h"
-#include "kernel/runtime/any_value.h"
 
 namespace gantry::runtime {
 namespace {
@@ -85,7 +85,7 @@ std::string with_default(std::string schema, codec::Type const& type, void const
 
 std::string parameters(RouteDecl const& route, Components& components) {
     std::string out;
-    AnyValue const defaults(*route.input);
+    codec::AnyValue const defaults(*route.input);
     for (auto const& field : route.input->fields) {
         bool const path = in_path(route, field.name);
         if (!path && route.command) continue;

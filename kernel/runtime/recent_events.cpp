@@ -4,7 +4,7 @@
 
 #include "kernel/base/assert.h"
 #include "kernel/base/varint.h"
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 
 namespace gantry::runtime {
 namespace {
@@ -14,7 +14,7 @@ constexpr std::size_t overhead_bytes = 96;  // of a batch, besides its events
 // A value that may point into the bytes that it was read from.
 struct Shown {
     std::shared_ptr<std::string const> bytes;
-    AnyValue value;
+    codec::AnyValue value;
 };
 
 }  // namespace
@@ -61,7 +61,7 @@ std::shared_ptr<void const> RecentEvents::find(log::Position position, Place& pl
         if (place.next < position) continue;
         ++place.next, place.offset = bytes.size() - in.left();
         if (payload.size() > bytes_max) return nullptr;
-        auto shown = std::make_shared<Shown>(place.batch.events, AnyValue(type_));
+        auto shown = std::make_shared<Shown>(place.batch.events, codec::AnyValue(type_));
         if (!reader_->decode(number, payload, shown->value.get(), sealer_)) return nullptr;
         return {shown, shown->value.get()};
     }

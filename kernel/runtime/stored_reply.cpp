@@ -4,9 +4,9 @@
 #include <new>
 
 #include "kernel/base/varint.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/schema.h"
-#include "kernel/runtime/any_value.h"
 
 namespace gantry::runtime {
 
@@ -33,7 +33,7 @@ Result<int> decode_stored_value(codec::Type const& reply, std::string_view store
 }
 
 Result<StoredReply> decode_stored_reply(codec::Type const& reply, std::string_view stored, codec::Sealer const* sealer) {
-    AnyValue value(reply);
+    codec::AnyValue value(reply);
     StoredReply out;
     TRY_ASSIGN(out.status, decode_stored_value(reply, stored, value.get(), sealer));
     codec::encode_json(reply, value.get(), out.body);

@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/seal.h"
 #include "kernel/log/log.h"
 #include "kernel/net/net.h"
 #include "kernel/runtime/admin.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/erasing.h"
@@ -28,7 +28,7 @@ namespace gantry::runtime {
 // One service with all that is its own.
 struct Served {
     std::string_view site;
-    std::optional<AnyValue> settings;
+    std::optional<codec::AnyValue> settings;
     std::unique_ptr<log::Log> log;
     std::unique_ptr<log::Snapshots> snapshots;
     std::unique_ptr<Host> host;

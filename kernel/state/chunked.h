@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,10 @@ class Chunked {
         T& at = mut(size_++);
         at = std::move(value);
         return at;
+    }
+    T pop_back() {
+        T& last = mut(--size_);
+        return std::exchange(last, T());
     }
     void resize(std::size_t n) {
         while (chunks_.size() << shift < n) chunks_.push_back({make(), false});
@@ -145,5 +150,14 @@ class Chunked {
     mutable std::vector<Entry> chunks_;
     std::size_t size_ = 0;
 };
+
+// Puts a row where another one was given up (`free`), or at the end. The number that it has from now on; the one at [0] has `first`.
+template <std::uint32_t first = 0, class Row>
+std::uint32_t place_row(Chunked<Row>& rows, Chunked<std::uint32_t>& free, std::type_identity_t<Row> row) {
+    if (free.empty()) return rows.push_back(std::move(row)), std::uint32_t(rows.size() - 1) + first;
+    auto const number = free.pop_back();
+    rows.mut(number - first) = std::move(row);
+    return number;
+}
 
 }  // namespace gantry::state

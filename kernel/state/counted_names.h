@@ -17,15 +17,7 @@ class CountedNames {
         if (text.empty()) return 0;
         auto const hash = hash64(text);
         if (auto const found = lookup(hash, text); found != none) return ++rows_.mut(found).holders, found + 1;
-        std::uint32_t row;
-        if (free_.empty()) {
-            row = std::uint32_t(rows_.size());
-            rows_.push_back({Str(text), 1});
-        } else {
-            row = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-            rows_.mut(row) = {Str(text), 1};
-        }
+        auto const row = place_row(rows_, free_, {Str(text), 1});
         index_.insert(hash, row);
         return row + 1;
     }

@@ -23,15 +23,7 @@ class Due : public state::Tracked {
         clear(key);
         auto const hash = state::key_hash(key);
         touch(hash);
-        std::uint32_t slot;
-        if (free_.empty()) {
-            slot = std::uint32_t(slots_.size());
-            slots_.push_back({key, at});
-        } else {
-            slot = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-            slots_.mut(slot) = {key, at};
-        }
+        auto const slot = state::place_row(slots_, free_, {key, at});
         index_.insert(hash, slot);
         order_.insert(slot, by_time());
     }

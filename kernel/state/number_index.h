@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -87,18 +88,27 @@ class NumberIndex {
     std::uint32_t page_of(std::uint64_t number) const {
         auto const base = number / page_numbers;
         if (base < pages_.size() && pages_[base].base == base) return std::uint32_t(base);  // where nothing ended yet
-        return directory_.find(mix64(base), [&](std::uint32_t page) { return pages_[page].base == base; });
+        auto const last = last_found_.load();
+        if (last < pages_.size() && pages_[last].base == base) return last;
+        auto const found = directory_.find(mix64(base), [&](std::uint32_t page) { return pages_[page].base == base; });
+        if (found != none) last_found_.store(found);
+        return found;
     }
+    // Neighbours are asked for together. Readers of one index may be many.
+    class LastFound {
+       public:
+        LastFound() = default;
+        LastFound(LastFound const& o) : page_(o.load()) {}
+        LastFound& operator=(LastFound const& o) { return store(o.load()), *this; }
+        ~LastFound() = default;
+        std::uint32_t load() const { return page_.load(std::memory_order_relaxed); }
+        void store(std::uint32_t page) { page_.store(page, std::memory_order_relaxed); }
+
+       private:
+        std::atomic<std::uint32_t> page_ = none;
+    };
     std::uint32_t fresh(std::uint64_t base) {
-        std::uint32_t page;
-        if (free_.empty()) {
-            page = std::uint32_t(pages_.size());
-            pages_.push_back({});
-        } else {
-            page = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-        }
-        pages_.mut(page).base = base;
+        auto const page = place_row(pages_, free_, {.base = base});
         directory_.insert(mix64(base), page);
         return page;
     }
@@ -106,6 +116,7 @@ class NumberIndex {
     Chunked<Page> pages_;
     Chunked<std::uint32_t> free_;
     std::size_t size_ = 0;
+    mutable LastFound last_found_;
 };
 
 }  // namespace gantry::state

@@ -26,9 +26,10 @@ class NumberTable : public state::Tracked {
     // Inserts, or replaces.
     void put(std::uint64_t number, Row row) {
         touch(mix64(number));
-        auto slot = index_.find(number);
-        if (slot == index_.none) slot = fresh(number);
-        slots_.mut(slot).row = std::move(row);
+        if (auto const slot = index_.find(number); slot != index_.none)
+            slots_.mut(slot).row = std::move(row);
+        else
+            add(number, std::move(row));
     }
     // The row for writing; null: it isn't there. It stays where it is until it is erased, or the table is copied.
     Row* mut(std::uint64_t number) {
@@ -49,7 +50,7 @@ class NumberTable : public state::Tracked {
     void change_or_put(std::uint64_t number, Change&& change) {
         touch(mix64(number));
         auto slot = index_.find(number);
-        if (slot == index_.none) slot = fresh(number);
+        if (slot == index_.none) slot = add(number, {});
         change(slots_.mut(slot).row);
     }
     bool erase(std::uint64_t number) { return take(number).has_value(); }
@@ -95,16 +96,8 @@ class NumberTable : public state::Tracked {
         Row row{};
         BOOST_DESCRIBE_CLASS(Slot, (), (number, row), (), ())
     };
-    std::uint32_t fresh(std::uint64_t number) {
-        std::uint32_t slot;
-        if (free_.empty()) {
-            slot = std::uint32_t(slots_.size());
-            slots_.push_back({});
-        } else {
-            slot = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-        }
-        slots_.mut(slot).number = number;
+    std::uint32_t add(std::uint64_t number, Row row) {
+        auto const slot = state::place_row(slots_, free_, {number, std::move(row)});
         index_.insert(number, slot);
         return slot;
     }

@@ -10,8 +10,9 @@
 namespace gantry::state {
 
 // A set of small keys in order: a two-level B-tree whose leaves are arrays of at most 504 (with what is around them two or four KiB, for
-// keys of four or eight bytes). Appending at either end and taking away there is cheap, a snapshot is the keys as they lie. `By` gives what
-// a key is ordered by, its rank: of the number of a row what stands in the row. It is passed by the caller, always the same; ranks differ.
+// keys of four or eight bytes). Appending at either end and taking away there is cheap, and so is what stands beside the last change of its
+// kind: nothing is searched for. A snapshot is the keys as they lie. `By` gives what a key is ordered by, its rank: of the number of a row
+// what stands in the row. It is passed by the caller, always the same; ranks differ.
 template <Raw Key>
 class Ordered {
     static constexpr std::size_t leaf_max = 504;
@@ -51,30 +52,25 @@ class Ordered {
     template <class By = std::identity>
     void insert(Key const& key, By&& by = {}) {
         auto const& rank = by(key);
-        if (leaves_.empty()) leaves_.push_back(fresh());
-        std::size_t l = leaf_for(rank, by);
-        if (leaves_[l]->count == leaf_max) {
-            split(l, rank, by);
-            if (!(rank < by(*leaves_[l + 1]->keys()))) ++l;
-        }
-        Leaf& leaf = writable(l);
-        leaf.insert(place_in(leaf, rank, by), key);
+        if (!belongs_at(put_, rank, by)) put_ = room_for(rank, by);
+        writable(put_.leaf).insert(put_.place++, key);
         ++size_;
     }
     // True if it was there.
     template <class By = std::identity>
     bool erase(Key const& key, By&& by = {}) {
         if (leaves_.empty()) return false;
-        auto const& rank = by(key);
-        std::size_t l = leaf_for(rank, by);
-        Leaf const& found = *leaves_[l];
-        std::size_t const i = place_in(found, rank, by);
-        if (i == found.count || rank < by(found.keys()[i])) return false;
+        if (!stands_at(taken_, key)) {
+            auto const& rank = by(key);
+            auto const l = leaf_for(rank, by), i = place_in(*leaves_[l], rank, by);
+            if (i == leaves_[l]->count || rank < by(leaves_[l]->keys()[i])) return false;
+            taken_ = {l, i};
+        }
         --size_;
-        if (found.count == 1 && leaves_.size() > 1)
-            leaves_.erase(leaves_.begin() + std::ptrdiff_t(l));
+        if (leaves_[taken_.leaf]->count == 1 && leaves_.size() > 1)
+            leaves_.erase(leaves_.begin() + std::ptrdiff_t(taken_.leaf)), taken_.place = 0;
         else
-            writable(l).erase(i);
+            writable(taken_.leaf).erase(taken_.place);
         return true;
     }
     // Visits keys of a rank >= `from` upwards until `visit` returns false.
@@ -132,6 +128,31 @@ class Ordered {
     }
 
    private:
+    struct Spot {
+        std::size_t leaf = 0, place = 0;
+    };
+    // Whether a key of this rank goes there, and finds room.
+    template <class R, class By>
+    bool belongs_at(Spot const& at, R const& rank, By&& by) const {
+        if (at.leaf >= leaves_.size()) return false;
+        Leaf const& leaf = *leaves_[at.leaf];
+        if (at.place == 0 || at.place > leaf.count || leaf.count == leaf_max || !(by(leaf.keys()[at.place - 1]) < rank)) return false;
+        if (at.place < leaf.count) return rank < by(leaf.keys()[at.place]);
+        return at.leaf + 1 == leaves_.size() || rank < by(*leaves_[at.leaf + 1]->keys());
+    }
+    bool stands_at(Spot const& at, Key const& key) const {
+        return at.leaf < leaves_.size() && at.place < leaves_[at.leaf]->count && leaves_[at.leaf]->keys()[at.place] == key;
+    }
+    template <class R, class By>
+    Spot room_for(R const& rank, By&& by) {
+        if (leaves_.empty()) leaves_.push_back(fresh());
+        std::size_t l = leaf_for(rank, by);
+        if (leaves_[l]->count == leaf_max) {
+            split(l, rank, by);
+            if (!(rank < by(*leaves_[l + 1]->keys()))) ++l;
+        }
+        return {l, place_in(*leaves_[l], rank, by)};
+    }
     static std::shared_ptr<Leaf> fresh() { return std::make_shared<Leaf>(); }
     // Leaves are shared with copies of this set; a shared one is copied before it is written.
     Leaf& writable(std::size_t l) {
@@ -164,6 +185,7 @@ class Ordered {
     }
     std::vector<std::shared_ptr<Leaf>> leaves_;
     std::size_t size_ = 0;
+    Spot put_, taken_;  // behind the key that was put last; where the one stood that was erased last
 };
 
 }  // namespace gantry::state

@@ -50,16 +50,7 @@ class DenseRows : public Tracked {
 template <Raw Row>
 class Pool {
    public:
-    std::uint32_t add(Row const& row) {
-        if (!free_.empty()) {
-            std::uint32_t n = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-            rows_.mut(n - 1) = row;
-            return n;
-        }
-        rows_.push_back(row);
-        return std::uint32_t(rows_.size());
-    }
+    std::uint32_t add(Row const& row) { return place_row<1>(rows_, free_, row); }
     Row const& operator[](std::uint32_t n) const { return rows_[n - 1]; }
     Row& change(std::uint32_t n) { return rows_.mut(n - 1); }
     void remove(std::uint32_t n) { rows_.mut(n - 1) = Row{}, free_.push_back(n); }

@@ -246,6 +246,31 @@ TEST(Ordered, AgreesWithASetInBothDirections) {
     expect_snapshot(view);
 }
 
+// As work comes: some in a row at one place, then some in a row at another, now and then a view in between.
+TEST(Ordered, AgreesWithASetWhereRunsOfNeighboursComeAndGo) {
+    SeededRandom random(6);
+    Ordered<std::uint64_t> ordered, view;
+    std::set<std::uint64_t> model, viewed;
+    auto const expect_same = [](Ordered<std::uint64_t> const& o, std::set<std::uint64_t> const& m) {
+        std::vector<std::uint64_t> keys;
+        o.ascend(0, [&](std::uint64_t key) { return keys.push_back(key), true; });
+        ASSERT_EQ(keys, std::vector<std::uint64_t>(m.begin(), m.end()));
+        ASSERT_EQ(o.size(), m.size());
+    };
+    for (int run = 0; run < 6000; ++run) {
+        bool const puts = random.chance(0.52);
+        auto key = random.below(20'000);
+        auto const step = random.below(3);  // 0: downwards
+        for (auto n = random.below(40); n > 0; --n, key = step == 0 ? (key + 19'999) % 20'000 : (key + step) % 20'000) {
+            if (puts && model.insert(key).second) ordered.insert(key);
+            if (!puts) ASSERT_EQ(ordered.erase(key), model.erase(key) == 1);
+        }
+        if (run % 500 == 0) expect_same(view, viewed), view = ordered, viewed = model;
+    }
+    expect_same(ordered, model), expect_same(view, viewed);
+    expect_snapshot(ordered);
+}
+
 TEST(Bits, NextSkipsGaps) {
     Bits bits;
     std::set<std::uint64_t> model;

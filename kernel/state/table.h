@@ -47,15 +47,7 @@ class Table : public state::Tracked {
         auto hash = state::key_hash(key);
         touch(hash);
         if (auto slot = lookup(hash, key); slot != state::HashIndex::none) return void(slots_.mut(slot).row = std::move(row));
-        std::uint32_t slot;
-        if (free_.empty()) {
-            slot = std::uint32_t(slots_.size());
-            slots_.push_back({key, std::move(row), true});
-        } else {
-            slot = free_[free_.size() - 1];
-            free_.resize(free_.size() - 1);
-            slots_.mut(slot) = Slot{key, std::move(row), true};
-        }
+        auto const slot = state::place_row(slots_, free_, {key, std::move(row), true});
         index_.insert(hash, slot);
         order_.insert(slot, by_key());
     }

@@ -110,11 +110,12 @@ class Tracked {
     }
     // Touches the key, and the table as a whole for those who listed or counted it.
     void touch(std::uint64_t key) {
-        if (!writing) return;
-        for (KeyHash k : {salt_ ^ key, salt_}) {
-            writing->stamps.touch(k, writing->position);
-            if (writing->touched) writing->touched->push_back(k);
-        }
+        auto* const to = writing;
+        if (!to) return;
+        to->stamps.touch(salt_ ^ key, to->position);
+        to->stamps.touch(salt_, to->position);
+        if (to->touched) [[unlikely]]
+            to->touched->insert(to->touched->end(), {salt_ ^ key, salt_});
     }
 
    private:

@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "kernel/base/varint.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/schema.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/here.h"
 #include "kernel/runtime/kernel_query.h"
 #include "kernel/testing/laws.h"
@@ -13,8 +13,6 @@
 #include "kernel/testing/random_calls.h"
 
 namespace gantry::testing {
-
-using runtime::AnyValue;
 
 BenchOfOne::BenchOfOne(runtime::ServiceDecl decl, void const* settings) : decl_(std::move(decl)), settings_(settings) {
     if (!settings_ && decl_.settings) settings_ = default_settings_.emplace(*decl_.settings).get();
@@ -276,7 +274,7 @@ std::string BenchOfOne::shown(std::vector<EncodedEvent> const& events) const {
     std::string out;
     for (auto const& e : events) {
         auto const& alternative = decl_.event->alternatives[e.type];
-        AnyValue value(alternative.type());
+        codec::AnyValue value(alternative.type());
         ByteReader in(e.payload);
         out += "  " + std::string(alternative.name) + " ";
         if (codec::decode_binary(alternative.type(), value.get(), in)) codec::encode_json(alternative.type(), value.get(), out);

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/log/memory/memory_log.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/binding.h"
 #include "kernel/runtime/effect_runner.h"
 #include "kernel/runtime/host.h"
@@ -134,7 +134,7 @@ class BenchOfOne {
     runtime::ServiceDecl decl_;
     void const* settings_;
     codec::HashKey hash_key_{};
-    std::optional<runtime::AnyValue> default_settings_;
+    std::optional<codec::AnyValue> default_settings_;
     std::shared_ptr<log::MemoryStore> store_ = std::make_shared<log::MemoryStore>();
     MemorySnapshots snapshots_;
     std::unique_ptr<log::MemoryLog> log_;

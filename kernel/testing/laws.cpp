@@ -4,7 +4,7 @@
 #include <set>
 
 #include "kernel/base/varint.h"
-#include "kernel/runtime/any_value.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/runtime/openapi.h"
 #include "kernel/state/in_memory.h"
 
@@ -42,7 +42,7 @@ bool fits_a_query(codec::Type const& type) {
 }  // namespace
 
 bool survives(codec::Type const& type, std::string_view payload) {
-    runtime::AnyValue value(type);
+    codec::AnyValue value(type);
     ByteReader in(payload);
     if (!codec::decode_binary(type, value.get(), in) || !in.done()) return false;
     std::string again;
@@ -219,7 +219,7 @@ void Laws::secrets_stay_out() {
     for (auto const& event : bench_.written_after(0)) {
         auto const& type = bench_.decl_.event->alternatives[event.type].type();
         expect_no_secret(event.payload, "the log has it in " + bench_.shown({event}));
-        runtime::AnyValue value(type);
+        codec::AnyValue value(type);
         ByteReader in(event.payload);
         std::string open;
         if (codec::decode_binary(type, value.get(), in)) codec::encode_binary(type, value.get(), open, &hide);

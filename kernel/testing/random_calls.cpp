@@ -62,7 +62,7 @@ void Known::mix_into(codec::Type const& type, void* value, Random& random) const
         if (name.empty() || random.chance(0.15)) return;
         auto const* text = one_of(random.chance(0.9) ? chosen : any_fact(), name, random);
         for (int tries = 0; !text && tries < 5; ++tries) text = one_of(any_fact(), name, random);
-        runtime::AnyValue known(t);
+        codec::AnyValue known(t);
         if (text && codec::decode_scalar(t, known.get(), *text)) t.ops.assign(v, known.get());
     });
 }
@@ -96,7 +96,7 @@ void RandomCalls::make(int count) {
 // The request that binds to a random input; nothing when the input has no place in a path.
 std::optional<RandomCalls::Call> RandomCalls::call_of(runtime::Target const& target) {
     auto const& type = *target.route->input;
-    runtime::AnyValue input(type);
+    codec::AnyValue input(type);
     codec::random_value(type, input.get(), random_, {.items_max = 4, .for_json = true});
     known_.mix_into(type, input.get(), random_);
     auto place_of = [&](codec::Field const& f) { return static_cast<char*>(input.get()) + f.offset; };
@@ -146,7 +146,7 @@ void RandomCalls::send(runtime::Target const& target) {
 void RandomCalls::learn_from(Reply const& reply) {
     for (auto const& event : reply.wrote) {
         auto const& type = bench_.decl_.event->alternatives[event.type].type();
-        runtime::AnyValue value(type);
+        codec::AnyValue value(type);
         ByteReader in(event.payload);
         if (codec::decode_binary(type, value.get(), in)) known_.learn(type, value.get());
     }

@@ -86,7 +86,8 @@ Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& 
         return fail(wrong("unique_invalid", "/unique/mode",
                           "a task of a group keeps its place and its content: use reject, single_flight or throttle"));
 
-    Put event;
+    Emit<PutReply, Event> out;
+    auto& event = std::get<Put>(out.events.emplace_back(std::in_place_type<Put>));
     event.id = TaskId{s.given() + 1}, event.queue = in.queue, event.due = due;
     if (in.unique) {
         auto const& unique = *in.unique;
@@ -140,9 +141,7 @@ Result<Emit<PutReply, Event>> put(State const& s, NewTask const& in, Ctx const& 
         auto const group = s.group_of(queue->number, *in.group);
         if (group != 0 && s.group_rows[group - 1].members > 0) state = TaskState::behind;
     }
-    PutReply const reply{event.id, PutOutcome::put, state};
-    Emit<PutReply, Event> out{{}, reply, 201};
-    out.events.push_back(std::move(event));
+    out.reply = {event.id, PutOutcome::put, state}, out.status = 201;
     return out;
 }
 

@@ -21,21 +21,19 @@ Str worker_key(std::string_view queue, std::string_view worker) {
     text.assign(queue).append("\n").append(worker);
     return Str::borrow(text);
 }
-template <class Rows, class Row>
-std::uint32_t add_row(Rows& rows, state::Chunked<std::uint32_t>& free, Row const& row) {
-    if (free.empty()) return rows.push_back(row), std::uint32_t(rows.size());
-    auto const n = free[free.size() - 1];
-    free.resize(free.size() - 1);
-    rows.mut(n - 1) = row;
-    return n;
-}
 
 }  // namespace
 
 bool is_queue_name(std::string_view name) {
-    constexpr std::string_view signs = "-+/;.$_():";
-    auto plain = [&](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || signs.contains(c); };
-    return !name.empty() && name.size() <= 200 && name[0] != '-' && std::ranges::all_of(name, plain);
+    static constexpr auto plain = [] {
+        std::array<bool, 256> out{};
+        for (int c = 'a'; c <= 'z'; ++c) out[std::size_t(c)] = out[std::size_t(c - 'a' + 'A')] = true;
+        for (int c = '0'; c <= '9'; ++c) out[std::size_t(c)] = true;
+        for (char c : std::string_view("-+/;.$_():")) out[std::uint8_t(c)] = true;
+        return out;
+    }();
+    return !name.empty() && name.size() <= 200 && name[0] != '-' &&
+           std::ranges::all_of(name, [](char c) { return plain[std::uint8_t(c)]; });
 }
 
 std::int64_t weight_of(QueueSettings const& settings, std::string_view key) {
@@ -124,7 +122,7 @@ std::uint32_t State::lane_for(QueueRow const& queue, std::string_view key) {
     LaneRow row;
     row.queue = queue.number, row.key = keys.hold(key);
     row.share = queue.share + share_unit / std::uint64_t(weight_of(queue.settings, key));
-    auto const lane = add_row(lanes, free_lanes, row);
+    auto const lane = state::place_row<1>(lanes, free_lanes, row);
     lane_index.insert(pair_hash(queue.number, row.key), lane - 1);
     lanes_of.insert(pair(queue.number, lane));
     return lane;
@@ -208,15 +206,7 @@ void State::count_time(QueueRow& queue, bool run, std::int64_t us, Time now) {
 void State::changed(TaskRow const& task) { tasks_changed.changed(task.number); }
 
 std::uint32_t State::add(TaskRow const& row) {
-    std::uint32_t slot;
-    if (free_tasks.empty()) {
-        slot = std::uint32_t(tasks.size());
-        tasks.push_back(row);
-    } else {
-        slot = free_tasks[free_tasks.size() - 1];
-        free_tasks.resize(free_tasks.size() - 1);
-        tasks.mut(slot) = row;
-    }
+    auto const slot = state::place_row(tasks, free_tasks, row);
     by_number.insert(row.number, slot);
     ages.insert(slot, by_age());
     return slot;
@@ -358,7 +348,7 @@ void State::hold_unique(std::uint32_t slot, std::string_view text, std::optional
     } else {
         UniqueRow row;
         row.queue = t.queue, row.name = unique_names.hold(text);
-        unique = add_row(uniques, free_uniques, row);
+        unique = state::place_row<1>(uniques, free_uniques, row);
         unique_index.insert(pair_hash(row.queue, row.name), unique - 1);
     }
     UniqueRow& row = uniques.mut(unique - 1);
@@ -460,7 +450,7 @@ void State::apply(Put const& e, At const& at) {
         if (group == 0) {
             GroupRow fresh;
             fresh.queue = queue.number, fresh.name = group_names.hold(e.group);
-            group = add_row(group_rows, free_groups, fresh);
+            group = state::place_row<1>(group_rows, free_groups, fresh);
             group_index.insert(pair_hash(queue.number, fresh.name), group - 1);
         }
         ++group_rows.mut(group - 1).tasks;

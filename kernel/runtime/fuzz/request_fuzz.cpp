@@ -1,11 +1,11 @@
 // Any bytes as a request's verb, target and body, as a cursor, as If-Match, Gantry-After, Last-Event-ID and as_of: no crash, and what binds
 // is bound to the same again from its own words.
 #include "kernel/base/assert.h"
+#include "kernel/codec/any_value.h"
 #include "kernel/codec/json.h"
 #include "kernel/codec/json_check.h"
 #include "kernel/http/message.h"
 #include "kernel/log/memory/memory_log.h"
-#include "kernel/runtime/any_value.h"
 #include "kernel/runtime/cursor.h"
 #include "kernel/runtime/edge.h"
 #include "kernel/runtime/if_match.h"
@@ -94,7 +94,7 @@ void can_be_told(Problem const& problem, std::string_view request_id) {
 
 void bind(Match const& match, std::string_view query, std::string_view body) {
     auto const& type = *match.target->route->input;
-    AnyValue value(type), again(type);
+    codec::AnyValue value(type), again(type);
     if (auto bound = bind_request(match, query, body, false, type, value.get()); !bound) return can_be_told(bound.error(), query);
     if (match.target->route->command) return;
     std::string words;

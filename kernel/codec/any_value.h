@@ -3,12 +3,12 @@
 
 #include "kernel/codec/type.h"
 
-namespace gantry::runtime {
+namespace gantry::codec {
 
 // A default-constructed value of a described type, on the heap.
 class AnyValue {
    public:
-    explicit AnyValue(codec::Type const& type) : type_(&type), value_(::operator new(type.size, std::align_val_t(type.align))) {
+    explicit AnyValue(Type const& type) : type_(&type), value_(::operator new(type.size, std::align_val_t(type.align))) {
         type.ops.construct(value_);
     }
     ~AnyValue() {
@@ -24,8 +24,8 @@ class AnyValue {
     void const* get() const { return value_; }
 
    private:
-    codec::Type const* type_;
+    Type const* type_;
     void* value_;
 };
 
-}  // namespace gantry::runtime
+}  // namespace gantry::codec
