@@ -271,16 +271,15 @@ class BulkLines final : public Bulk, public http::BodySink {
     }
     void told() override {
         if (std::exchange(unended_, false)) held_ += '\n';
-        bool const is_all = ended_ && under_way() == 0;
         if (holds_)
             full_ = held_.size() >= held_bytes_max;
-        else if (!held_.empty() && (out_ || !is_all))
+        else if (!held_.empty())
             out().write(held_), held_.clear();
         if (paused_ && under_way() < under_way_max / 2) paused_ = false, deferred_.resume_body();
     }
     void told_all() override {
         if (!ended_) return;
-        if (holds_ || !out_) return begun().body(held_ += last_words_);
+        if (holds_) return begun().body(held_ += last_words_);
         if (!last_words_.empty()) out().write(last_words_);
         out().end();
     }
