@@ -420,7 +420,8 @@ class Crowd:
         self.stop = threading.Event()
         if only_open:
             self.stop.set()
-        self.threads = [threading.Thread(target=one.work, args=(server.url, self.stop), daemon=True) for one in [*self.writers, self.reader]]
+        self.threads = [threading.Thread(target=one.work, args=(server.url, self.stop), daemon=True)
+                        for one in [*self.writers, self.reader]]
         for thread in self.threads:
             thread.start()
 
