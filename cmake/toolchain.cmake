@@ -23,8 +23,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND GANTRY_PROFILE STREQUAL "count")
   add_compile_options(-fprofile-generate)
   add_link_options(-fprofile-generate)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" AND GANTRY_PROFILE)
-  # What changed since it was made has no profile, which is no fault.
-  add_compile_options(-fprofile-use=${GANTRY_PROFILE} -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date -Wno-backend-plugin)
+  # What changed since it was made has no profile, which is no fault. Named as seen from where the compiler runs, it lets one cache of
+  # compiled files serve every checkout.
+  file(RELATIVE_PATH GANTRY_PROFILE_NAMED "${CMAKE_BINARY_DIR}" "${GANTRY_PROFILE}")
+  add_compile_options(-fprofile-use=${GANTRY_PROFILE_NAMED}
+    -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date -Wno-backend-plugin)
 endif()
 set(GANTRY_FUZZING OFF)
 if(GANTRY_SANITIZE MATCHES fuzzer)

@@ -11,13 +11,7 @@ step() {
 
 format() { git ls-files -z '*.h' '*.cpp' | xargs -0 -r clang-format-19 --dry-run -Werror; }
 
-# One line a finding; only our own non-test sources, since the tests run under the sanitizers anyway.
-analyse() {
-    git ls-files 'kernel/*.cpp' 'services/*.cpp' 'app/*.cpp' 'examples/*.cpp' | grep -v '_test\.cpp$' |
-        xargs -r -P "$(nproc)" -n 1 clang-tidy-19 -p build --quiet 2> >(grep -vE 'warnings? (generated|treated)|^Suppressed|^Use -' >&2)
-}
-
 step format format
 step structure python3 tools/tidy.py
-step clang-tidy analyse
+step clang-tidy python3 tools/analyse.py build
 exit $failed

@@ -268,33 +268,50 @@ Connection::Awaitable Connection::run() {
             pause_.expires_at(LoopTimer::time_point::max());
             co_await pause_.async_wait(use_tuple);
             paused_ = false;
-            if (!dead_) advance();
+            go_on();
             continue;
         }
         if (may_be_silent() && in_.size() == 0) {
-            // There may be many of them, for hours: no room is held for what doesn't come.
-            in_.release();
-            if (reading_ == Reading::Head) reader_.release();
-            raw_in_.clear(), raw_in_.shrink_to_fit();
+            rest();
             co_await socket_.async_wait(Socket::wait_read, use_tuple);
             if (dead_) break;
             if (!wants_input()) continue;
         }
-        std::size_t const wanted = reading_ == Reading::Head || reading_ == Reading::Linger ? read_bytes : body_read_bytes;
-        if (tls_) raw_in_.resize(body_read_bytes);
-        char* const to = tls_ ? raw_in_.data() : in_.room(wanted);
-        auto [error, n] = co_await socket_.async_read_some(asio::buffer(to, tls_ ? raw_in_.size() : in_.room_size()), use_tuple);
+        auto [error, n] = co_await socket_.async_read_some(room_to_read(), use_tuple);
         if (dead_) break;
-        if (!error) {
-            on_bytes(n);
-            // The others first: by the time they are served the next request is often here, and one read finds it without a wait.
-            if (reading_ == Reading::Head && first_ == next_ && !dead_) co_await asio::post(socket_.get_executor(), use_tuple);
-        } else if (error == asio::error::eof) {
-            peer_closed();
-        } else {
-            kill();
-        }
+        on_read(error, n);
+        // The others first: by the time they are served the next request is often here, and one read finds it without a wait.
+        if (!error && reading_ == Reading::Head && first_ == next_ && !dead_) co_await asio::post(socket_.get_executor(), use_tuple);
     }
+}
+
+void Connection::go_on() {
+    if (!dead_) advance();
+}
+
+// There may be many of them, for hours: no room is held for what doesn't come.
+void Connection::rest() {
+    in_.release();
+    if (reading_ == Reading::Head) reader_.release();
+    raw_in_.clear(), raw_in_.shrink_to_fit();
+}
+
+asio::mutable_buffer Connection::room_to_read() {
+    if (tls_) {
+        raw_in_.resize(body_read_bytes);
+        return asio::buffer(raw_in_);
+    }
+    char* const to = in_.room(reading_ == Reading::Head || reading_ == Reading::Linger ? read_bytes : body_read_bytes);
+    return asio::buffer(to, in_.room_size());
+}
+
+void Connection::on_read(boost::system::error_code const& error, std::size_t n) {
+    if (!error)
+        on_bytes(n);
+    else if (error == asio::error::eof)
+        peer_closed();
+    else
+        kill();
 }
 
 void Connection::on_bytes(std::size_t n) {

@@ -180,9 +180,14 @@ class Connection {
     enum class Reading : std::uint8_t { Head, Held, Whole, Stream, Discard, Linger };
     using Awaitable = asio::awaitable<void, Executor>;
 
+    // What it calls is not inlined: locals of what is would stay in its frame for as long as the connection is open.
     Awaitable run();
-    bool wants_input() const;
-    bool may_be_silent() const;
+    [[gnu::noinline]] bool wants_input() const;
+    [[gnu::noinline]] bool may_be_silent() const;
+    [[gnu::noinline]] void rest();
+    [[gnu::noinline]] asio::mutable_buffer room_to_read();
+    [[gnu::noinline]] void on_read(boost::system::error_code const& error, std::size_t n);
+    [[gnu::noinline]] void go_on();
     void on_bytes(std::size_t n);
     void decrypt(std::string_view cipher);
     void advance();

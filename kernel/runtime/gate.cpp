@@ -172,15 +172,15 @@ class Gate::Pass final : public Ticket {
 
     GateSite const* site = nullptr;
     auth::IpAddress client;
-    std::optional<Problem> refusal;
+    std::unique_ptr<Problem> refusal;       // null: none
     auth::CallerLimiter* inside = nullptr;  // of `caller`; to be left
     bool held = false;                      // it waits for a verdict
     bool tells_rate = false, tells_timing = false;
     auth::CallerLimiter::Rate rate;
-    std::int64_t arrived_us = 0;              // when its head was read
-    std::int64_t waited_us = -1;              // in its socket, as far as one can know; -1: not asked yet
-    bool overloaded = false;                  // to be refused, unless its answer is kept
-    std::optional<auth::AwsShown> signature;  // that is still to be proved, by whoever `caller` says
+    std::int64_t arrived_us = 0;                // when its head was read
+    std::int64_t waited_us = -1;                // in its socket, as far as one can know; -1: not asked yet
+    bool overloaded = false;                    // to be refused, unless its answer is kept
+    std::unique_ptr<auth::AwsShown> signature;  // that is still to be proved, by whoever `caller` says; null: none
 
    private:
     Lane& lane_;
@@ -362,7 +362,7 @@ http::BodyPlan Gate::arrive(http::Arrival& arrival) {
     pass->held = false;
     if (auto admitted = admit(arrival, *pass, shown); !admitted) {
         if (pass->held) return http::BodyPlan::later();
-        pass->refusal = std::move(admitted.error());
+        pass->refusal = std::make_unique<Problem>(std::move(admitted.error()));
         return http::BodyPlan::none();
     }
     return pass->site->edge->arrive(arrival);
@@ -370,13 +370,13 @@ http::BodyPlan Gate::arrive(http::Arrival& arrival) {
 
 void Gate::handle(http::Exchange& exchange) {
     auto& pass = static_cast<Pass&>(*exchange.ticket());
-    if (!pass.refusal && is_past(pass.deadline_us)) pass.refusal = deadline_exceeded();
+    if (!pass.refusal && is_past(pass.deadline_us)) pass.refusal = std::make_unique<Problem>(deadline_exceeded());
     if (!pass.refusal && pass.overloaded) {
         if (pass.site->edge->answer_kept(exchange)) return;
         refuse_for_load(pass);
     }
     if (!pass.refusal && pass.signature)
-        if (auto proved = prove(exchange, pass); !proved) pass.refusal = std::move(proved.error());
+        if (auto proved = prove(exchange, pass); !proved) pass.refusal = std::make_unique<Problem>(std::move(proved.error()));
     if (!pass.refusal) {
         auto const path = exchange.head().path;
         if (path == "/health/drain" && options_.drain) return answer_drain(exchange, pass);
@@ -428,7 +428,7 @@ void Gate::refuse_for_load(Pass& pass) {
     load_.refused(here.io_thread, pass.host);
     Problem problem{503, "overloaded", "this server has more to do than it can: try again, each time later"};
     problem.retry_after_s = 1 + int(here.random.next() % retry_after_s_max);
-    pass.refusal = std::move(problem);
+    pass.refusal = std::make_unique<Problem>(std::move(problem));
     // There may be thousands a second, all alike.
     if (pass.trace) here.free_traces.push_back(std::exchange(pass.trace, nullptr));
 }
@@ -575,7 +575,7 @@ Result<auth::Identity> Gate::by_session(http::Arrival& arrival, Pass& pass, std:
     if (!id) return auth::Identity{};
     auto found = pass.site->sessions->find(*id, pass.client, pass.arrived);
     if (found) return found;
-    pass.unrecognised = std::move(found.error());
+    pass.unrecognised = std::make_unique<Problem>(std::move(found.error()));
     return auth::Identity{};
 }
 
@@ -632,21 +632,21 @@ Result<auth::Identity> Gate::by_signature(http::Arrival& arrival, Pass& pass, Ed
     auto const* callers = pass.site->callers;
     auto identity = callers ? callers->by_name(shown.access_key, pass.arrived) : unauthorized("caller_unknown", "nobody is known here");
     if (!identity) return failed_.failed(pass.client, shown.access_key, now_ns), std::unexpected(auth::aws_signature_wrong(route.service));
-    pass.signature = std::move(shown);
+    pass.signature = std::make_unique<auth::AwsShown>(std::move(shown));
     return identity;
 }
 
 // Until then it is anyone's word: it takes nothing of the caller's rate.
 Result<void> Gate::prove(http::Exchange& exchange, Pass& pass) {
-    auto const shown = *std::exchange(pass.signature, std::nullopt);
+    auto const shown = std::exchange(pass.signature, nullptr);
     auto const route = pass.site->edge->signed_for(exchange.head());
     auto const headers = pairs_of(exchange.head());
-    auto const secret = codec::proof_of(route.host->hash_key(), route.service, shown.access_key);
-    auto proved = auth::check_aws_signature(shown, aws_request(exchange.head(), headers, exchange.body()), secret,
+    auto const secret = codec::proof_of(route.host->hash_key(), route.service, shown->access_key);
+    auto proved = auth::check_aws_signature(*shown, aws_request(exchange.head(), headers, exchange.body()), secret,
                                             {.service = route.service}, options_.clock->wall());
-    if (proved) return failed_.succeeded(shown.access_key), limit(pass);
+    if (proved) return failed_.succeeded(shown->access_key), limit(pass);
     pass.caller = nobody_;
-    failed_.failed(pass.client, shown.access_key, options_.clock->steady_ns());
+    failed_.failed(pass.client, shown->access_key, options_.clock->steady_ns());
     return proved;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -33,8 +33,8 @@ struct Ticket : http::Ticket {
     // By the edge, once it is known.
     Host const* host = nullptr;
     RouteDecl const* route = nullptr;
-    std::optional<Problem> unrecognised;  // what was wrong with what was shown, where it made nobody of the caller
-    std::string refused;                  // the code of the problem that was the answer
+    std::unique_ptr<Problem> unrecognised;  // what was wrong with what was shown, where it made nobody of the caller; mostly null
+    std::string refused;                    // the code of the problem that was the answer
 
     std::string_view request_id() const { return {id.data(), id_size}; }
     std::string_view target() const { return std::string_view(text).substr(0, target_size); }
